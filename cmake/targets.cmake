@@ -1,0 +1,18 @@
+# mezzo_library(name [deps...]): the static library mezzo_<name> from every .cpp below this folder.
+# Headers are included as "folder/header.h" from src/; dependencies are folders further left (tools/check_layers.py).
+function(mezzo_library name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(mezzo_${name} STATIC ${sources})
+  target_include_directories(mezzo_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  list(TRANSFORM ARGN PREPEND mezzo_ OUTPUT_VARIABLE deps)
+  target_link_libraries(mezzo_${name} PUBLIC ${deps})
+endfunction()
+
+# mezzo_test(name LABEL label SOURCES files... LIBS libs...): one test program, one ctest entry.
+function(mezzo_test name)
+  cmake_parse_arguments(T "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LIBS} mezzo_test_support GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABEL}" ENVIRONMENT "OMP_NUM_THREADS=2")
+endfunction()

@@ -1,0 +1,3 @@
+#include "tensor/convert.h"
+
+namespace mezzo {}

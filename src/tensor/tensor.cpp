@@ -1,0 +1,83 @@
+#include "tensor/tensor.h"
+
+#include <algorithm>
+#include <new>
+
+namespace mezzo {
+namespace {
+
+class Host final : public Device {
+ public:
+  void* allocate(std::size_t bytes) override {
+    void* p = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t{64}, std::nothrow);
+    if (!p) fail<OutOfMemory>("{} MB of memory could not be had; close other programs or choose a smaller model", bytes >> 20);
+    return p;
+  }
+  void release(void* data, std::size_t) noexcept override { ::operator delete(data, std::align_val_t{64}); }
+};
+
+std::array<std::int64_t, Shape::kMaxRank> dense_strides(const Shape& s) {
+  std::array<std::int64_t, Shape::kMaxRank> r{};
+  std::int64_t n = 1;
+  for (int i = s.rank() - 1; i >= 0; --i) {
+    r[static_cast<std::size_t>(i)] = n;
+    n *= s[i];
+  }
+  return r;
+}
+
+std::size_t size_of(DType dtype, const Shape& shape) {
+  const auto n = byte_size(dtype, shape.numel());
+  check(n.has_value(), "a tensor's size is a whole number of blocks");
+  return static_cast<std::size_t>(*n);
+}
+
+}  // namespace
+
+Device& host() {
+  static Host h;
+  return h;
+}
+
+Tensor::Tensor(Device& device, DType dtype, const Shape& shape)
+    : device_(&device), dtype_(dtype), shape_(shape), strides_(dense_strides(shape)) {
+  const std::size_t n = size_of(dtype, shape);
+  data_ = device.allocate(n);
+  storage_ = std::shared_ptr<void>(data_, [&device, n](void* p) { device.release(p, n); });
+}
+
+Tensor::Tensor(std::shared_ptr<void> owner, void* data, Device& device, DType dtype, const Shape& shape)
+    : storage_(std::move(owner)), data_(data), device_(&device), dtype_(dtype), shape_(shape),
+      strides_(dense_strides(shape)) {}
+
+std::size_t Tensor::bytes() const { return size_of(dtype_, shape_); }
+
+bool Tensor::contiguous() const {
+  std::int64_t n = 1;
+  for (int i = rank() - 1; i >= 0; --i) {
+    if (dim(i) != 1 && stride(i) != n) return false;
+    n *= dim(i);
+  }
+  return true;
+}
+
+Tensor Tensor::view(const Shape& shape) const {
+  check(contiguous(), "view() needs a contiguous tensor");
+  check(shape.numel() == numel(), "view() keeps the number of elements");
+  Tensor t = *this;
+  t.shape_ = shape;
+  t.strides_ = dense_strides(shape);
+  return t;
+}
+
+Tensor Tensor::slice(int d, std::int64_t begin, std::int64_t end) const {
+  if (d < 0) d += rank();
+  check(0 <= begin && begin <= end && end <= dim(d), "slice() stays inside the tensor");
+  check(!is_quantized(dtype_), "slice() needs plain elements");
+  Tensor t = *this;
+  t.shape_.set(d, end - begin);
+  t.data_ = static_cast<std::byte*>(data_) + begin * stride(d) * info(dtype_).bytes;
+  return t;
+}
+
+}  // namespace mezzo
