@@ -49,4 +49,10 @@ Tensor scale(const Tensor& x, float factor, float offset) {
   return out;
 }
 
+Tensor clamp(const Tensor& x, float low, float high) {
+  Tensor out = like(x);
+  backend_of(x).clamp(x, low, high, out);
+  return out;
+}
+
 }  // namespace mezzo::ops

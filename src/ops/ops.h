@@ -28,6 +28,8 @@ Tensor geglu(const Tensor& x);  // [..., 2D] -> [..., D]
 Tensor add(const Tensor& a, const Tensor& b);       // b may repeat over a's leading dimensions
 Tensor multiply(const Tensor& a, const Tensor& b);  // the same
 Tensor scale(const Tensor& x, float factor, float offset = 0);
+Tensor clamp(const Tensor& x, float low, float high);
+inline Tensor tanh(const Tensor& x) { return activate(x, Activation::kTanh); }
 
 Tensor embedding(const Tensor& table, const Tensor& ids);  // [V, D], [B, L] -> [B, L, D]
 Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width);
