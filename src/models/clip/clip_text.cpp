@@ -113,11 +113,11 @@ ClipTextOutput ClipText::operator()(const Tensor& ids, const Options& options, c
     fail<UsageError>("clip skip {} is outside 1..{}: the text encoder has {} layers", options.skip, count, count);
 
   Tensor x = ops::add(token_embedding(ids), position_embedding.table().slice(0, 0, ids.dim(1)));
-  if (trace) trace("hidden_states.0", x);
+  (trace / "hidden_states" / 0)(x);
   Tensor kept;
   for (int i = 0; i < count; ++i) {
     x = layers[static_cast<std::size_t>(i)](std::move(x));
-    if (trace) trace(fmt::format("hidden_states.{}", i + 1), x);
+    (trace / "hidden_states" / static_cast<std::size_t>(i + 1))(x);
     if (i == count - options.skip) kept = x;
   }
   ClipTextOutput out;

@@ -24,10 +24,15 @@ DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
   if (c.downsample) downsampler.emplace(w / "downsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
 }
 
-Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips) const {
+Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
+                           const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     x = resnets[j](x, temb);
-    if (!attentions.empty()) x = attentions[j](x, context);
+    (trace / "resnets" / j)(x);
+    if (!attentions.empty()) {
+      x = attentions[j](x, context);
+      (trace / "attentions" / j)(x);
+    }
     skips.push_back(x);
   }
   if (downsampler) {
@@ -43,9 +48,13 @@ MidBlock::MidBlock(const Weights& w, const UNetConfig& u)
   if (u.mid_attention) attention.emplace(w / "attentions" / 0, transformer_config(u, u.block_out_channels.size() - 1));
 }
 
-Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context) const {
+Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, const Trace& trace) const {
   x = resnet_0(x, temb);
-  if (attention) x = (*attention)(x, context);
+  (trace / "resnets" / 0)(x);
+  if (attention) {
+    x = (*attention)(x, context);
+    (trace / "attentions" / 0)(x);
+  }
   return resnet_1(x, temb);
 }
 
@@ -57,12 +66,17 @@ UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
   if (c.upsample) upsampler.emplace(w / "upsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
-Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips) const {
+Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
+                           const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     Tensor h = ops::concat(std::array{std::move(x), std::move(skips.back())}, -1);
     skips.pop_back();
     x = resnets[j](h, temb);
-    if (!attentions.empty()) x = attentions[j](x, context);
+    (trace / "resnets" / j)(x);
+    if (!attentions.empty()) {
+      x = attentions[j](x, context);
+      (trace / "attentions" / j)(x);
+    }
   }
   if (upsampler) x = (*upsampler)(ops::upsample_nearest(x, skips.back().dim(1), skips.back().dim(2)));
   return x;
@@ -98,24 +112,25 @@ UNet::UNet(const Weights& w, const UNetConfig& c)
 }
 
 Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context, const Trace& trace) const {
-  auto show = [&](const auto& name, const Tensor& t) { if (trace) trace(name, t); };
   Tensor temb = time_embedding(nn::sinusoid(ops::backend_of(sample), timesteps,
       {.width = config_.block_out_channels[0], .flip_sin_to_cos = config_.flip_sin_to_cos, .freq_shift = config_.freq_shift}));
-  show("time_embedding", temb);
+  (trace / "time_embedding")(temb);
   temb = ops::silu(temb);  // every block begins with it
 
   Tensor x = conv_in(sample);
-  show("conv_in", x);
+  (trace / "conv_in")(x);
   std::vector<Tensor> skips = {x};
   for (std::size_t i = 0; i < down_blocks.size(); ++i) {
-    x = down_blocks[i](std::move(x), temb, context, skips);
-    show(fmt::format("down_blocks.{}", i), x);
+    const Trace here = trace / "down_blocks" / i;
+    x = down_blocks[i](std::move(x), temb, context, skips, here);
+    here(x);
   }
-  x = mid_block(std::move(x), temb, context);
-  show("mid_block", x);
+  x = mid_block(std::move(x), temb, context, trace / "mid_block");
+  (trace / "mid_block")(x);
   for (std::size_t i = 0; i < up_blocks.size(); ++i) {
-    x = up_blocks[i](std::move(x), temb, context, skips);
-    show(fmt::format("up_blocks.{}", i), x);
+    const Trace here = trace / "up_blocks" / i;
+    x = up_blocks[i](std::move(x), temb, context, skips, here);
+    here(x);
   }
   return conv_out(conv_norm_out(x));
 }

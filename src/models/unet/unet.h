@@ -16,7 +16,7 @@ class DownBlock {
   struct Config { std::int64_t in, out; std::size_t level; bool downsample; };
   DownBlock(const Weights& w, const UNetConfig& u, const Config& c);
   /// Appends every intermediate result to `skips`.
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;
@@ -28,7 +28,7 @@ class DownBlock {
 class MidBlock {
  public:
   MidBlock(const Weights& w, const UNetConfig& u);
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, const Trace& trace) const;
 
  private:
   ResnetBlock resnet_0, resnet_1;
@@ -40,7 +40,7 @@ class UpBlock {
  public:
   struct Config { std::int64_t in, out; std::vector<std::int64_t> skips; std::size_t level; bool attention, upsample; };
   UpBlock(const Weights& w, const UNetConfig& u, const Config& c);
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;

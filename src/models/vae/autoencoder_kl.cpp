@@ -91,9 +91,12 @@ VaeMidBlock::VaeMidBlock(const Weights& w, const Config& c)
   if (c.attention) attention.emplace(w / "attentions" / 0, VaeAttention::Config{.channels = c.channels, .groups = c.groups});
 }
 
-Tensor VaeMidBlock::operator()(Tensor x) const {
+Tensor VaeMidBlock::operator()(Tensor x, const Trace& trace) const {
   x = resnet_0(x);
-  if (attention) x = (*attention)(x);
+  if (attention) {
+    x = (*attention)(x);
+    (trace / "attentions" / 0)(x);
+  }
   return resnet_1(x);
 }
 
@@ -135,16 +138,16 @@ VaeEncoder::VaeEncoder(const Weights& weights, const AutoencoderKLConfig& c)
 }
 
 LatentDistribution VaeEncoder::operator()(const Tensor& image, const Trace& trace) const {
-  auto show = [&](const auto& name, const Tensor& t) { if (trace) trace(name, t); };
+  const Trace here = trace / "encoder";
   Tensor x = conv_in(image);
   for (std::size_t i = 0; i < down_blocks.size(); ++i) {
     x = down_blocks[i](std::move(x));
-    show(fmt::format("encoder.down_blocks.{}", i), x);
+    (here / "down_blocks" / i)(x);
   }
-  x = mid_block(std::move(x));
-  show("encoder.mid_block", x);
+  x = mid_block(std::move(x), here / "mid_block");
+  (here / "mid_block")(x);
   x = conv_out(conv_norm_out(x));
-  show("encoder", x);
+  here(x);
   if (quant_conv) x = (*quant_conv)(x);
   return {.mean = ops::contiguous(x.slice(-1, 0, latent_channels_)),
           .logvar = ops::clamp(ops::contiguous(x.slice(-1, latent_channels_, 2 * latent_channels_)), -30.0f, 20.0f)};
@@ -168,11 +171,11 @@ VaeDecoder::VaeDecoder(const Weights& weights, const AutoencoderKLConfig& c)
 }
 
 Tensor VaeDecoder::operator()(const Tensor& latents, const Trace& trace) const {
-  auto show = [&](const auto& name, const Tensor& t) { if (trace) trace(name, t); };
+  const Trace here = trace / "decoder";
   Tensor x = conv_in(post_quant_conv ? (*post_quant_conv)(latents) : latents);
-  show("decoder.conv_in", x);
-  x = mid_block(std::move(x));
-  show("decoder.mid_block", x);
+  (here / "conv_in")(x);
+  x = mid_block(std::move(x), here / "mid_block");
+  (here / "mid_block")(x);
   for (const auto& block : up_blocks) x = block(std::move(x));
   Tensor normalized = conv_norm_out(x);
   x = Tensor();  // the largest activation: free it before the last convolution

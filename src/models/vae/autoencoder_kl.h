@@ -46,7 +46,7 @@ class VaeMidBlock {
  public:
   struct Config { std::int64_t channels; int groups; bool attention; };
   VaeMidBlock(const Weights& w, const Config& c);
-  Tensor operator()(Tensor x) const;
+  Tensor operator()(Tensor x, const Trace& trace) const;
 
  private:
   ResnetBlock resnet_0, resnet_1;
