@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "tensor/tensor.h"
 
@@ -18,8 +19,10 @@ class Trace {
   Trace() = default;
   explicit Trace(Look look) : look_(std::make_shared<Look>(std::move(look))) {}
 
-  Trace operator/(const char* child) const { return look_ ? Trace(look_, path_.empty() ? child : path_ + "." + child) : Trace(); }
-  Trace operator/(std::size_t index) const { return look_ ? *this / std::to_string(index).c_str() : Trace(); }
+  Trace operator/(std::string_view child) const {
+    return look_ ? Trace(look_, path_.empty() ? std::string(child) : path_ + "." + std::string(child)) : Trace();
+  }
+  Trace operator/(std::size_t index) const { return look_ ? *this / std::to_string(index) : Trace(); }
   void operator()(const Tensor& output) const {
     if (look_) (*look_)(path_, output);
   }
