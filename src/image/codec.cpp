@@ -46,7 +46,9 @@ constexpr Format kFormats[] = {
      {".jpg", ".jpeg", ".jpe"}},
     {ImageFormat::kWebp,
      "WebP",
-     [](std::string_view s) { return s.size() >= 12 && s.starts_with("RIFF") && s.substr(8, 4) == "WEBP"; },
+     [](std::string_view s) {
+       return s.size() >= 12 && s.starts_with("RIFF") && s.substr(8, 4) == "WEBP";
+     },
      decode_webp,
      encode_webp,
      16383,
