@@ -180,6 +180,10 @@ Image resize(const Image& image, int width, int height, ResizeFilter filter) {
   if (!row.weight) return resize_nearest(image, width, height);
 
   Image out = image.channels == 4 ? premultiplied(image) : image;
+  // Pillow 13 takes the columns first where that leaves less between the passes; older ones always
+  // began with the rows.
+  const bool columns_first = width > out.width && height < out.height;
+  if (columns_first) out = resize_columns(out, height, row);
   if (width != out.width) out = resize_rows(out, width, row);
   if (height != out.height) out = resize_columns(out, height, row);
   return out.channels == 4 ? straight(std::move(out)) : out;
