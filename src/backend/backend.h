@@ -18,7 +18,7 @@ namespace mezzo {
 /// (elsewhere the weights are widened and the products are float32, which is more exact).
 enum class Precision { kF32, kBF16 };
 
-enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh };
+enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 
 /// A weight (and bias) in the form that a backend's kernel wants.
 class Packed {
