@@ -19,13 +19,17 @@ struct Layout {
   KeyMap (*map)(const Names&);
 };
 
+// Weights of the upward path: ControlNets have none, and LoRAs name them differently.
+constexpr auto kLdmUNetMark = "output_blocks.0.0.in_layers.0.weight"sv;
+constexpr auto kUNetMark = "up_blocks.0.resnets.0.norm1.weight"sv;
+
 // For each component the first row that fits counts.
 constexpr std::array kLayouts = {
-    Layout{"unet", "model.diffusion_model.", "input_blocks.", "LDM", ldm_unet_map},
-    Layout{"unet", "model.diffusion_model.", "down_blocks.", "diffusers", diffusers_unet_map},
-    Layout{"unet", "unet.", "down_blocks.", "diffusers", diffusers_unet_map},
-    Layout{"unet", "", "input_blocks.", "LDM", ldm_unet_map},
-    Layout{"unet", "", "down_blocks.", "diffusers", diffusers_unet_map},
+    Layout{"unet", "model.diffusion_model.", kLdmUNetMark, "LDM", ldm_unet_map},
+    Layout{"unet", "model.diffusion_model.", kUNetMark, "diffusers", diffusers_unet_map},
+    Layout{"unet", "unet.", kUNetMark, "diffusers", diffusers_unet_map},
+    Layout{"unet", "", kLdmUNetMark, "LDM", ldm_unet_map},
+    Layout{"unet", "", kUNetMark, "diffusers", diffusers_unet_map},
     Layout{"vae", "first_stage_model.", "decoder.up.", "LDM", ldm_vae_map},
     Layout{"vae", "first_stage_model.", "encoder.down.", "LDM", ldm_vae_map},
     Layout{"vae", "first_stage_model.", "decoder.up_blocks.", "diffusers", diffusers_vae_map},
