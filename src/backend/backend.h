@@ -18,7 +18,7 @@ namespace mezzo {
 /// (elsewhere the weights are widened and the products are float32, which is more exact).
 enum class Precision { kF32, kBF16 };
 
-enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
+enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 
 /// A weight (and bias) in the form that a backend's kernel wants.
 class Packed {
@@ -37,8 +37,8 @@ struct Conv2dConfig {
 
 /// What follows the product: out = activation(product + bias + channel_add) + add.
 struct Epilogue {
-  Tensor channel_add;  // [B, C]: added to every pixel or token of an image (the timestep embedding)
-  Tensor add;          // shape of the result: the residual
+  Tensor channel_add = {};  // [B, C]: added to every pixel or token of an image (the timestep embedding)
+  Tensor add = {};          // shape of the result: the residual
   Activation activation = Activation::kNone;
 };
 
@@ -53,7 +53,7 @@ struct AttentionConfig {
   int heads = 1;
   float scale = 1.0f;
   bool causal = false;
-  Tensor bias;  // optional [heads, Lq, Lk] or [1, Lq, Lk], added to the scores
+  Tensor bias = {};  // optional [heads, Lq, Lk] or [1, Lq, Lk], added to the scores
 };
 
 /// One kind of operation in a run: how often, how much work, how long.
@@ -93,6 +93,7 @@ class Backend : public Device {
   virtual void add(const Tensor& a, const Tensor& b, Tensor& out) = 0;       // same shape, or b [..., C] repeats over a's leading dimensions
   virtual void multiply(const Tensor& a, const Tensor& b, Tensor& out) = 0;  // the same
   virtual void scale(const Tensor& x, float factor, float offset, Tensor& out) = 0;  // x * factor + offset
+  virtual void clamp(const Tensor& x, float low, float high, Tensor& out) = 0;
   virtual void embedding(const Tensor& table, const Tensor& ids, Tensor& out) = 0;  // [V, D], host int32 [B, L] -> [B, L, D]
   virtual void upsample_nearest(const Tensor& x, Tensor& out) = 0;  // [B, H, W, C] -> [B, H', W', C]
   /// Copies between float32 views of equal shape, whatever their strides (concatenation, NCHW <-> NHWC).

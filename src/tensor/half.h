@@ -53,11 +53,12 @@ inline float float_from_bf16(std::uint16_t h) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
 }
 
-/// E4M3 has no infinity: what exceeds 448 after rounding, and NaN, become the one NaN code.
+/// E4M3 has no infinity: what exceeds 448, infinity too, becomes +-448, as PyTorch 2.15 does; NaN is the code 0x7f.
 inline std::uint8_t f8_e4m3_from_float(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t sign = (bits >> 24) & 0x80, magnitude = bits & 0x7fffffff;
-  const std::uint32_t r = magnitude >= 0x43f00000 ? 0x7f : round_magnitude<4, 3>(bits);
+  if (magnitude > 0x7f800000) return static_cast<std::uint8_t>(sign | 0x7f);
+  const std::uint32_t r = magnitude >= 0x43e00000 ? 0x7e : round_magnitude<4, 3>(bits);  // 448 and more
   return static_cast<std::uint8_t>(sign | r);
 }
 

@@ -80,4 +80,15 @@ Tensor Tensor::slice(int d, std::int64_t begin, std::int64_t end) const {
   return t;
 }
 
+Tensor Tensor::permute(std::initializer_list<int> order) const {
+  check(static_cast<int>(order.size()) == rank(), "permute() names every dimension");
+  Tensor t = *this;
+  int to = 0;
+  for (int from : order) {
+    t.shape_.set(to, dim(from));
+    t.strides_[static_cast<std::size_t>(to++)] = stride(from);
+  }
+  return t;
+}
+
 }  // namespace mezzo

@@ -52,6 +52,8 @@ class Tensor {
   Tensor view(const Shape& shape) const;
   /// Elements begin..end-1 of one dimension: a view.
   Tensor slice(int dim, std::int64_t begin, std::int64_t end) const;
+  /// Dimensions in another order: a view. permute({0, 2, 3, 1}) shows [B, C, H, W] as [B, H, W, C].
+  Tensor permute(std::initializer_list<int> order) const;
 
  private:
   std::shared_ptr<void> storage_;

@@ -1,0 +1,83 @@
+// Models and pictures on disk: finding, explaining, converting, saving.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mezzotint/engine.h"
+
+namespace mezzo {
+
+/// Finds a model: a path, a name in one of `folders` (with or without extension), a Hugging Face id in its offline cache,
+/// or "" for the model that ships with Mezzotint. Throws LoadError: where it looked, and the command that would fetch it.
+std::string find_model(const std::string& name, const std::vector<std::string>& folders);
+
+struct ModelEntry {
+  std::string name, path, family, form;
+  std::uint64_t bytes = 0;
+  bool shipped = false;
+  std::string error;  // why it cannot be used, where it cannot
+};
+/// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers only.
+std::vector<ModelEntry> list_models(const std::vector<std::string>& folders);
+
+/// What a file is, from its header: kind, networks, types, missing and unknown tensors, and which option takes it.
+struct FileReport {
+  std::string path, kind, family, form, advice;
+  std::uint64_t bytes = 0;
+  struct Network {
+    std::string name;
+    std::uint64_t parameters = 0, bytes = 0;
+    std::vector<std::string> dtypes;
+    std::string config;   // one line: channels, heads, layers
+    bool config_from_file = false;
+    std::vector<std::string> missing;
+  };
+  std::vector<Network> networks;
+  std::vector<std::string> unknown;    // tensors that no network takes
+  std::vector<std::string> warnings;   // such as callables that a pickle asks for (never run)
+  std::string error;                   // why it cannot be loaded, where it cannot
+};
+FileReport inspect(const std::string& path);
+std::string to_json(const FileReport& report);
+std::string to_json(const Plan& plan);
+
+/// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
+/// weights: "f16" (default), "bf16", "f32", "q8_0" (large matrices and convolutions; sensitive layers stay f16), or per
+/// network "unet=q8_0,vae=f16".
+struct ConvertOptions {
+  std::string weights = "f16";
+  std::string vae, clip, config;
+  bool overwrite = false;
+};
+struct ConvertReport {
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::vector<std::pair<std::string, int>> dtypes;  // how many tensors of each type were written
+};
+ConvertReport convert(const std::string& model, const std::string& out, const ConvertOptions& options,
+                      const RunOptions& run = {});
+
+/// Reads PNG, JPEG or WebP (turned upright, limits checked before decoding). Throws UsageError.
+Image load_image(const std::string& path);
+/// Writes PNG, JPEG or WebP by the name's ending, with the recipe inside, atomically. Throws UsageError, DeviceError.
+void save_picture(const std::string& path, const Picture& picture, int quality = 92);
+void save_image(const std::string& path, const Image& image, int quality = 92);
+/// The recipe inside a picture: the full request where Mezzotint wrote it, else what its A1111 text says.
+/// Throws UsageError where there is none.
+GenerateParams read_recipe(const std::string& path, std::string* model_name = nullptr);
+
+/// Sampler and schedule names for lists: {name, display name}.
+std::vector<std::pair<std::string, std::string>> sampler_names();
+std::vector<std::pair<std::string, std::string>> schedule_names();
+
+/// Proves build and machine against embedded reference values: prints a line a check through `line`. True when all pass.
+bool selftest(const std::function<void(bool ok, std::string_view line)>& line);
+
+/// Receives the library's warnings (a prompt that is too long, an ignored tensor). Default: dropped.
+void on_warning(std::function<void(std::string_view)> sink);
+
+/// "mezzo 0.1.0"
+std::string version();
+
+}  // namespace mezzo

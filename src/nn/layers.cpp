@@ -1,0 +1,96 @@
+#include "nn/layers.h"
+
+#include <cmath>
+
+namespace mezzo::nn {
+namespace {
+
+Tensor bias_of(const Weights& w, bool bias, std::int64_t out) { return bias ? w.get("bias", {out}) : Tensor(); }
+
+}  // namespace
+
+Linear::Linear(const Weights& w, const Config& c)
+    : out_(c.out),
+      weight_(w.backend().pack_linear(w.get("weight", {c.out, c.in}), bias_of(w, c.bias, c.out), w.precision())) {}
+
+Tensor Linear::operator()(const Tensor& x, const Epilogue& epilogue) const {
+  return ops::linear(x, *weight_, out_, epilogue);
+}
+
+Conv2d::Conv2d(const Weights& w, const Config& c)
+    : config_{.in = c.in, .out = c.out, .kernel = c.kernel, .stride = c.stride,
+              .pad_top = c.pad_end_only ? 0 : c.padding, .pad_left = c.pad_end_only ? 0 : c.padding,
+              .pad_bottom = c.padding, .pad_right = c.padding},
+      weight_(w.backend().pack_conv2d(w.get("weight", {c.out, c.in, c.kernel, c.kernel}), bias_of(w, c.bias, c.out),
+                                      config_, w.precision())) {}
+
+Tensor Conv2d::operator()(const Tensor& x, const Epilogue& epilogue) const {
+  return ops::conv2d(x, *weight_, config_, epilogue);
+}
+
+GroupNorm::GroupNorm(const Weights& w, const Config& c)
+    : config_{.groups = c.groups, .eps = c.eps, .activation = c.activation},
+      weight_(w.backend().upload(w.get("weight", {c.channels}))),
+      bias_(w.backend().upload(w.get("bias", {c.channels}))) {}
+
+Tensor GroupNorm::operator()(const Tensor& x) const { return ops::group_norm(x, weight_, bias_, config_); }
+
+LayerNorm::LayerNorm(const Weights& w, const Config& c)
+    : eps_(c.eps),
+      weight_(w.backend().upload(w.get("weight", {c.width}))),
+      bias_(w.backend().upload(w.get("bias", {c.width}))) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) const { return ops::layer_norm(x, weight_, bias_, eps_); }
+
+Embedding::Embedding(const Weights& w, const Config& c)
+    : weight_(w.backend().upload(w.get("weight", {c.count, c.width}))) {}
+
+Tensor Embedding::operator()(const Tensor& ids) const { return ops::embedding(weight_, ids); }
+
+Attention::Attention(const Weights& w, const Config& c)
+    : config_(c),
+      to_q(w / "to_q", {.in = c.query, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
+      to_k(w / "to_k", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
+      to_v(w / "to_v", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
+      to_out(w / "to_out" / 0, {.in = c.heads * c.head_size, .out = c.query}) {}
+
+Tensor Attention::operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const {
+  const AttentionConfig attention{.heads = static_cast<int>(config_.heads),
+                                  .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size))};
+  return to_out(ops::attention(to_q(x), to_k(context), to_v(context), attention), {.add = residual});
+}
+
+FeedForward::FeedForward(const Weights& w, const Config& c)
+    : proj(w / "net" / 0 / "proj", {.in = c.width, .out = 2 * c.multiple * c.width}),
+      out(w / "net" / 2, {.in = c.multiple * c.width, .out = c.width}) {}
+
+Tensor FeedForward::operator()(const Tensor& x, const Tensor& residual) const {
+  return out(ops::geglu(proj(x)), {.add = residual});
+}
+
+Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const SinusoidConfig& c) {
+  const auto half = c.width / 2;
+  Tensor features(host(), DType::kF32, {static_cast<std::int64_t>(timesteps.size()), c.width});
+  auto* row = features.data<float>();
+  for (double t : timesteps) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      // float32 like the reference: the phases of late timesteps depend on the rounding of the frequency.
+      const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(static_cast<double>(half) - c.freq_shift);
+      const float phase = static_cast<float>(t) * std::exp(exponent);
+      row[i + (c.flip_sin_to_cos ? half : 0)] = std::sin(phase);
+      row[i + (c.flip_sin_to_cos ? 0 : half)] = std::cos(phase);
+    }
+    if (c.width % 2) row[c.width - 1] = 0;
+    row += c.width;
+  }
+  return backend.upload(features);
+}
+
+TimestepEmbedding::TimestepEmbedding(const Weights& w, const Config& c)
+    : linear_1(w / "linear_1", {.in = c.in, .out = c.out}), linear_2(w / "linear_2", {.in = c.out, .out = c.out}) {}
+
+Tensor TimestepEmbedding::operator()(const Tensor& x) const {
+  return linear_2(linear_1(x, {.activation = Activation::kSilu}));
+}
+
+}  // namespace mezzo::nn

@@ -1,0 +1,109 @@
+// Layers: values that ask for their weights by name when built, and apply them when called.
+// Members carry the names of the checkpoint. Layers are small enough to live in one header.
+#pragma once
+
+#include <optional>
+
+#include "ops/ops.h"
+#include "weights/weights.h"
+
+namespace mezzo::nn {
+
+/// y = x W^T + b. Weight [out, in].
+class Linear {
+ public:
+  struct Config { std::int64_t in, out; bool bias = true; };
+  Linear(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;  // [..., in] -> [..., out]
+
+ private:
+  std::int64_t out_;
+  PackedPtr weight_;
+};
+
+/// Convolution on [B, H, W, in]. Weight [out, in, k, k].
+class Conv2d {
+ public:
+  struct Config { std::int64_t in, out; int kernel = 3, stride = 1, padding = 1; bool bias = true; bool pad_end_only = false; };
+  Conv2d(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;
+
+ private:
+  Conv2dConfig config_;
+  PackedPtr weight_;
+};
+
+/// Group normalisation (Wu & He 2018) over [B, ..., C], with the activation that follows it.
+class GroupNorm {
+ public:
+  struct Config { std::int64_t channels; int groups; float eps; Activation activation = Activation::kNone; };
+  GroupNorm(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x) const;
+
+ private:
+  GroupNormConfig config_;
+  Tensor weight_, bias_;
+};
+
+class LayerNorm {
+ public:
+  struct Config { std::int64_t width; float eps = 1e-5f; };
+  LayerNorm(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x) const;  // [..., width]
+
+ private:
+  float eps_;
+  Tensor weight_, bias_;
+};
+
+class Embedding {
+ public:
+  struct Config { std::int64_t count, width; };
+  Embedding(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& ids) const;  // int32 [B, L] -> [B, L, width]
+  const Tensor& table() const { return weight_; }
+
+ private:
+  Tensor weight_;
+};
+
+/// Multi-head attention with separate projections (to_q, to_k, to_v, to_out.0), as diffusers' Attention.
+class Attention {
+ public:
+  struct Config { std::int64_t query, context, heads, head_size; bool qkv_bias = false; };
+  Attention(const Weights& w, const Config& c);
+  /// x [B, L, query] attends to context [B, Lk, context]; the result plus `residual` [B, L, query].
+  Tensor operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const;
+
+ private:
+  Config config_;
+  Linear to_q, to_k, to_v, to_out;
+};
+
+/// Gated feed-forward (GEGLU, Shazeer 2020): net.0.proj doubles, net.2 returns.
+class FeedForward {
+ public:
+  struct Config { std::int64_t width; std::int64_t multiple = 4; };
+  FeedForward(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x, const Tensor& residual) const;  // [B, L, width]
+
+ private:
+  Linear proj, out;
+};
+
+/// Sinusoidal features of timesteps (Vaswani et al. 2017), [B] -> [B, width] on the device of `backend`.
+struct SinusoidConfig { std::int64_t width; bool flip_sin_to_cos = true; double freq_shift = 0; };
+Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const SinusoidConfig& c);
+
+/// linear_1, SiLU, linear_2.
+class TimestepEmbedding {
+ public:
+  struct Config { std::int64_t in, out; };
+  TimestepEmbedding(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x) const;  // [B, in] -> [B, out]
+
+ private:
+  Linear linear_1, linear_2;
+};
+
+}  // namespace mezzo::nn

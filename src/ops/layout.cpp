@@ -1,0 +1,46 @@
+// Operations that only move values.
+#include "ops/ops.h"
+
+namespace mezzo::ops {
+
+Tensor embedding(const Tensor& table, const Tensor& ids) {
+  check(table.rank() == 2 && ids.rank() == 2 && ids.dtype() == DType::kI32, "embedding takes [V, D] and int32 [B, L]");
+  Tensor out(table.device(), DType::kF32, {ids.dim(0), ids.dim(1), table.dim(1)});
+  backend_of(table).embedding(table, ids, out);
+  return out;
+}
+
+Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width) {
+  Tensor out(x.device(), DType::kF32, {x.dim(0), height, width, x.dim(3)});
+  backend_of(x).upsample_nearest(x, out);
+  return out;
+}
+
+Tensor concat(std::span<const Tensor> parts, int dim) {
+  check(!parts.empty(), "concat takes one tensor or more");
+  Shape shape = parts[0].shape();
+  std::int64_t total = 0;
+  for (const auto& p : parts) total += p.dim(dim);
+  shape.set(dim, total);
+  Tensor out(parts[0].device(), DType::kF32, shape);
+  std::int64_t at = 0;
+  for (const auto& p : parts) {
+    Tensor place = out.slice(dim, at, at + p.dim(dim));
+    check(place.shape() == p.shape(), "concat takes tensors that differ in one dimension only");
+    backend_of(out).copy(p, place);
+    at += p.dim(dim);
+  }
+  return out;
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (x.contiguous()) return x;
+  Tensor out(x.device(), DType::kF32, x.shape());
+  backend_of(x).copy(x, out);
+  return out;
+}
+
+Tensor nchw_to_nhwc(const Tensor& x) { return contiguous(x.permute({0, 2, 3, 1})); }
+Tensor nhwc_to_nchw(const Tensor& x) { return contiguous(x.permute({0, 3, 1, 2})); }
+
+}  // namespace mezzo::ops

@@ -1,0 +1,25 @@
+// Fills in what a request leaves open, from the model's own recommendations and configs.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "mezzotint/params.h"
+
+namespace mezzo {
+
+struct ModelDefaults {
+  std::int64_t steps = 25, width = 512, height = 512;
+  double guidance = 7.5;
+  double guidance_rescale = 0;
+  std::string sampler;      // empty: the scheduler config's
+  std::int64_t factor = 8;  // sizes are multiples of it
+  bool inpainting = false;  // the model needs a picture and a mask
+
+  /// `recommended` of a model's defaults (objects.json), checked; null: none.
+  static ModelDefaults from(const nlohmann::json& defaults, std::int64_t side, const std::string& origin);
+};
+
+/// The request with every default filled in, init and mask at the size of the result. Throws UsageError.
+GenerateParams resolve(const GenerateParams& params, const ModelDefaults& defaults);
+
+}  // namespace mezzo

@@ -1,0 +1,123 @@
+// One picture (or a batch of them), end to end: conditioning, noise, the sampler's loop over the UNet, the VAE.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/log.h"
+#include "pipeline/job.h"
+#include "sampling/guidance.h"
+
+namespace mezzo {
+namespace {
+
+constexpr std::int64_t kBatchPixels = 2 * 512 * 512;  // of a batch's pictures together
+constexpr std::int64_t kBatchPictures = 8;
+constexpr std::int64_t kPreviewSide = 16;  // latents; a preview costs a small share of a step
+
+/// eps(x, t) of the whole batch, guided: the conditional and unconditional halves run as one batch.
+class GuidedUNet {
+ public:
+  GuidedUNet(const Job& job, const Model& model, Tensor context, Tensor extra)
+      : job_(job), model_(model), context_(std::move(context)), extra_(std::move(extra)) {}
+
+  sampling::Latents operator()(const sampling::Latents& x, double t) const {
+    const auto B = job_.batch();
+    Tensor in = upload_latents(model_.backend, x, {B, job_.latent_channels, job_.latent_height, job_.latent_width});
+    if (extra_) in = ops::concat(std::array{in, extra_}, -1);
+    if (job_.guided()) in = ops::concat(std::array{in, in}, 0);
+    const std::vector<double> times(static_cast<std::size_t>(in.dim(0)), t);
+    auto out = download_latents(model_.unet(in, times, context_));
+    in = Tensor();
+    if (!job_.guided()) return out;
+    const auto half = out.values().size() / 2;
+    const sampling::Latents uncond(std::vector<double>(out.values().begin(), out.values().begin() + static_cast<std::ptrdiff_t>(half)));
+    const sampling::Latents cond(std::vector<double>(out.values().begin() + static_cast<std::ptrdiff_t>(half), out.values().end()));
+    auto guided = sampling::guide(uncond, cond, *job_.params.guidance);
+    if (job_.params.guidance_rescale > 0)
+      guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale, static_cast<std::size_t>(B));
+    return guided;
+  }
+
+ private:
+  const Job& job_;
+  const Model& model_;
+  Tensor context_, extra_;
+};
+
+/// The first picture's predicted result, decoded from latents averaged down to a small size.
+Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0) {
+  const auto h = job.latent_height, w = job.latent_width, C = job.latent_channels;
+  const auto cell = std::max<std::int64_t>(1, std::min(h, w) / kPreviewSide);
+  const auto ph = h / cell, pw = w / cell;
+  sampling::Latents small = sampling::Latents::zeros(static_cast<std::size_t>(C * ph * pw));
+  for (std::int64_t c = 0; c < C; ++c)
+    for (std::int64_t y = 0; y < ph * cell; ++y)
+      for (std::int64_t x = 0; x < pw * cell; ++x)
+        small[static_cast<std::size_t>((c * ph + y / cell) * pw + x / cell)] +=
+            x0[static_cast<std::size_t>((c * h + y) * w + x)] / static_cast<double>(cell * cell);
+  const Tensor out = model.backend.download(model.vae->decode(upload_latents(model.backend, small, {1, C, ph, pw})));
+  return to_image(out.view({out.dim(1), out.dim(2), 3}));
+}
+
+Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
+  std::vector<std::string> prompts;
+  if (job.guided()) prompts.assign(job.prompts.size(), job.params.negative_prompt);
+  prompts.insert(prompts.end(), job.prompts.begin(), job.prompts.end());
+  return conditioning(prompts, static_cast<int>(job.params.clip_skip));
+}
+
+void check_finite(const sampling::Latents& x) {
+  if (std::ranges::all_of(x.values(), [](double v) { return std::isfinite(v); })) return;
+  fail<LoadError>("the model gave numbers that are not finite (NaN); its weights are damaged, or it needs another "
+                  "prediction type (--prediction) or more precision (--precision f32)");
+}
+
+}  // namespace
+
+std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures) {
+  return std::clamp<std::int64_t>(kBatchPixels / (width * height), 1, std::min(kBatchPictures, pictures));
+}
+
+sampling::Plan make_plan(const Job& job, const nlohmann::json& scheduler) {
+  const auto& p = job.params;
+  return sampling::make_plan(scheduler, {.sampler = p.sampler, .schedule = p.schedule, .spacing = p.spacing, .prediction = p.prediction,
+                                         .steps = static_cast<int>(p.steps), .strength = p.init ? *p.strength : 1.0, .eta = p.eta});
+}
+
+Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler, Draws& draws,
+          const Watch& watch) {
+  Tensor context = conditioning_of(job, conditioning);
+  const auto plan = make_plan(job, scheduler);
+  const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
+  Start start = prepare(job, model, plan, draws);
+  if (watch.latents) watch.latents("init", start.x);
+
+  sampling::RunOptions options;
+  options.noise = [&](double, double) {
+    return sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width));
+  };
+  options.stop = watch.stop;
+  options.after_step = [&](const sampling::StepInfo& info, sampling::Latents& x) {
+    if (start.after_step) start.after_step(info, x);
+    if (watch.latents) watch.latents("step", x);
+    const int step = static_cast<int>(info.step) + 1, steps = static_cast<int>(info.total);
+    if (watch.preview && watch.preview_every > 0 && step % watch.preview_every == 0 && step < steps)
+      watch.preview(preview_of(job, model, info.x0));
+    if (watch.step) watch.step(step, steps);
+  };
+  Drawn drawn;
+  {
+    const GuidedUNet unet(job, model, std::move(context), std::move(start.extra_channels));
+    drawn.latents = plan.run(unet, std::move(start.x), options);
+  }
+  check_finite(drawn.latents);
+
+  const Tensor z = upload_latents(model.backend, drawn.latents, {job.batch(), job.latent_channels, job.latent_height, job.latent_width});
+  for (std::int64_t b = 0; b < job.batch(); ++b) {
+    const Tensor picture = model.backend.download(model.vae->decode(z.slice(0, b, b + 1)));
+    drawn.decoded.push_back(picture.view({picture.dim(1), picture.dim(2), picture.dim(3)}));
+  }
+  return drawn;
+}
+
+}  // namespace mezzo

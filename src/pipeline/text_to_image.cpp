@@ -1,0 +1,10 @@
+#include "pipeline/job.h"
+
+namespace mezzo {
+
+Start text_to_image(const Job& job, const Model&, const sampling::Plan& plan, Draws& draws) {
+  const auto noise = sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width));
+  return {.x = plan.init_noise_sigma() * noise, .extra_channels = {}, .after_step = {}};
+}
+
+}  // namespace mezzo
