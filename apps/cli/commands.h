@@ -1,0 +1,43 @@
+// The commands of the program: one file each, one row here.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <array>
+
+#include "cli/session.h"
+
+namespace mezzo::cli {
+
+/// Each adds its flags to `app` and sets session.command when it is chosen.
+void add_generate(CLI::App& app, Session& session);
+void add_batch(CLI::App& app, Session& session);
+void add_redo(CLI::App& app, Session& session);
+void add_models(CLI::App& app, Session& session);
+void add_info(CLI::App& app, Session& session);
+void add_plan(CLI::App& app, Session& session);
+void add_convert(CLI::App& app, Session& session);
+void add_tokens(CLI::App& app, Session& session);
+void add_bench(CLI::App& app, Session& session);
+void add_selftest(CLI::App& app, Session& session);
+
+struct Command {
+  const char* name;
+  const char* summary;
+  void (*add)(CLI::App& app, Session& session);
+};
+
+inline constexpr std::array kCommands = {
+    Command{"generate", "Draw pictures from text", add_generate},
+    Command{"batch", "Draw every line of a file", add_batch},
+    Command{"redo", "Draw a picture again from the recipe inside it", add_redo},
+    Command{"models", "List the models that can be used, and what the shipped one can draw",
+            add_models},
+    Command{"info", "Explain a model file", add_info},
+    Command{"plan", "Tell memory and time of a request without running it", add_plan},
+    Command{"convert", "Write a model as one self-contained file", add_convert},
+    Command{"tokens", "Show how a prompt is split into tokens", add_tokens},
+    Command{"bench", "Measure the speed of this machine", add_bench},
+    Command{"selftest", "Check the program and the machine against known values", add_selftest},
+};
+
+}  // namespace mezzo::cli

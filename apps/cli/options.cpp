@@ -1,0 +1,227 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+
+#include "mezzotint/files.h"
+
+namespace mezzo::cli {
+namespace {
+
+constexpr char kMark = '\x1f';  // the unit separator: nobody types it
+
+std::string dashed(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', '-');
+  return text;
+}
+
+std::string flag_names(const Field& field) {
+  const std::string name = "--" + dashed(field.name);
+  return field.name == "negative_prompt" ? "-n," + name + ",--negative" : name;
+}
+
+const char* value_name(const Field& field) {
+  if (!field.choices.empty()) return "NAME";
+  return std::holds_alternative<std::string GenerateParams::*>(field.member) ? "TEXT" : "N";
+}
+
+std::string flag_help(const Field& field) {
+  std::string help(field.help);
+  if (!field.choices.empty()) {
+    std::string choices(field.choices);
+    for (auto bar = choices.find('|'); bar != choices.npos; bar = choices.find('|', bar))
+      choices.replace(bar, 1, ", ");
+    help += fmt::format(" One of {}.", choices);
+  }
+  return fmt::format("{} Default: {}.", help, field.default_text);
+}
+
+void add_field(CLI::App& app, RequestFlags& flags, const Field& field) {
+  const auto set = [&flags, &field](const std::string& text) {
+    set_field(flags.params, field.name, text);
+    flags.given.emplace_back(field.name, text);
+  };
+  if (std::holds_alternative<bool GenerateParams::*>(field.member)) {
+    const std::string name = dashed(field.name);
+    app.add_flag_function(
+        fmt::format("--{0},!--no-{0}", name),
+        [set](std::int64_t on) { set(on > 0 ? "true" : "false"); }, flag_help(field));
+    return;
+  }
+  app.add_option_function<std::string>(
+         flag_names(field), [set](const std::string& text) { set(unprotected(text)); },
+         flag_help(field))
+      ->type_name(value_name(field));
+}
+
+/// A strength without a picture is a mistake, unless it is everybody's default.
+void check_strength(const RequestFlags& flags) {
+  const bool given = std::any_of(flags.given.begin(), flags.given.end(),
+                                 [](const auto& g) { return g.first == "strength"; });
+  if (given && flags.init.empty() && std::getenv("MEZZO_STRENGTH") == nullptr)
+    throw UsageError("strength: there is no picture to start from; give one with --init");
+}
+
+void append_stdin_lines(std::vector<std::string>& prompts) {
+  for (std::string line; std::getline(std::cin, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) prompts.push_back(line);
+  }
+}
+
+void load_pictures(const RequestFlags& flags, GenerateParams& request) {
+  if (!flags.mask.empty() && flags.init.empty())
+    throw UsageError("mask: there is no picture to repaint; give one with --init");
+  if (!flags.init.empty()) request.init = load_image(flags.init);
+  if (!flags.mask.empty()) request.mask = load_image(flags.mask);
+}
+
+}  // namespace
+
+std::vector<std::string> protect_brackets(std::vector<std::string> arguments) {
+  for (std::string& a : arguments)
+    if (a.size() > 1 && a.front() == '[' && a.back() == ']') a += kMark;
+  return arguments;
+}
+
+std::string unprotected(std::string text) {
+  if (!text.empty() && text.back() == kMark) text.pop_back();
+  return text;
+}
+
+std::uint64_t parse_size(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, int>, 5> kUnits = {
+      {{"", 0}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}}};
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, text.data() + text.size());
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const std::string_view tail : {"ib", "b"})
+    if (unit.ends_with(tail)) {
+      unit.resize(unit.size() - tail.size());
+      break;
+    }
+  for (const auto& [name, shift] : kUnits)
+    if (error == std::errc() && unit == name) {
+      const double bytes = std::ldexp(number, shift);
+      if (bytes >= 1 && bytes < 0x1p63) return static_cast<std::uint64_t>(bytes);
+    }
+  throw UsageError(
+      fmt::format("\"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
+}
+
+CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& target,
+                      const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          names, [&target](const std::string& text) { target = unprotected(text); }, help)
+      ->type_name("TEXT");
+}
+
+std::vector<std::string> ModelFlags::folder_list() const {
+  std::vector<std::string> list;
+  std::string_view rest = folders;
+  while (!rest.empty()) {
+    const auto colon = rest.find(':');
+    if (colon != 0) list.emplace_back(rest.substr(0, colon));
+    rest.remove_prefix(colon == rest.npos ? rest.size() : colon + 1);
+  }
+  return list;
+}
+
+std::string ModelFlags::find() const { return find_model(model, folder_list()); }
+
+void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
+  add_text(app, "--models-dir", flags.folders,
+           "Folders with models, separated by ':'. Environment: MEZZO_MODELS.")
+      ->type_name("DIR");
+}
+
+void add_model_flags(CLI::App& app, ModelFlags& flags) {
+  EngineOptions& engine = flags.engine;
+  const auto group = [](CLI::Option* option) {
+    option->group("Model");
+    return option;
+  };
+  group(add_text(app, "-m,--model", flags.model,
+                 "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
+                 "Default: the shipped model."));
+  add_models_dir_flag(app, flags);
+  group(app.get_option("--models-dir"));
+  group(add_text(app, "--vae", engine.vae, "A file that replaces the model's VAE."))
+      ->type_name("FILE");
+  group(add_text(app, "--clip", engine.clip, "A file that replaces the model's text encoder."))
+      ->type_name("FILE");
+  group(add_text(app, "--config", engine.config,
+                 "A diffusers folder that describes a single-file model."))
+      ->type_name("DIR");
+  group(add_text(app, "--precision", engine.precision,
+                 "Arithmetic: auto, f32 or bf16. Default: auto."))
+      ->type_name("NAME");
+  group(add_text(
+            app, "--weights", engine.weights,
+            "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
+      ->type_name("NAME");
+  group(app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
+            ->check(CLI::Range(0, 4096)))
+      ->type_name("N");
+  group(app.add_option_function<std::string>(
+            "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
+            "Memory that the program may use, such as 6G; work that needs more is refused. "
+            "Default: no limit."))
+      ->type_name("SIZE");
+}
+
+void add_request_flags(CLI::App& app, RequestFlags& flags) {
+  for (const Field& field : generate_fields()) add_field(app, flags, field);
+  add_text(app, "--init", flags.init, "A picture to start from (image-to-image).")
+      ->type_name("IMAGE");
+  add_text(app, "--mask", flags.mask, "With --init: white is repainted, black is kept.")
+      ->type_name("IMAGE");
+}
+
+void add_prompts(CLI::App& app, RequestFlags& flags) {
+  app.add_option("prompt", flags.prompts,
+                 "What to draw; several prompts make several pictures, - reads them from stdin.")
+      ->type_name("PROMPT");
+}
+
+void add_json_flag(CLI::App& app, Session& session) {
+  app.add_flag("--json", session.json, "Print the result as JSON.");
+}
+
+void add_progress_flags(CLI::App& app, Session& session) {
+  add_text(app, "--progress", session.progress,
+           "How to show progress: auto, bar, plain, json or none. Default: auto.")
+      ->type_name("NAME");
+  app.add_flag("-q,--quiet", session.quiet, "Print nothing but results and errors.");
+}
+
+GenerateParams RequestFlags::load() const {
+  check_strength(*this);
+  GenerateParams request = params;
+  for (const std::string& prompt : prompts) {
+    if (prompt == "-")
+      append_stdin_lines(request.prompts);
+    else
+      request.prompts.push_back(unprotected(prompt));
+  }
+  load_pictures(*this, request);
+  return request;
+}
+
+GenerateParams RequestFlags::over(GenerateParams request) const {
+  for (const auto& [field, text] : given) set_field(request, field, text);
+  load_pictures(*this, request);
+  return request;
+}
+
+}  // namespace mezzo::cli

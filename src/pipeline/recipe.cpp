@@ -1,0 +1,160 @@
+#include "pipeline/recipe.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "image/codec.h"
+#include "image/infotext.h"
+#include "mezzotint/files.h"
+
+namespace mezzo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The name that people know: "Euler a" for euler_a. Names that are not listed stay as they are.
+std::string display_name(const std::vector<std::pair<std::string, std::string>>& names,
+                         const std::string& name) {
+  const auto it =
+      std::find_if(names.begin(), names.end(), [&](const auto& row) { return row.first == name; });
+  return it == names.end() ? name : it->second;
+}
+
+bool is_own_schedule(const std::string& schedule) {
+  return schedule.empty() || schedule == "model";
+}
+
+/// Keys of infotext and the field each sets, with the values that mean "as usual" and set nothing.
+struct InfotextKey {
+  std::string_view key, field;
+  std::string_view usual = "";
+};
+constexpr std::array kInfotextKeys = {
+    InfotextKey{"Steps", "steps"},
+    InfotextKey{"Sampler", "sampler"},
+    InfotextKey{"Schedule type", "schedule", "Automatic"},
+    InfotextKey{"CFG scale", "guidance"},
+    InfotextKey{"Seed", "seed"},
+    InfotextKey{"Size-1", "width"},
+    InfotextKey{"Size-2", "height"},
+    InfotextKey{"Denoising strength", "strength"},
+    InfotextKey{"Clip skip", "clip_skip"},
+    InfotextKey{"Mask blur", "mask_blur"},
+    InfotextKey{"Eta", "eta"},
+    InfotextKey{"Guidance rescale", "guidance_rescale"},
+};
+
+/// A value of the settings as text, or nothing where the key is not there.
+std::optional<std::string> text_of(const Infotext& infotext, std::string_view key) {
+  const auto it = infotext.fields.find(key);
+  if (it == infotext.fields.end()) return std::nullopt;
+  return std::visit(
+      [](const auto& value) -> std::string {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>)
+          return value;
+        else
+          return fmt::format("{}", value);
+      },
+      it->second);
+}
+
+bool same_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+}  // namespace
+
+std::string recipe_infotext(const PictureRecipe& recipe) {
+  const GenerateParams& p = recipe.params;
+  InfotextRecipe text{.prompt = recipe.prompt, .negative = p.negative_prompt, .settings = {}};
+  const auto add = [&](const char* key, std::string value) {
+    text.settings.emplace_back(key, std::move(value));
+  };
+  add("Steps", fmt::format("{}", p.steps));
+  add("Sampler", display_name(sampler_names(), p.sampler));
+  if (!is_own_schedule(p.schedule))
+    add("Schedule type", display_name(schedule_names(), p.schedule));
+  if (p.guidance) add("CFG scale", fmt::format("{}", *p.guidance));
+  add("Seed", fmt::format("{}", recipe.seed));
+  add("Size", fmt::format("{}x{}", p.width, p.height));
+  add("Model hash", recipe.model.hash);
+  add("Model", infotext_name(recipe.model.name));
+  if (p.init && p.strength) add("Denoising strength", fmt::format("{}", *p.strength));
+  if (p.clip_skip > 1) add("Clip skip", fmt::format("{}", p.clip_skip));
+  add("RNG", p.rng == "cpu" ? "CPU" : "NV");
+  if (p.mask) add("Mask blur", fmt::format("{}", p.mask_blur));
+  if (p.eta != 0) add("Eta", fmt::format("{}", p.eta));
+  if (p.guidance_rescale != 0) add("Guidance rescale", fmt::format("{}", p.guidance_rescale));
+  add("Version", version());
+  return write_infotext(text);
+}
+
+std::string recipe_request(const PictureRecipe& recipe) {
+  GenerateParams one = recipe.params;
+  one.init.reset();  // pictures are not part of the text
+  one.mask.reset();
+  one.prompts = {recipe.prompt};
+  one.seed = recipe.seed;
+  one.count = 1;
+  Json json = Json::parse(to_json(one));
+  json["model"] = recipe.model.name;
+  if (!recipe.model.hash.empty()) json["model_hash"] = recipe.model.hash;
+  json["version"] = version();
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+GenerateParams recipe_from_request(const std::string& text, std::string* model_name) {
+  const Json parsed = Json::parse(text, nullptr, false);
+  if (!parsed.is_object()) fail<UsageError>("its recipe is damaged; there is nothing to repeat");
+  Json request = Json::object();
+  for (const auto& [key, value] : parsed.items()) {
+    if (key == "model" && value.is_string() && model_name != nullptr)
+      *model_name = value.get<std::string>();
+    if (key != "model" && key != "model_hash" && key != "version") request[key] = value;
+  }
+  return params_from_json(request.dump());
+}
+
+GenerateParams recipe_from_infotext(const std::string& text, std::string* model_name) {
+  const Infotext infotext = parse_infotext(text);
+  if (infotext.settings_line.empty())
+    fail<UsageError>("its text holds no settings; there is nothing to repeat");
+  GenerateParams params;
+  params.prompts = {infotext.prompt};
+  params.negative_prompt = infotext.negative;
+  for (const auto& [key, field, usual] : kInfotextKeys)
+    if (const auto value = text_of(infotext, key);
+        value && !value->empty() && !same_ignoring_case(*value, usual))
+      set_field(params, field, *value);
+  // "GPU" is the web UI's usual source; its numbers are the ones that "nv" computes.
+  if (const auto rng = text_of(infotext, "RNG"))
+    params.rng = same_ignoring_case(*rng, "CPU") ? "cpu" : "nv";
+  if (const auto model = text_of(infotext, "Model"); model && model_name != nullptr)
+    *model_name = *model;
+  return params;
+}
+
+GenerateParams read_recipe(const std::string& path, std::string* model_name) {
+  const Metadata metadata = read_image(path).metadata;
+  if (metadata.empty())
+    fail<UsageError>(
+        "{}: holds no recipe (it was not made by such a program, or its texts were removed); give "
+        "the "
+        "settings yourself with mezzo generate",
+        path);
+  try {
+    return metadata.request.empty() ? recipe_from_infotext(metadata.parameters, model_name)
+                                    : recipe_from_request(metadata.request, model_name);
+  } catch (const UsageError& e) {
+    fail<UsageError>("{}: {}", path, e.what());
+  }
+}
+
+}  // namespace mezzo
