@@ -73,8 +73,14 @@ class Mirror(CheckCase):
         files = self.source | {"src/nn/norm.cpp": "", "tools/mirror_allow.txt": "src/nn/norm.cpp tests/nn/linear_test.cpp same code\n"}
         self.assertEqual([], self.found(check_mirror, files))
 
+    def test_allowed_folder(self):
+        files = self.source | {"src/models/a.cpp": "", "src/models/b.cpp": "", "tests/golden/m_test.cpp": "",
+                               "tools/mirror_allow.txt": "src/models/ tests/golden/m_test.cpp block by block\n"}
+        self.assertEqual([], self.found(check_mirror, files))
+        self.assert_one(check_mirror, files | {"src/modelsx.cpp": ""}, "src/modelsx.cpp")
+
     def test_stale_lines(self):
-        for line in ["src/nn/gone.cpp tests/nn/linear_test.cpp", "src/nn/linear.cpp tests/nn/linear_test.cpp"]:
+        for line in ["src/gone/ tests/nn/linear_test.cpp", "src/nn/gone.cpp tests/nn/linear_test.cpp", "src/nn/linear.cpp tests/nn/linear_test.cpp"]:
             self.assert_one(check_mirror, self.source | {"tools/mirror_allow.txt": line + "\n"}, "mirror_allow")
         self.assert_one(check_mirror, self.source | {"src/nn/norm.cpp": "", "tools/mirror_allow.txt": "src/nn/norm.cpp later\n"},
                         "does not exist")
