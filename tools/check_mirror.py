@@ -13,7 +13,7 @@ def problems(root=tree.ROOT):
     found = []
     for name in sorted(p for p in present if p.startswith("src/") and p.endswith(".cpp")):
         path = pathlib.Path(name)
-        folders = [path.parts[1:k] for k in range(len(path.parts) - 1, 1, -1)]  # its own, then those above
+        folders = [path.parts[1:k] for k in range(len(path.parts) - 1, 1, -1) or [1]]  # its own, then those above
         tests = [str(pathlib.Path("tests", *folder, path.stem + "_test.cpp")) for folder in folders]
         mirrored = any(test in present for test in tests)
         covered = name in allow or any(key.endswith("/") and name.startswith(key) for key in allow)
