@@ -119,7 +119,7 @@ TEST(BytePairs, RefusesMergesThatFitNoVocabulary) {
   EXPECT_THAT(message("a b\nb a\n"),
               HasSubstr("model/tokenizer: line 2 of the merges names the token ba"));
   EXPECT_THAT(message("a c\n"), HasSubstr("the token c"));
-  for (const auto* bad : {"ab\n", "a b a\n", " a\n", "a \n", "{\"a\": 1}"})
+  for (const auto* bad : {"ab\n", "a b a\n", " a\n", "a \n", "{\"a\":1}"})
     EXPECT_THAT(message(bad), HasSubstr("line 1 of the merges is not two tokens")) << bad;
 }
 

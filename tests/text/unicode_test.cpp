@@ -7,13 +7,13 @@ namespace {
 
 TEST(Unicode, Classes) {
   for (const char32_t c : {U'a', U'Z', U'é', U'猫', U'ª', U'ǅ', U'ー'})
-    EXPECT_TRUE(is_letter(c)) << std::hex << c;
+    EXPECT_TRUE(is_letter(c)) << static_cast<unsigned>(c);
   for (const char32_t c : {U'7', U'²', U'½', U'Ⅻ', U'٣'})
-    EXPECT_TRUE(is_number(c)) << std::hex << c;
+    EXPECT_TRUE(is_number(c)) << static_cast<unsigned>(c);
   for (const char32_t c : {U' ', U'\n', U'\u0085', U'\u00A0', U'\u1680', U'\u2028', U'\u3000'})
-    EXPECT_TRUE(is_space(c)) << std::hex << c;
+    EXPECT_TRUE(is_space(c)) << static_cast<unsigned>(c);
   for (const char32_t c : {U'_', U'\'', U'\u0301', U'\u200B', U'\uFEFF', U'\u001C', U'🐈'}) {
-    EXPECT_FALSE(is_letter(c) || is_number(c) || is_space(c)) << std::hex << c;
+    EXPECT_FALSE(is_letter(c) || is_number(c) || is_space(c)) << static_cast<unsigned>(c);
   }
 }
 
