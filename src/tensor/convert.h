@@ -11,7 +11,7 @@ namespace mezzo {
 /// n values of type `t` at `in` (whole blocks for quantised types) as float32.
 void to_float(DType t, const std::byte* in, std::int64_t n, float* out);
 
-/// n float32 values as type `t` at `out`. F8_E4M3 overflow becomes NaN, as in PyTorch. Types that can be written:
+/// n float32 values as type `t` at `out`. F8_E4M3 saturates at 448, as PyTorch 2.15 does. Types that can be written:
 /// the floating point types, the integers (rounded, saturated), and the quantised types.
 void from_float(DType t, const float* in, std::int64_t n, std::byte* out);
 

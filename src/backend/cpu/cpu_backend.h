@@ -1,0 +1,83 @@
+// The CPU of this process as a backend. Each operation: OpRecorder (stop, log), scratch by footprint.h, then kernels
+// (kernels/kernels.h, oneDNN) over pieces of work. When counting there are no data and nothing after the scratch happens.
+#pragma once
+
+#include <array>
+
+#include "backend/backend.h"
+#include "backend/cpu/memory.h"
+#include "backend/cpu/parallel.h"
+#include "backend/cpu/product.h"
+#include "backend/op_recorder.h"
+#include "tensor/arena.h"
+
+namespace mezzo {
+
+class CpuBackend : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options) : CpuBackend(options, true) {}
+
+  void* allocate(std::size_t bytes) override { return arena_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) noexcept override { arena_.release(data, bytes); }
+  bool has_data() const override { return has_data_; }
+
+  PackedPtr pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision) override;
+  PackedPtr pack_linear(const Tensor& weight, const Tensor& bias, Precision) override;
+  Tensor upload(const Tensor& values) override;
+  Tensor download(const Tensor& x) override;
+
+  void conv2d(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
+  void linear(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&, Tensor& out) override;
+  void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig&,
+                  Tensor& out) override;
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Tensor& out) override;
+  void rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) override;
+  void activate(const Tensor& x, Activation, Tensor& out) override;
+  void add(const Tensor& a, const Tensor& b, Tensor& out) override;
+  void multiply(const Tensor& a, const Tensor& b, Tensor& out) override;
+  void scale(const Tensor& x, float factor, float offset, Tensor& out) override;
+  void embedding(const Tensor& table, const Tensor& ids, Tensor& out) override;
+  void upsample_nearest(const Tensor& x, Tensor& out) override;
+  void copy(const Tensor& x, Tensor& out) override;
+  void geglu(const Tensor& x, Tensor& out) override;
+
+  std::size_t weight_bytes() const override { return *weight_bytes_; }
+  std::size_t activation_peak() const override { return arena_.peak(); }
+  void trim() override { arena_.trim(); }
+
+ protected:
+  CpuBackend(const CpuOptions& options, bool has_data);
+
+  /// Seconds that a recorded operation is expected to take; 0: it is measured instead.
+  virtual double predict(const OpRecord&) const { return 0; }
+  int threads() const { return threads_; }
+
+ private:
+  /// What every operation begins with.
+  class Op {
+   public:
+    template <class Work>
+    Op(const CpuBackend& backend, Work&& work) : recorder_(backend, work), threads_(backend.threads_) {
+      if (recorder_.active()) recorder_.set_seconds(backend.predict(recorder_.record()));
+    }
+
+   private:
+    OpRecorder recorder_;
+    ThreadCount threads_;
+  };
+
+  /// Working memory of one operation.
+  Tensor scratch(std::size_t bytes);
+
+  PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
+  /// images: how many, height, width.
+  void product(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out, std::array<std::int64_t, 3> images);
+
+  Arena arena_;
+  bool has_data_;
+  int threads_;
+  ByteCount weight_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
+};
+
+}  // namespace mezzo

@@ -1,0 +1,136 @@
+// Functions of vectors of float32 for the kernels. Included once per instruction set (hwy/foreach_target.h).
+#if defined(MEZZO_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MEZZO_VECTOR_MATH_INL_H_
+#undef MEZZO_VECTOR_MATH_INL_H_
+#else
+#define MEZZO_VECTOR_MATH_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "backend/backend.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace mezzo::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using F = hn::ScalableTag<float>;
+using V = hn::Vec<F>;
+
+HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(F())); }
+
+/// Calls f(i, load, store) for each vector of 0..n-1; the last one is loaded from and stored to a copy of what is left.
+/// `body` maps (vectors at i of each input) to the vector at i of the output.
+template <class Body, class... In>
+HWY_INLINE void map(std::int64_t n, float* out, const Body& body, const In*... in) {
+  const F f;
+  const std::int64_t step = lanes();
+  std::int64_t i = 0;
+  for (; i + step <= n; i += step) hn::StoreU(body(hn::LoadU(f, in + i)...), f, out + i);
+  if (i == n) return;
+  const auto load_rest = [&](const float* p) {
+    HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
+    for (std::int64_t j = i; j < n; ++j) rest[j - i] = p[j];
+    return hn::Load(f, rest);
+  };
+  HWY_ALIGN float result[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(body(load_rest(in)...), f, result);
+  for (std::int64_t j = i; j < n; ++j) out[j] = result[j - i];
+}
+
+/// 2^x, relative error 3e-7; 0 below 2^-126. x <= 126.
+HWY_INLINE V exp2(V x) {
+  const F f;
+  const hn::RebindToSigned<F> di;
+  const V lowest = hn::Set(f, -126.0f);
+  const auto normal = hn::Ge(x, lowest);
+  x = hn::Max(x, lowest);
+  const V whole = hn::Round(x);
+  const V r = hn::Sub(x, whole);
+  V p = hn::Set(f, 1.5337577497120947e-4f);  // least relative error on [-1/2, 1/2], as all coefficients here
+  p = hn::MulAdd(p, r, hn::Set(f, 1.3399859890341759e-3f));
+  p = hn::MulAdd(p, r, hn::Set(f, 9.618519805371761e-3f));
+  p = hn::MulAdd(p, r, hn::Set(f, 5.550329014658928e-2f));
+  p = hn::MulAdd(p, r, hn::Set(f, 2.4022646248340607e-1f));
+  p = hn::MulAdd(p, r, hn::Set(f, 6.931471824645996e-1f));
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
+  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
+  return hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+}
+
+/// e^x for x <= 87; the two parts of log2(e) keep the error at 2e-7 for large |x|.
+HWY_INLINE V exp(V x) {
+  const F f;
+  const hn::RebindToSigned<F> di;
+  const V lowest = hn::Set(f, -87.0f);
+  const auto normal = hn::Ge(x, lowest);
+  x = hn::Min(hn::Max(x, lowest), hn::Set(f, 87.0f));
+  const V whole = hn::Round(hn::Mul(x, hn::Set(f, 1.44269504f)));
+  // x - whole * ln 2, with ln 2 split so that the first product is exact
+  V r = hn::NegMulAdd(whole, hn::Set(f, 0.693359375f), x);
+  r = hn::NegMulAdd(whole, hn::Set(f, -2.12194440e-4f), r);
+  V p = hn::Set(f, 1.0f / 720);
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f / 120));
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f / 24));
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f / 6));
+  p = hn::MulAdd(p, r, hn::Set(f, 0.5f));
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
+  p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
+  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
+  return hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+}
+
+/// x / (1 + e^-(k x))
+HWY_INLINE V times_sigmoid(V x, V kx) {
+  const V one = hn::Set(F(), 1.0f);
+  return hn::Div(x, hn::Add(one, exp(hn::Neg(kx))));
+}
+
+/// x Phi(x), Phi the normal distribution function, through erfc(z) e^(z^2) as a polynomial of t = 1 / (1 + 0.4 z).
+HWY_INLINE V gelu(V x) {
+  const F f;
+  const V z = hn::Mul(hn::Abs(x), hn::Set(f, 0.70710678f));
+  const V t = hn::Div(hn::Set(f, 1.0f), hn::MulAdd(hn::Set(f, 0.4f), z, hn::Set(f, 1.0f)));
+  V p = hn::Set(f, 0.0419418029487133f);
+  p = hn::MulAdd(p, t, hn::Set(f, -0.14358912408351898f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.0905594453215599f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.08068357408046722f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.08460269868373871f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.19141513109207153f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.20236964523792267f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.2263791263103485f));
+  p = hn::MulAdd(p, t, hn::Set(f, 0.2256377637386322f));
+  p = hn::Mul(p, t);
+  const V tail = hn::Mul(hn::Mul(hn::Set(f, 0.5f), p), exp(hn::Neg(hn::Mul(z, z))));  // Phi(-|x|)
+  const V small = hn::Mul(x, tail);
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(f)), small, hn::Sub(x, small));
+}
+
+HWY_INLINE V silu(V x) { return times_sigmoid(x, x); }
+HWY_INLINE V quick_gelu(V x) { return times_sigmoid(x, hn::Mul(x, hn::Set(F(), 1.702f))); }
+/// x/2 (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+HWY_INLINE V gelu_tanh(V x) {
+  const F f;
+  const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(f, 0.044715f), hn::Set(f, 1.0f));
+  return times_sigmoid(x, hn::Mul(hn::Mul(x, cubic), hn::Set(f, 1.59576912f)));
+}
+
+/// Calls body(function) with the vector function of that activation.
+template <class Body>
+HWY_INLINE void with_activation(Activation a, const Body& body) {
+  switch (a) {
+    case Activation::kNone: return body([](V x) HWY_ATTR { return x; });
+    case Activation::kSilu: return body([](V x) HWY_ATTR { return silu(x); });
+    case Activation::kGelu: return body([](V x) HWY_ATTR { return gelu(x); });
+    case Activation::kGeluTanh: return body([](V x) HWY_ATTR { return gelu_tanh(x); });
+    case Activation::kQuickGelu: return body([](V x) HWY_ATTR { return quick_gelu(x); });
+    case Activation::kRelu: return body([](V x) HWY_ATTR { return hn::Max(x, hn::Zero(F())); });
+  }
+}
+
+}  // namespace mezzo::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,77 @@
+// Convolutions and linear layers as oneDNN convolutions on NHWC memory. A linear layer is a 1x1 convolution of a picture
+// one row high: oneDNN's 1x1 kernels reach the peak there, need no packing of activations and add in a fixed order.
+#pragma once
+
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/dnnl_compat.h"
+#include "backend/cpu/footprint.h"
+#include "backend/cpu/memory.h"
+
+namespace mezzo {
+
+/// How a residual reaches the result.
+enum class Residual { kNone, kOtherMemory, kSameMemory };
+
+/// Primitives of one layer for one size of picture.
+struct ProductPlan {
+  struct Kernel {
+    dnnl::convolution_forward::primitive_desc description;
+    dnnl::convolution_forward primitive;  // made on first use
+    bool repack = false;                  // reads another layout than the packed one
+    int threads = 1;
+  };
+  std::int64_t h = 0, w = 0, out_h = 0, out_w = 0;
+  std::vector<Kernel> kernels;  // one for each chunk width
+  footprint::Product scratch;
+};
+
+/// A layer's weight in blocks as oneDNN's kernel reads them, in one of three forms: float32; 16 bits, widened chunk by
+/// chunk when used; bfloat16 for CPUs that multiply it.
+class PackedProduct final : public Packed {
+ public:
+  enum class Form { kF32, kWidened, kBF16 };
+  struct Chunk {  // consecutive output channels, packed and multiplied on their own
+    std::int64_t begin, count;
+    std::size_t offset;  // values before it
+    std::size_t kernel;  // index in layouts, and in ProductPlan::kernels
+  };
+
+  PackedProduct(const Conv2dConfig& config, Precision precision, DType source, const ByteCount& count, bool backed);
+
+  /// Fills the memory from [out, in, k, k] on the host, and the bias when there is one.
+  void fill(const Tensor& weight, const Tensor& bias, int threads);
+  /// Primitives for pictures of h x w; kept for the next call.
+  ProductPlan& plan(std::int64_t h, std::int64_t w, Residual residual, int threads) const;
+
+  std::size_t bytes() const override { return weights_.bytes() + bias_.bytes(); }
+  const Conv2dConfig& config() const { return config_; }
+  Form form() const { return form_; }
+  const std::vector<Chunk>& chunks() const { return chunks_; }
+  std::int64_t widest_chunk() const { return chunks_.front().count; }
+  /// The layout of a chunk as its kernel reads it, and how many values that has.
+  const dnnl::memory::desc& layout(const Chunk& c) const { return layouts_[c.kernel]; }
+  std::size_t values(const Chunk& c) const;
+  DType storage() const { return storage_; }
+  std::byte* weights() const { return weights_.data(); }
+  const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
+
+ private:
+  void lay_out();
+  ProductPlan::Kernel describe(const Chunk&, std::int64_t h, std::int64_t w, Residual, int threads) const;
+
+  Conv2dConfig config_;
+  Form form_;
+  DType storage_;
+  std::vector<Chunk> chunks_;
+  std::vector<dnnl::memory::desc> layouts_;
+  WeightMemory weights_, bias_;
+  mutable std::map<std::tuple<std::int64_t, std::int64_t, Residual>, ProductPlan> plans_;
+};
+
+const dnnl::engine& cpu_engine();
+
+}  // namespace mezzo

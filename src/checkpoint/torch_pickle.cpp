@@ -1,0 +1,205 @@
+#include "checkpoint/torch_pickle.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <numeric>
+
+#include "base/checked.h"
+#include "checkpoint/file_tensors.h"
+#include "checkpoint/torch_tensors.h"
+#include "checkpoint/zip.h"
+
+namespace mezzo {
+namespace {
+
+constexpr std::uint64_t kMaxPickle = 64u << 20;
+
+struct Range {
+  std::uint64_t offset = 0, size = 0;  // bytes in the file
+};
+
+// A file's pickle, and where the storages lie that it names.
+struct Archive {
+  std::string bytes;  // keeps the pickle's text
+  std::unique_ptr<Pickle> pickle;
+  std::map<std::string, Range> storages;
+};
+
+// Views of storages, gathered when they are read.
+class TorchSource final : public TensorSource {
+ public:
+  TorchSource(std::shared_ptr<const File> file, std::vector<TorchTensor> tensors, const std::map<std::string, Range>& storages)
+      : file_(std::move(file)) {
+    std::ranges::sort(tensors, {}, [](const TorchTensor& t) -> const std::string& { return t.info.name; });
+    for (auto& t : tensors) {
+      const std::string what = origin() + ": tensor " + t.info.name;
+      if (!infos_.empty() && infos_.back().name == t.info.name) fail<LoadError>("{}: the name occurs twice", what);
+      const auto it = storages.find(t.storage);
+      if (it == storages.end()) fail<LoadError>("{}: its storage \"{}\" is not in the file; the file is damaged", what, t.storage);
+      const int size = info(t.info.dtype).bytes;
+      if (it->second.size / static_cast<std::uint64_t>(size) < static_cast<std::uint64_t>(t.storage_elements))
+        fail<LoadError>("{}: its storage has {} bytes, {} numbers of {} are expected; the file is damaged or truncated", what,
+                        it->second.size, t.storage_elements, name(t.info.dtype));
+      infos_.push_back(t.info);
+      places_.push_back({it->second.offset + static_cast<std::uint64_t>(t.first) * static_cast<std::uint64_t>(size),
+                         std::move(t.strides)});
+    }
+  }
+
+  const std::vector<TensorInfo>& tensors() const override { return infos_; }
+  std::string origin() const override { return file_->path().string(); }
+
+  void read(std::size_t index, std::span<std::byte> out) const override {
+    const TensorInfo& t = infos_[index];
+    check(out.size() == t.bytes(), "read() gets room for exactly one tensor");
+    if (out.empty()) return;
+    const auto& [offset, strides] = places_[index];
+    if (dense(t.shape, strides)) return file_->read(offset, out);
+    std::int64_t span = 1;  // elements from the first to the last one
+    for (int i = 0; i < t.shape.rank(); ++i) span += (t.shape[i] - 1) * strides[static_cast<std::size_t>(i)];
+    const auto size = static_cast<std::size_t>(info(t.dtype).bytes);
+    std::vector<std::byte> raw(static_cast<std::size_t>(span) * size);
+    file_->read(offset, raw);
+    gather(t.shape, strides, size, raw.data(), out.data());
+  }
+
+ private:
+  struct Place {
+    std::uint64_t offset;
+    std::vector<std::int64_t> strides;
+  };
+
+  static bool dense(const Shape& shape, const std::vector<std::int64_t>& strides) {
+    std::int64_t n = 1;
+    for (int i = shape.rank() - 1; i >= 0; --i) {
+      if (shape[i] != 1 && strides[static_cast<std::size_t>(i)] != n) return false;
+      n *= shape[i];
+    }
+    return true;
+  }
+
+  static void gather(const Shape& shape, const std::vector<std::int64_t>& strides, std::size_t size, const std::byte* in,
+                     std::byte* out) {
+    std::vector<std::int64_t> at(strides.size(), 0);
+    std::int64_t element = 0;
+    for (std::int64_t n = shape.numel(); n > 0; --n, out += size) {
+      std::memcpy(out, in + static_cast<std::size_t>(element) * size, size);
+      for (int i = shape.rank() - 1; i >= 0; --i) {
+        const auto d = static_cast<std::size_t>(i);
+        element += strides[d];
+        if (++at[d] < shape[i]) break;
+        element -= strides[d] * at[d];
+        at[d] = 0;
+      }
+    }
+  }
+
+  std::shared_ptr<const File> file_;
+  std::vector<TensorInfo> infos_;
+  std::vector<Place> places_;
+};
+
+// dir/data.pkl, dir/data/0, dir/data/1 ... The name of the folder is free.
+Archive open_zip(const std::shared_ptr<const File>& file) {
+  const Zip zip(file);
+  const std::string path = file->path().string();
+  const Zip::Member* found = nullptr;
+  for (const auto& m : zip.members()) {
+    if (m.name != "data.pkl" && !m.name.ends_with("/data.pkl")) continue;
+    if (found) fail<LoadError>("{}: two members are named data.pkl; the file is damaged or forged", path);
+    found = zip.find(m.name);
+  }
+  if (!found) fail<LoadError>("{}: a zip archive without data.pkl, so no PyTorch checkpoint; unpack it and give what is inside", path);
+  const std::string folder = found->name.substr(0, found->name.size() - std::string_view("data.pkl").size());
+  if (const auto* order = zip.find(folder + "byteorder"); order && zip.read(*order, 16) != "little")
+    fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one", path);
+  Archive a;
+  a.bytes = zip.read(*found, kMaxPickle);
+  a.pickle = std::make_unique<Pickle>(a.bytes, path);
+  for (const auto& m : zip.members())
+    if (m.stored && m.name.starts_with(folder + "data/")) a.storages[m.name.substr(folder.size() + 5)] = {m.offset, m.size};
+  return a;
+}
+
+constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+// Magic number, protocol 1001, system information, object, list of storage keys; then per key the count and the numbers.
+// The pickles' length is unknown, so more of the file is read as long as they are cut off.
+Archive open_stream(const std::shared_ptr<const File>& file) {
+  const std::string path = file->path().string();
+  for (std::uint64_t room = 1u << 20;; room *= 4) {
+    Archive a;
+    const bool all = room >= std::min(file->size(), kMaxPickle);
+    a.bytes.resize(std::min({room, file->size(), kMaxPickle}));
+    file->read(0, std::as_writable_bytes(std::span(a.bytes)));
+    std::vector<std::unique_ptr<Pickle>> parts;
+    std::size_t pos = 0;
+    bool cut_off = false;
+    while (parts.size() < 5 && !cut_off) {
+      parts.push_back(std::make_unique<Pickle>(std::string_view(a.bytes).substr(pos), path, !all));
+      cut_off = parts.back()->cut_off();
+      pos += parts.back()->consumed();
+      const Pickle& p = *parts.back();
+      if (cut_off) break;
+      if (parts.size() == 1 && (p.kind(p.root()) != Pickle::Kind::kText || p.text(p.root()) != kLegacyMagic))
+        fail<LoadError>("{}: a Python pickle, but no PyTorch checkpoint; save it with torch.save or as safetensors", path);
+    }
+    if (cut_off) continue;
+    const Pickle &system = *parts[2], &object = *parts[3], &keys = *parts[4];
+    if (const auto little = system.get(system.root(), "little_endian");
+        little != Pickle::kAbsent && system.kind(little) == Pickle::Kind::kBool && !system.boolean(little))
+      fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one", path);
+    std::map<std::string, DType> types;
+    for (const auto id : object.persistents()) {
+      const auto s = torch_storage(object, id, path);
+      types[s.key] = s.dtype;
+    }
+    if (keys.kind(keys.root()) != Pickle::Kind::kList) fail<LoadError>("{}: no list of storages; the file is damaged", path);
+    std::uint64_t offset = pos;
+    for (const auto id : keys.items(keys.root())) {
+      const std::string key(keys.kind(id) == Pickle::Kind::kText ? keys.text(id) : "");
+      const auto type = types.find(key);
+      std::int64_t count = 0;
+      file->read(offset, std::as_writable_bytes(std::span(&count, 1)));
+      const auto bytes = type == types.end() || count < 0 ? std::nullopt : byte_size(type->second, count);
+      if (!bytes || static_cast<std::uint64_t>(*bytes) > file->size() - offset - 8)
+        fail<LoadError>("{}: storage \"{}\" is unknown or cut off; the file is truncated or damaged", path, key);
+      if (!a.storages.emplace(key, Range{offset + 8, static_cast<std::uint64_t>(*bytes)}).second)
+        fail<LoadError>("{}: storage \"{}\" occurs twice; the file is damaged", path, key);
+      offset += 8 + static_cast<std::uint64_t>(*bytes);
+    }
+    a.pickle = std::move(parts[3]);
+    return a;
+  }
+}
+
+Archive open_archive(const std::shared_ptr<const File>& file) {
+  std::array<char, 4> magic{};
+  if (file->size() >= 4) file->read(0, std::as_writable_bytes(std::span(magic)));
+  return std::string_view(magic.data(), 4) == "PK\x03\x04" ? open_zip(file) : open_stream(file);
+}
+
+PickleRequests requests(const Pickle& p) {
+  PickleRequests r;
+  std::ranges::copy_if(p.called(), std::back_inserter(r.called), [](const auto& g) { return !is_torch_callable(g); });
+  std::ranges::copy_if(p.named(), std::back_inserter(r.dangerous), is_dangerous);
+  return r;
+}
+
+}  // namespace
+
+std::shared_ptr<const TensorSource> open_torch(const fs::path& path) {
+  auto file = std::make_shared<const File>(path);
+  const Archive a = open_archive(file);
+  if (const auto r = requests(*a.pickle); !r.dangerous.empty())
+    fail<LoadError>("{}: asks Python to use {} (it was not run); weights never need that, so this is an attack or no checkpoint: "
+                    "delete it and get a .safetensors file", path.string(), r.dangerous.front());
+  return std::make_shared<const TorchSource>(std::move(file), torch_tensors(*a.pickle, path.string()), a.storages);
+}
+
+PickleRequests pickle_requests(const fs::path& path) {
+  return requests(*open_archive(std::make_shared<const File>(path)).pickle);
+}
+
+}  // namespace mezzo

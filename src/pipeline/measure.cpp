@@ -1,0 +1,120 @@
+#include "pipeline/measure.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "backend/cpu/probe.h"
+#include "pipeline/job.h"
+#include "pipeline/open_engine.h"
+
+namespace mezzo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Seconds of each of n calls, after one that is not counted.
+template <class F>
+std::vector<double> times(int n, F&& f, double* first = nullptr) {
+  std::vector<double> out;
+  for (int i = 0; i <= n; ++i) {
+    const auto begin = Clock::now();
+    f();
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (i > 0) out.push_back(seconds);
+    else if (first) *first = seconds;
+  }
+  return out;
+}
+
+double median(std::vector<double> v) {
+  std::ranges::sort(v);
+  return v.empty() ? 0 : (v[v.size() / 2] + v[(v.size() - 1) / 2]) / 2;
+}
+
+std::int64_t work_of(Backend& backend, OpLog& log, const std::function<void()>& f) {
+  log.records.clear();
+  backend.set_log(&log);
+  f();
+  backend.set_log(nullptr);
+  std::int64_t flops = 0;
+  for (const auto& r : log.records) flops += r.flops;
+  return flops;
+}
+
+/// One row an operation and shape: calls, time, rate.
+nlohmann::json layers_of(const OpLog& log, double peak) {
+  struct Row { int calls = 0; std::int64_t flops = 0, bytes = 0; double seconds = 0; };
+  std::map<std::pair<std::string, std::string>, Row> rows;
+  for (const auto& r : log.records) {
+    auto& row = rows[{r.name, r.shape}];
+    ++row.calls;
+    row.flops += r.flops;
+    row.bytes += r.bytes;
+    row.seconds += r.seconds;
+  }
+  nlohmann::json out = nlohmann::json::array();
+  for (const auto& [key, row] : rows) {
+    const double rate = row.seconds > 0 ? static_cast<double>(row.flops) / row.seconds / 1e9 : 0;
+    out.push_back({{"op", key.first}, {"shape", key.second}, {"calls", row.calls}, {"seconds", row.seconds},
+                   {"gflops", rate}, {"share_of_peak", rate / peak}, {"bytes", row.bytes}});
+  }
+  std::ranges::sort(out, std::greater<>(), [](const nlohmann::json& j) { return j["seconds"].get<double>(); });
+  return out;
+}
+
+}  // namespace
+
+std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Precision precision, const MeasureConfig& config) {
+  Backend& b = model.backend;
+  const auto factor = model.vae->factor();
+  const auto h = config.height / factor, w = config.width / factor;
+  if (config.width % factor || config.height % factor || h < 1 || w < 1)
+    fail<UsageError>("{}x{} is not a size this model can draw; multiples of {} are", config.width, config.height, factor);
+  const auto& c = model.configs;
+  const auto repeats = std::max(config.options.repeats, 1);
+  const double peak = measure_peak_gflops(precision);
+
+  const auto zeros = [&](const Shape& shape) {
+    Tensor host_zeros(host(), DType::kF32, shape);
+    std::fill_n(host_zeros.data<float>(), host_zeros.numel(), 0.1f);
+    return b.upload(host_zeros);
+  };
+  const auto L = c.text.max_position_embeddings;
+  Tensor ids(host(), DType::kI32, {2, L});
+  std::fill_n(ids.data<std::int32_t>(), ids.numel(), static_cast<std::int32_t>(c.text.vocab_size - 1));
+  const Tensor context = zeros({2, L, c.text.hidden_size});
+  const Tensor x = zeros({2, h, w, c.unet.in_channels});
+  const Tensor z = zeros({1, h, w, model.vae->latent_channels()});
+  const std::vector<double> t(2, 500.0);
+
+  const auto text = [&] { model.text_encoder(ids, {}); };
+  const auto unet = [&] { model.unet(x, t, context); };
+  const auto vae = [&] { model.vae->decode(z); };
+  double first = 0;
+  const double text_s = median(times(repeats, text));
+  const double unet_s = median(times(repeats, unet, &first));
+  const double vae_s = median(times(std::max(1, repeats / 2), vae));
+  OpLog log;
+  const double vae_flops = static_cast<double>(work_of(b, log, vae));
+  const double unet_flops = static_cast<double>(work_of(b, log, unet));
+
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const double steps = config.options.steps;
+  nlohmann::json out = {
+      {"width", config.width}, {"height", config.height}, {"precision", precision_name(precision)}, {"steps", config.options.steps},
+      {"unet_s_per_step", unet_s}, {"unet_first_s", first}, {"vae_decode_s", vae_s}, {"text_encode_s", text_s},
+      {"total_s", steps * unet_s + vae_s + text_s}, {"total", "computed"},
+      {"peak_rss_mb", usage.ru_maxrss / 1024}, {"weights_mb", b.weight_bytes() >> 20}, {"activations_mb", b.activation_peak() >> 20},
+      {"peak_gflops", peak}, {"peak_gflops_after", measure_peak_gflops(precision)},
+      {"unet_gflop", unet_flops / 1e9}, {"unet_gflops", unet_flops / unet_s / 1e9}, {"unet_share_of_peak", unet_flops / unet_s / 1e9 / peak},
+      {"vae_gflop", vae_flops / 1e9}, {"vae_gflops", vae_flops / vae_s / 1e9}, {"vae_share_of_peak", vae_flops / vae_s / 1e9 / peak}};
+  if (config.options.layers) out["layers"] = layers_of(log, peak);
+  return out.dump();
+}
+
+}  // namespace mezzo
