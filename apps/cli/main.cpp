@@ -1,10 +1,10 @@
 // The program mezzo: finds the command, reads its flags, runs it, and turns errors into messages
 // and exit codes.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -46,7 +46,10 @@ void build(CLI::App& app, Session& session) {
 CLI::App* chosen_command(CLI::App& app, const std::vector<std::string>& arguments) {
   const auto it = std::find_if(arguments.begin(), arguments.end(),
                                [](const auto& a) { return !a.starts_with("-"); });
-  return it == arguments.end() ? nullptr : app.get_subcommand_no_throw(*it);
+  if (it == arguments.end()) return nullptr;
+  const bool known = std::any_of(kCommands.begin(), kCommands.end(),
+                                 [&](const Command& c) { return c.name == *it; });
+  return known ? app.get_subcommand(*it) : nullptr;
 }
 
 std::vector<std::string> names_for(const CLI::App& app, const std::string& word) {
