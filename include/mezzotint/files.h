@@ -60,6 +60,9 @@ struct ConvertReport {
 ConvertReport convert(const std::string& model, const std::string& out, const ConvertOptions& options,
                       const RunOptions& run = {});
 
+/// What a prompt becomes for a model, read from its tokenizer alone: nothing else is loaded.
+TokenReport count_tokens(const std::string& model, const EngineOptions& options, const std::string& prompt);
+
 /// Reads PNG, JPEG or WebP (turned upright, limits checked before decoding). Throws UsageError.
 Image load_image(const std::string& path);
 /// Writes PNG, JPEG or WebP by the name's ending, with the recipe inside, atomically. Throws UsageError, DeviceError.

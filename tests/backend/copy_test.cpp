@@ -5,24 +5,17 @@
 namespace mezzo {
 namespace {
 
-// A view of x whose dimension i is dimension order[i] of x.
-Tensor permuted(const Tensor& x, const std::vector<int>& order) {
-  std::vector<std::int64_t> dims, strides;
-  for (int d : order) dims.push_back(x.dim(d)), strides.push_back(x.stride(d));
-  return x.strided(Shape(std::span<const std::int64_t>(dims)), strides);
-}
-
 TEST(Copy, TurnsChannelsLastAndBack) {
   const auto backend = make_cpu_backend();
   for (const Shape& shape : {Shape{2, 3, 17, 19}, Shape{1, 64, 33, 40}, Shape{1, 1, 5, 1}, Shape{2, 4, 64, 64}}) {
     SCOPED_TRACE(to_string(shape));
     const Tensor nchw = backend->upload(test::random_tensor(shape, 1));
-    const Tensor view = permuted(nchw, {0, 2, 3, 1});
+    const Tensor view = nchw.permute({0, 2, 3, 1});
     Tensor nhwc(*backend, DType::kF32, view.shape());
     backend->copy(view, nhwc);
     EXPECT_EQ(test::values(nhwc), test::values(view));
     Tensor back(*backend, DType::kF32, shape);
-    backend->copy(permuted(nhwc, {0, 3, 1, 2}), back);
+    backend->copy(nhwc.permute({0, 3, 1, 2}), back);
     EXPECT_EQ(test::values(back), test::values(nchw));
   }
 }

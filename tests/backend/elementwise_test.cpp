@@ -12,9 +12,9 @@ using test::Values;
 
 TEST(Activate, EqualsThePlainFunctions) {
   const auto backend = make_cpu_backend();
-  const Tensor x = test::random_tensor({20011}, 1, 10);
+  const Tensor x = test::random_tensor({20011}, 1, 8);
   test::for_each_target([&](const std::string&) {
-    for (const Activation a : {Activation::kNone, Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kRelu}) {
+    for (const Activation a : {Activation::kNone, Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kRelu, Activation::kTanh}) {
       SCOPED_TRACE(static_cast<int>(a));
       Values expected = test::values(x);
       for (double& v : expected) v = test::activation(v, a);
@@ -38,6 +38,19 @@ TEST(Activate, LargeInputsKeepTheirLimits) {
     EXPECT_FLOAT_EQ(y.data<float>()[3], 1e30f);
     EXPECT_LE(std::abs(y.data<float>()[0]), 1e-6f);
   }
+}
+
+TEST(Activate, ExponentialIsRelativelyExact) {
+  const auto backend = make_cpu_backend();
+  const Tensor x = test::random_tensor({1003}, 1, 80);
+  test::for_each_target([&](const std::string&) {
+    Tensor y(*backend, DType::kF32, x.shape());
+    backend->activate(x, Activation::kExp, y);
+    for (std::int64_t i = 0; i < x.numel(); ++i) {
+      const double expected = std::exp(static_cast<double>(x.data<float>()[i]));
+      ASSERT_NEAR(static_cast<double>(y.data<float>()[i]), expected, 1e-6 * expected);
+    }
+  });
 }
 
 TEST(AddAndMultiply, RepeatTheSecondOperand) {
@@ -71,6 +84,14 @@ TEST(Scale, MultipliesAndShifts) {
   Tensor out(*backend, DType::kF32, x.shape());
   backend->scale(backend->upload(x), 0.5f, 0.25f, out);
   EXPECT_LT(test::relative_error(out, expected), test::kArithmetic);
+}
+
+TEST(Clamp, KeepsValuesBetweenTheLimits) {
+  const auto backend = make_cpu_backend();
+  const Tensor x = test::random_tensor({1001}, 1);
+  Tensor out(*backend, DType::kF32, x.shape());
+  backend->clamp(x, -0.25f, 0.5f, out);
+  for (std::int64_t i = 0; i < x.numel(); ++i) ASSERT_EQ(out.data<float>()[i], std::clamp(x.data<float>()[i], -0.25f, 0.5f));
 }
 
 TEST(Geglu, EqualsItsDefinitionAndTheDefaultBody) {

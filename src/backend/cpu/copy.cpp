@@ -75,10 +75,9 @@ void copy_transposed(int threads, const float* x, float* out, const std::vector<
 
 }  // namespace
 
-void CpuBackend::copy(const Tensor& x, Tensor& out) {
-  const Op op(*this, [&] { return work::pointwise("copy", x, 0, 2); });
+void copy_values(const Tensor& x, Tensor& out, int threads) {
   check(x.shape() == out.shape(), "copy() keeps the shape");
-  if (!has_data_ || x.numel() == 0) return;
+  if (x.numel() == 0) return;
   std::vector<Dim> dims = simplify(x, out);
   if (dims.empty()) dims.push_back({1, 1, 1});
   const Dim row = dims.back();
@@ -87,10 +86,15 @@ void CpuBackend::copy(const Tensor& x, Tensor& out) {
   if (row.to == 1 && row.from != 1 && fast != dims.end()) {
     const Dim columns = *fast;
     dims.erase(fast);
-    copy_transposed(threads_, x.data<float>(), out.data<float>(), dims, columns, row);
+    copy_transposed(threads, x.data<float>(), out.data<float>(), dims, columns, row);
   } else {
-    copy_rows(threads_, x.data<float>(), out.data<float>(), dims, row);
+    copy_rows(threads, x.data<float>(), out.data<float>(), dims, row);
   }
+}
+
+void CpuBackend::copy(const Tensor& x, Tensor& out) {
+  const Op op(*this, [&] { return work::pointwise("copy", x, 0, 2); });
+  if (has_data_) copy_values(x, out, threads_);
 }
 
 void CpuBackend::embedding(const Tensor& table, const Tensor& ids, Tensor& out) {

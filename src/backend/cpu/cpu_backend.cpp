@@ -41,7 +41,7 @@ Tensor CpuBackend::download(const Tensor& x) {
     std::memset(out.raw(), 0, out.bytes());
     return out;
   }
-  copy(x, out);
+  copy_values(x, out, threads_);
   return out;
 }
 

@@ -37,6 +37,7 @@ class CpuBackend : public Backend {
   void add(const Tensor& a, const Tensor& b, Tensor& out) override;
   void multiply(const Tensor& a, const Tensor& b, Tensor& out) override;
   void scale(const Tensor& x, float factor, float offset, Tensor& out) override;
+  void clamp(const Tensor& x, float low, float high, Tensor& out) override;
   void embedding(const Tensor& table, const Tensor& ids, Tensor& out) override;
   void upsample_nearest(const Tensor& x, Tensor& out) override;
   void copy(const Tensor& x, Tensor& out) override;
@@ -79,5 +80,8 @@ class CpuBackend : public Backend {
   int threads_;
   ByteCount weight_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
+
+/// Copies float32 values between views of the same shape.
+void copy_values(const Tensor& x, Tensor& out, int threads);
 
 }  // namespace mezzo

@@ -61,6 +61,15 @@ void CpuBackend::scale(const Tensor& x, float factor, float offset, Tensor& out)
   });
 }
 
+void CpuBackend::clamp(const Tensor& x, float low, float high, Tensor& out) {
+  const Op op(*this, [&] { return work::pointwise("clamp", x, 2, 2); });
+  check(x.contiguous() && out.contiguous() && x.numel() == out.numel(), "clamp() takes contiguous tensors");
+  if (!has_data_) return;
+  parallel_blocks(threads_, x.numel(), kBlock, [&](std::int64_t i, std::int64_t end) {
+    kernels::clamp(x.data<float>() + i, end - i, low, high, out.data<float>() + i);
+  });
+}
+
 void CpuBackend::geglu(const Tensor& x, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("geglu", x, 15, 2); });
   check(out.contiguous() && x.stride(-1) == 1 && x.contiguous(), "geglu() takes contiguous tensors");

@@ -33,6 +33,11 @@ void Scale(const float* x, Index n, float factor, float offset, float* out) {
   map(n, out, [&](V v) HWY_ATTR { return hn::MulAdd(v, k, c); }, x);
 }
 
+void Clamp(const float* x, Index n, float low, float high, float* out) {
+  const V least = hn::Set(F(), low), most = hn::Set(F(), high);
+  map(n, out, [&](V v) HWY_ATTR { return hn::Min(hn::Max(v, least), most); }, x);
+}
+
 void Geglu(const float* value, const float* gate, Index n, float* out) {
   map(n, out, [](V v, V g) HWY_ATTR { return hn::Mul(v, gelu(g)); }, value, gate);
 }
@@ -47,6 +52,7 @@ HWY_EXPORT(Finish);
 HWY_EXPORT(Add);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(Scale);
+HWY_EXPORT(Clamp);
 HWY_EXPORT(Geglu);
 
 void activate(const float* x, Index n, Activation activation, float* out) {
@@ -60,6 +66,9 @@ void add(const float* a, const float* b, Index n, float* out) { HWY_DYNAMIC_DISP
 void multiply(const float* a, const float* b, Index n, float* out) { HWY_DYNAMIC_DISPATCH(Multiply)(a, b, n, out); }
 void scale(const float* x, Index n, float factor, float offset, float* out) {
   HWY_DYNAMIC_DISPATCH(Scale)(x, n, factor, offset, out);
+}
+void clamp(const float* x, Index n, float low, float high, float* out) {
+  HWY_DYNAMIC_DISPATCH(Clamp)(x, n, low, high, out);
 }
 void geglu(const float* value, const float* gate, Index n, float* out) {
   HWY_DYNAMIC_DISPATCH(Geglu)(value, gate, n, out);

@@ -15,6 +15,7 @@ void activate(const float* x, Index n, Activation activation, float* out);
 void add(const float* a, const float* b, Index n, float* out);
 void multiply(const float* a, const float* b, Index n, float* out);
 void scale(const float* x, Index n, float factor, float offset, float* out);
+void clamp(const float* x, Index n, float low, float high, float* out);
 void geglu(const float* value, const float* gate, Index n, float* out);
 /// out = activation(x) + other, n values; `other` may be null.
 void finish(const float* x, const float* other, Index n, Activation activation, float* out);

@@ -6,6 +6,7 @@
 #define MEZZO_VECTOR_MATH_INL_H_
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -60,13 +61,13 @@ HWY_INLINE V exp2(V x) {
   return hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
 }
 
-/// e^x for x <= 87; the two parts of log2(e) keep the error at 2e-7 for large |x|.
+/// e^x, relative error 3e-7; 0 below -87, infinite above 88.
 HWY_INLINE V exp(V x) {
   const F f;
   const hn::RebindToSigned<F> di;
-  const V lowest = hn::Set(f, -87.0f);
-  const auto normal = hn::Ge(x, lowest);
-  x = hn::Min(hn::Max(x, lowest), hn::Set(f, 87.0f));
+  const V lowest = hn::Set(f, -87.0f), highest = hn::Set(f, 88.0f);
+  const auto normal = hn::Ge(x, lowest), finite = hn::Le(x, highest);
+  x = hn::Min(hn::Max(x, lowest), highest);
   const V whole = hn::Round(hn::Mul(x, hn::Set(f, 1.44269504f)));
   // x - whole * ln 2, with ln 2 split so that the first product is exact
   V r = hn::NegMulAdd(whole, hn::Set(f, 0.693359375f), x);
@@ -79,7 +80,8 @@ HWY_INLINE V exp(V x) {
   p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
   p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
   const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
-  return hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+  const V result = hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+  return hn::IfThenElse(finite, result, hn::Inf(f));
 }
 
 /// x / (1 + e^-(k x))
@@ -126,6 +128,8 @@ HWY_INLINE void with_activation(Activation a, const Body& body) {
     case Activation::kGelu: return body([](V x) HWY_ATTR { return gelu(x); });
     case Activation::kGeluTanh: return body([](V x) HWY_ATTR { return gelu_tanh(x); });
     case Activation::kQuickGelu: return body([](V x) HWY_ATTR { return quick_gelu(x); });
+    case Activation::kTanh: return body([](V x) HWY_ATTR { return hn::Tanh(F(), x); });
+    case Activation::kExp: return body([](V x) HWY_ATTR { return exp(x); });
     case Activation::kRelu: return body([](V x) HWY_ATTR { return hn::Max(x, hn::Zero(F())); });
   }
 }
