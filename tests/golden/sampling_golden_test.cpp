@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "mezzotint/errors.h"
 #include "sampling/k_schedules.h"
 #include "sampling/registry.h"
 #include "sampling/sampler.h"
