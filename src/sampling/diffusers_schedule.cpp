@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "sampling/beta_distribution.h"
+#include "sampling/even.h"
 #include "sampling/k_schedules.h"
 #include "sampling/samplers/samplers.h"
 
@@ -195,9 +196,11 @@ Schedule sigma_schedule(const SchedulerConfig& c, const NoiseTable& table, int s
   Numbers t = spaced_timesteps(c, steps, false, false);
   check_timesteps(t, table);
   Numbers sigmas = sigmas_between(table, t);
+  double last = c.text("final_sigmas_type", "zero") == "sigma_min" ? table.sigma_min() : 0;
   if (c.text("interpolation_type", "linear") == "log_linear") {
     sigmas = spread_sigmas(Spread::kExponential, table.sigma_min(), table.sigma_max(), steps + 1);
     sigmas.resize(t.size());
+    last = table.sigma_min();  // one value too many: the reference never reaches its last
   }
   const Spread how = spread(c);
   if (how != Spread::kNone) {
@@ -208,8 +211,7 @@ Schedule sigma_schedule(const SchedulerConfig& c, const NoiseTable& table, int s
       for (double& v : t) v = std::nearbyint(v);
   }
   for (double& v : t) v = as_float(v);
-  const bool to_min = c.text("final_sigmas_type", "zero") == "sigma_min";
-  return sigma_points(Space::kVarianceExploding, sigmas, t, to_min ? table.sigma_min() : 0);
+  return sigma_points(Space::kVarianceExploding, sigmas, t, last);
 }
 
 /// Flow sigmas of the DPM-Solver family.

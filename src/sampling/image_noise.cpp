@@ -76,9 +76,9 @@ std::vector<float> ImageNoise::first(std::size_t image) {
     generators_.back()->normal(count);
     return noise;
   }
-  // The old noise lies centred in new noise; where it is larger its middle is taken.
+  // The old noise lies centred in new noise of the same seed; where it is larger its middle is
+  // taken.
   generators_.push_back(make_generator(c.source, seed));
-  generators_.back()->normal(count);
   std::vector<float> out = generators_.back()->normal(size());
   const int dy = (c.height - h) / 2, dx = (c.width - w) / 2;
   for (int k = 0; k < c.channels; ++k)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "sampling/names.h"
+#include "sampling/samplers/samplers.h"
 
 namespace mezzo::sampling {
 namespace {
@@ -41,6 +42,10 @@ SamplingPlan plan_by_config(const SchedulerConfig& config, const PlanRequest& r)
   p.sampler = config.scheduler().name;
   p.schedule = "model";
   p.sample = config.scheduler().sample;
+  // Stochastic sampling of a flow model jumps to x0 and adds fresh noise, as LCM does.
+  const bool flow = config.scheduler().family == Family::kFlow;
+  if (flow && config.flag("stochastic_sampling", false)) p.sample = sample_lcm;
+  p.takes_churn = !flow;
   p.points = std::move(run.schedule);
   p.options = std::move(run.options);
   p.prediction = config.prediction();
@@ -128,7 +133,7 @@ Latents run(const SamplingPlan& p, const Network& network, Latents x, const RunO
   o.after_step = r.after_step;
   o.stop = r.stop;
   o.s_noise = r.s_noise;
-  o.churn = r.churn;
+  if (p.takes_churn) o.churn = r.churn;
   o.churn.after_prediction = p.options.churn.after_prediction;
   Latents unconditional;
   const Denoiser denoise = [&](const Latents& state, const Point& at) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "mezzotint/errors.h"
+#include "sampling/even.h"
 #include "sampling/k_schedules.h"
 #include "sampling/registry.h"
 #include "sampling/sampler.h"
@@ -265,6 +266,12 @@ Latents toy_network(const Latents& u, double t, double period) {
   return map(u, [&](double v) { return 0.8 * v + 0.1 * std::sin(3 * v) + shift; });
 }
 
+double largest(const Latents& x) {
+  double most = 0;
+  for (double v : x.values()) most = std::max(most, std::abs(v));
+  return most;
+}
+
 std::string name_of(const json& run) {
   return run.value("tensor", run["name"].get<std::string>() + "." + run["steps"].dump());
 }
@@ -309,7 +316,7 @@ void check_diffusers_run(const json& run, const Folder& folder, NoiseRows& noise
   std::vector<double> timesteps;
   SamplerOptions o = plan.options;
   o.s_noise = given.s_noise;
-  o.churn = given.churn;
+  if (plan.takes_churn) o.churn = given.churn;
   o.churn.after_prediction = plan.options.churn.after_prediction;
   o.prediction = plan.prediction;
   o.noise = noise.source();
@@ -324,8 +331,12 @@ void check_diffusers_run(const json& run, const Folder& folder, NoiseRows& noise
   states.push_back(plan.sample(denoise, start, plan.points, o));
   const auto recorded_timesteps = run["timesteps"].get<std::vector<double>>();
   double error = states.size() * start.size() == steps_recorded.size() ? 0 : INFINITY;
-  for (std::size_t row = 0; error < INFINITY && row < states.size(); ++row)
-    error = std::max(error, distance(states[row], steps_recorded, row));
+  for (std::size_t row = 0; error < INFINITY && row < states.size(); ++row) {
+    // The reference keeps its samples in float32: a row has the rounding of the row before, however
+    // small it is itself.
+    const double before = row == 0 ? 0 : 1.2e-7 * largest(states[row - 1]);
+    error = std::max(error, std::max(0.0, distance(states[row], steps_recorded, row) - before));
+  }
   EXPECT_EQ(timesteps.size(), recorded_timesteps.size()) << name;
   for (std::size_t i = 0; i < std::min(timesteps.size(), recorded_timesteps.size()); ++i)
     EXPECT_NEAR(timesteps[i], recorded_timesteps[i], 1e-5 * std::max(1.0, recorded_timesteps[i]))
@@ -335,7 +346,8 @@ void check_diffusers_run(const json& run, const Folder& folder, NoiseRows& noise
   options.noise = noise.source();
   const Latents result = sampling::run(
       plan, [&](const Latents& u, double t) { return toy_network(u, t, period); }, start, options);
-  error = std::max(error, distance(result, steps_recorded, states.size() - 1));
+  EXPECT_EQ(distance(result, {states.back().values().begin(), states.back().values().end()}, 0), 0)
+      << name;
   tally.add(error, tolerance, name);
 }
 
@@ -406,6 +418,7 @@ void check_timestep_run(const json& run, const Folder& folder, NoiseRows& noise,
   o.unconditional_x0 = [&]() -> const Latents& { return unconditional; };
   const Latents start(folder.tensors.values("x"));
   const Latents result = sample(denoise, start, schedule, o);
+  states.push_back(result);
   const auto recorded = folder.tensors.values(run["tensor"]);
   const double tolerance = unipc ? 1e-5 : 1e-9;
   double error = distance(result, recorded, recorded.size() / start.size() - 1);
@@ -449,11 +462,21 @@ TEST(SamplingGolden, Tables) {
     };
     for (const auto& [name, values] : tables) {
       if (!folder.tensors.has(name)) continue;
-      // The float64 tables differ from float arithmetic by its rounding.
-      tally.add(relative_error(values, folder.tensors.values(name)),
-                name.ends_with("f64") ? 2e-5 : 1e-6, name);
+      // float64 tables differ from ours by the rounding of float arithmetic; the small values of
+      // zero terminal SNR are differences of rounded roots.
+      const bool exact = name.ends_with("f32") && name.find("ztsnr") == std::string::npos;
+      tally.add(relative_error(values, folder.tensors.values(name)), exact ? 1e-6 : 2e-5, name);
     }
   });
+}
+
+/// ComfyUI computes its table in float64, the others in float32.
+NoiseTable schedule_table(const Folder& folder, const json& row) {
+  const std::string model = row["model"];
+  if (model != "sd1") return NoiseTable::flow(model == "flow_shift3" ? 3 : 1);
+  return row["source"] == "a1111"
+             ? table_of(model)
+             : NoiseTable::discrete(folder.tensors.values("sd1.alphas_cumprod.f64"));
 }
 
 TEST(SamplingGolden, Schedules) {
@@ -473,8 +496,7 @@ TEST(SamplingGolden, Schedules) {
         tally.missing_names.insert(name);
         continue;
       }
-      const NoiseTable table =
-          model == "sd1" ? table_of(model) : NoiseTable::flow(model == "flow_shift3" ? 3 : 1);
+      const NoiseTable table = schedule_table(folder, row);
       double low = table.sigma_min(), high = table.sigma_max();
       if (row.contains("sigma_range") && row["sigma_range"].is_array()) {
         low = row["sigma_range"][0];
@@ -494,6 +516,10 @@ TEST(SamplingGolden, FlowMatchEuler) {
     for (const json& row : folder.index["flow_match_euler"]) {
       json fields = row["config"];
       fields["_class_name"] = "FlowMatchEulerDiscreteScheduler";
+      if (row.contains("error")) {
+        ++tally.errors;
+        continue;
+      }
       DiffusersRequest request{.steps = row["steps"]};
       if (!row["mu"].is_null()) request.mu = row["mu"];
       const Schedule s = diffusers_run(SchedulerConfig(fields), request).schedule;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "sampling/even.h"
 #include "sampling/samplers/samplers.h"
 #include "sampling/samplers/step.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sampling/even.h"
 #include "sampling/samplers/samplers.h"
 #include "sampling/samplers/step.h"
 

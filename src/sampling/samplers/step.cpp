@@ -96,15 +96,6 @@ std::vector<double> lagrange_integrals(const std::vector<double>& nodes, double 
   return c;
 }
 
-std::vector<float> even_floats(float a, float b, std::size_t n) {
-  const float step = (b - a) / static_cast<float>(n - 1);
-  std::vector<float> v;
-  for (std::size_t i = 0; i < n; ++i)
-    v.push_back(i < n / 2 ? std::fma(step, static_cast<float>(i), a)
-                          : std::fma(-step, static_cast<float>(n - 1 - i), b));
-  return v;
-}
-
 std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double> b) {
   const std::size_t n = b.size();
   for (std::size_t col = 0; col < n; ++col) {

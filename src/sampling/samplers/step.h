@@ -64,10 +64,6 @@ class History {
 /// sum c_j y_j. Exact for up to 8 nodes.
 std::vector<double> lagrange_integrals(const std::vector<double>& nodes, double a, double b);
 
-/// n > 1 even values from a to b in single precision, counted from the nearer end, as
-/// torch.linspace does.
-std::vector<float> even_floats(float a, float b, std::size_t n);
-
 /// Solves a small dense system a x = b (Gauss with pivoting). a is row by row.
 std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double> b);
 
