@@ -22,7 +22,8 @@ const std::vector<Case>& cases() {
       {1, 8, 8, square(16, 24, 3)},     {2, 5, 7, square(4, 20, 3)},     {1, 9, 6, square(33, 3, 3)},
       {2, 1, 1, square(7, 5, 3)},       {1, 6, 10, square(40, 17, 1)},   {3, 4, 4, square(3, 8, 1)},
       {1, 9, 9, square(12, 10, 3, 2)},  {2, 8, 8, {10, 12, 3, 2, 0, 0, 1, 1}}, {1, 12, 8, {3, 9, 4, 4, 0, 0, 0, 0}},
-      {1, 1, 5, square(8, 8, 1)},       {1, 16, 16, {16, 12, 2, 2, 0, 0, 0, 0}}, {1, 7, 70, square(20, 36, 3)}};
+      {1, 1, 5, square(8, 8, 1)},       {1, 16, 16, {16, 12, 2, 2, 0, 0, 0, 0}}, {1, 7, 70, square(20, 36, 3)},
+      {2, 19, 141, square(5, 9, 3)},    {1, 3, 200, {6, 8, 3, 1, 0, 2, 1, 0}}, {1, 10, 128, square(8, 3, 5)}};
   return all;
 }
 
@@ -115,8 +116,8 @@ TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
 
 TEST(Conv2d, AnImageDoesNotDependOnItsBatchNorOnThreads) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16})
-    for (const Conv2dConfig& config : {square(64, 80, 3), square(96, 40, 1), square(20, 36, 3, 2)}) {
-      const Layer all = layer({3, 13, 17, config});
+    for (const auto& [config, width] : {std::pair{square(64, 80, 3), 17}, {square(96, 40, 1), 17}, {square(20, 36, 3, 2), 17}, {square(16, 24, 3), 150}}) {
+      const Layer all = layer({3, 13, width, config});
       const Tensor first = run(*make_cpu_backend({.threads = 1}), all, config, precision, {all.channel_add, all.add});
       for (int threads : {2, 3})
         EXPECT_TRUE(test::same_bits(first, run(*make_cpu_backend({.threads = threads}), all, config, precision, {all.channel_add, all.add})));

@@ -22,7 +22,14 @@ struct Product {
   std::size_t result = 0;   // one chunk of output channels of one image
   std::size_t input = 0;    // one image as bfloat16
   std::size_t library = 0;  // what oneDNN asks for
-  std::size_t total() const { return bias + weights + repacked + result + input + library; }
+  std::size_t tiles = 0;    // pieces of a wide picture, one for each thread
+  std::size_t total() const { return bias + weights + repacked + result + input + library + tiles; }
+};
+
+/// A piece of a wide picture and its result, with what oneDNN asks for.
+struct Tile {
+  std::size_t input = 0, result = 0, library = 0;
+  std::size_t total() const { return input + result + library; }
 };
 
 /// Attention: rows of queries a task handles, keys it handles at a time, heads packed at a time.

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "backend/cpu/isa.h"
 #include "backend/cpu/parallel.h"
 #include "tensor/convert.h"
 
@@ -15,6 +16,7 @@ using Description = dnnl::convolution_forward::primitive_desc;
 constexpr std::int64_t kTypicalSide = 64;            // decides the layout; every size can then use it
 constexpr std::int64_t kChunkBytes = 4 << 20;        // widened weights that stay in a cache
 constexpr std::int64_t kChunkAlignment = 64;         // channels: a multiple of every kernel's block
+constexpr std::int64_t kTileHeight = 8, kTileWidth = 64;  // a tile of 128 channels and its weights fit a 1 MiB cache
 constexpr std::int64_t kDecodeBlock = 1 << 14;       // values a thread converts at a time
 
 struct Picture {
@@ -81,6 +83,12 @@ class Decoder {
   int threads_;
   std::vector<float> all_, part_;
 };
+
+// oneDNN's kernels before AVX-512 sum whole rows of the picture at once, at half speed when a row does not fit the cache.
+bool wants_tiles(const Conv2dConfig& c, std::int64_t out_w) {
+  const bool narrow_vectors = isa_name() == "avx2" || isa_name() == "sse4";
+  return narrow_vectors && c.kernel > 1 && c.stride == 1 && out_w >= 2 * kTileWidth;
+}
 
 PackedProduct::Form form_of(Precision precision) {
   if (precision == Precision::kF32) return PackedProduct::Form::kF32;
@@ -164,24 +172,35 @@ void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) 
   if (bias.defined()) to_float(bias.dtype(), bias.data<std::byte>(), config_.out, reinterpret_cast<float*>(bias_.data()));
 }
 
-ProductPlan::Kernel PackedProduct::describe(const Chunk& c, std::int64_t h, std::int64_t w, Residual residual,
-                                            int threads) const {
+ProductPlan::Kernel PackedProduct::describe(const Chunk& c, const Geometry& g, Residual residual, int threads) const {
   const auto type = form_ == Form::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
-  const Picture picture = {c.count, h, w};
+  const Picture picture = {c.count, g.h, g.w};
   ProductPlan::Kernel k;
   k.threads = threads;
-  k.description = try_describe(config_, type, picture, residual, layout(c));
+  k.description = try_describe(g.config, type, picture, residual, layout(c));
   if (!is_slow(k.description)) return k;
   const memory::desc any({c.count, config_.in, config_.kernel, config_.kernel}, type, memory::format_tag::any);
-  k.description = try_describe(config_, type, picture, residual, any);
+  k.description = try_describe(g.config, type, picture, residual, any);
   if (is_slow(k.description)) {
     // General matrix products divide the summation among threads; alone they add in one order.
     const ThreadCount one(1);
     k.threads = 1;
-    k.description = try_describe(config_, type, picture, residual, any);
+    k.description = try_describe(g.config, type, picture, residual, any);
   }
   k.repack = k.description.weights_desc() != layout(c);
   return k;
+}
+
+void PackedProduct::cut(ProductPlan& p, Geometry& g) const {
+  if (!wants_tiles(config_, p.out_w) || form_ == Form::kBF16 || chunks_.size() > 1) return;
+  // Tiles of about equal size; those at the far edges reach beyond the picture.
+  p.tile_h = std::min(kTileHeight, p.out_h);
+  p.tile_w = ceil_div(p.out_w, ceil_div(p.out_w, kTileWidth));
+  g.config.pad_top = g.config.pad_left = g.config.pad_bottom = g.config.pad_right = 0;
+  g.h = p.tile_h + config_.kernel - 1;
+  g.w = p.tile_w + config_.kernel - 1;
+  p.tile.input = footprint::floats(g.h * g.w * config_.in);
+  p.tile.result = footprint::floats(p.tile_h * p.tile_w * config_.out);
 }
 
 ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residual, int threads) const {
@@ -191,12 +210,15 @@ ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residu
   p.h = h, p.w = w;
   p.out_h = out_side(h, config_, config_.pad_top, config_.pad_bottom);
   p.out_w = out_side(w, config_, config_.pad_left, config_.pad_right);
+  Geometry geometry = {config_, h, w};
+  cut(p, geometry);
+  if (p.tile_h) residual = Residual::kNone;
   std::vector<ProductPlan::Kernel> kernels(layouts_.size());
-  footprint::Product& s = p.scratch;
+  footprint::Product s;
   for (const Chunk& c : chunks_) {
     ProductPlan::Kernel& k = kernels[c.kernel];
     if (k.description) continue;
-    k = describe(c, h, w, residual, threads);
+    k = describe(c, geometry, residual, threads);
     const std::size_t repacked = k.repack ? k.description.weights_desc().get_size() : 0;
     const std::size_t widened = form_ == Form::kWidened ? values(c) * sizeof(float) : 0;
     s.weights = std::max(s.weights, round_up(widened, footprint::kLine));
@@ -205,6 +227,11 @@ ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residu
   }
   if (chunks_.size() > 1) s.result = footprint::floats(p.out_h * p.out_w * widest_chunk());
   if (form_ == Form::kBF16) s.input = round_up(static_cast<std::size_t>(h * w * config_.in) * 2, footprint::kLine);
+  if (p.tile_h) {
+    p.tile.library = std::exchange(s.library, 0);
+    s.tiles = static_cast<std::size_t>(threads) * p.tile.total();
+  }
+  p.scratch = s;
   p.kernels = std::move(kernels);
   return p;
 }

@@ -25,6 +25,8 @@ struct ProductPlan {
     int threads = 1;
   };
   std::int64_t h = 0, w = 0, out_h = 0, out_w = 0;
+  std::int64_t tile_h = 0, tile_w = 0;  // of the result, when the picture is cut (product_tiles.h); else 0
+  footprint::Tile tile;
   std::vector<Kernel> kernels;  // one for each chunk width
   footprint::Product scratch;
 };
@@ -61,7 +63,12 @@ class PackedProduct final : public Packed {
 
  private:
   void lay_out();
-  ProductPlan::Kernel describe(const Chunk&, std::int64_t h, std::int64_t w, Residual, int threads) const;
+  struct Geometry {  // what a kernel works on
+    Conv2dConfig config;
+    std::int64_t h, w;
+  };
+  ProductPlan::Kernel describe(const Chunk&, const Geometry&, Residual, int threads) const;
+  void cut(ProductPlan&, Geometry&) const;
 
   Conv2dConfig config_;
   Form form_;

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/product_tiles.h"
 #include "tensor/convert.h"
 
 namespace mezzo {
@@ -33,9 +34,10 @@ struct Scratch {
     result = reinterpret_cast<float*>(take(s.result));
     input = take(s.input);
     library = take(s.library);
+    tiles = take(s.tiles);
   }
   float *bias, *weights, *result;
-  std::byte *repacked, *input, *library;
+  std::byte *repacked, *input, *library, *tiles;
 };
 
 class ProductRun {
@@ -100,6 +102,10 @@ class ProductRun {
     float* out = call_.out.data<float>() + at;
     const Tensor& residual = call_.epilogue.add;
     const float* add = residual.defined() ? residual.data<float>() + at : nullptr;
+    if (plan_.tile_h) {
+      const TiledImage parts = {static_cast<const float*>(input(image)), add, out, weights, bias(chunk, image)};
+      return run_tiles(call_, plan_, parts, scratch_.tiles);
+    }
     const bool whole = w_.chunks().size() == 1;
     float* result = whole ? out : scratch_.result;
     multiply(kernel, input(image), weights, bias(chunk, image), add, result);
