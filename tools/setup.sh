@@ -83,7 +83,7 @@ build_jobs() {
 
 # is_fresh PRESET: whether nothing that its build depends on (sources, build files, packages) is newer than the build.
 is_fresh() {
-  local stamp=$root/build/$1/built.stamp inputs=(CMakeLists.txt CMakePresets.json cmake include src apps models tools/setup.sh)
+  local stamp=$root/build/$1/built.stamp inputs=(CMakeLists.txt CMakePresets.json cmake include src apps data models tools/setup.sh)
   if [[ $1 != release ]]; then inputs+=(tests); fi
   [[ -e $stamp && ! /var/lib/dpkg/status -nt $stamp ]] || return 1
   [[ -z $(cd "$root" && find "${inputs[@]}" -newer "$stamp" -print -quit 2>/dev/null) ]]

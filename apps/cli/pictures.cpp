@@ -5,16 +5,13 @@
 #include <utility>
 
 #include "cli/exit_code.h"
+#include "cli/text.h"
 #include "mezzotint/files.h"
 
 namespace mezzo::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 void tell(Session& session, const Picture& picture, const fs::path& file) {
   if (session.json) return;

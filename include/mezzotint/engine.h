@@ -75,8 +75,8 @@ struct TokenPiece {
   std::string text;
 };
 struct TokenReport {
-  std::vector<TokenPiece> pieces;   // with the start and end tokens
-  int used = 0, limit = 0;          // tokens of the prompt, and how many the model reads
+  std::vector<TokenPiece> pieces;   // of the prompt, without the start and end tokens
+  int used = 0, limit = 0;          // tokens with start and end, and how many the model reads
   std::string cut;                  // the part of the prompt that the model does not see
 };
 

@@ -17,6 +17,7 @@ struct ModelEntry {
   std::string name, path, family, form;
   std::uint64_t bytes = 0;
   bool shipped = false;
+  std::vector<std::string> objects;  // what it says that it can draw
   std::string error;  // why it cannot be used, where it cannot
 };
 /// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers only.
@@ -35,6 +36,7 @@ struct FileReport {
     std::vector<std::string> missing;
   };
   std::vector<Network> networks;
+  std::vector<std::string> objects;    // what the model says that it can draw
   std::vector<std::string> unknown;    // tensors that no network takes
   std::vector<std::string> warnings;   // such as callables that a pickle asks for (never run)
   std::string error;                   // why it cannot be loaded, where it cannot
@@ -57,6 +59,9 @@ struct ConvertReport {
 };
 ConvertReport convert(const std::string& model, const std::string& out, const ConvertOptions& options,
                       const RunOptions& run = {});
+
+/// What a prompt becomes for a model, read from its tokenizer alone: nothing else is loaded.
+TokenReport count_tokens(const std::string& model, const EngineOptions& options, const std::string& prompt);
 
 /// Reads PNG, JPEG or WebP (turned upright, limits checked before decoding). Throws UsageError.
 Image load_image(const std::string& path);

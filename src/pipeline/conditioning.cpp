@@ -14,7 +14,7 @@ const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
 
   const auto limit = model_.configs.text.max_position_embeddings;
-  const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<std::size_t>(limit));
+  const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<int>(limit));
   if (!tokens.cut.empty())
     log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"", limit, tokens.cut);
   Tensor ids(host(), DType::kI32, {1, limit});

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "checkpoint/bundle_writer.h"
-#include "checkpoint/open.h"
+#include "checkpoint/bundle_gguf.h"
+#include "checkpoint/require.h"
 #include "mezzotint/files.h"
 
 namespace mezzo {
@@ -70,7 +70,8 @@ ConvertReport convert(const std::string& model, const std::string& out, const Co
     ++written[std::string(name(type))];
     return type;
   };
-  report.bytes_out = write_bundle(bundle, out, choose);
+  write_bundle(bundle, out, choose);
+  report.bytes_out = fs::file_size(out);
   report.dtypes.assign(written.begin(), written.end());
   return report;
 }

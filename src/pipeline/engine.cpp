@@ -16,6 +16,7 @@
 #include "pipeline/open_engine.h"
 #include "pipeline/recipe.h"
 #include "pipeline/resolve.h"
+#include "pipeline/tokens.h"
 
 namespace mezzo {
 namespace {
@@ -120,7 +121,7 @@ const ModelInfo& Engine::info() const { return state_->info; }
 GenerateParams Engine::resolve(const GenerateParams& params) const { return state_->resolved(params); }
 
 TokenReport Engine::tokens(const std::string& prompt) const {
-  return token_report(state_->model->tokenizer, prompt, static_cast<std::size_t>(state_->model->configs.text.max_position_embeddings));
+  return token_report(state_->model->tokenizer, prompt, static_cast<int>(state_->model->configs.text.max_position_embeddings));
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {

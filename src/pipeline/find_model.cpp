@@ -213,6 +213,7 @@ ModelEntry describe(const fs::path& path, std::string name) {
     entry.family = report.family;
     entry.form = report.form;
     entry.bytes = report.bytes;
+    entry.objects = report.objects;
     entry.error = report.error;
     if (entry.error.empty() && entry.family.empty())
       entry.error = "not a whole model: " + report.kind;

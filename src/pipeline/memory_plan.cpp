@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "checkpoint/open.h"
+#include "checkpoint/require.h"
 #include "pipeline/job.h"
 #include "pipeline/open_engine.h"
 #include "pipeline/resolve.h"

@@ -3,10 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
-#include "checkpoint/open.h"
+#include "checkpoint/require.h"
 
 namespace mezzo {
 namespace {
+
+constexpr std::int64_t kOpenClipWidth = 1024;  // of SD 2.x's text encoder
 
 /// Builds a network and reports what its file holds beyond it.
 template <class Network, class Config>
@@ -42,10 +44,18 @@ std::string ModelConfigs::family() const {
 
 ClipTokenizer make_tokenizer(const ModelBundle& bundle, const ClipTextConfig& text) {
   const auto it = bundle.tokenizers.find("tokenizer");
-  ClipTokenizer tokenizer = it == bundle.tokenizers.end() ? ClipTokenizer::built_in() : ClipTokenizer::from_files(it->second);
-  if (static_cast<std::int64_t>(tokenizer.vocab_size()) > text.vocab_size)
+  const auto file = [&](const char* name) -> std::string_view {
+    const auto f = it->second.find(name);
+    return f == it->second.end() ? std::string_view() : f->second;
+  };
+  // SD 2.x pads with "!", SD 1.x with the end token; folders say so, single files do not.
+  ClipTokenizer tokenizer = it == bundle.tokenizers.end()
+      ? ClipTokenizer::built_in({.pad = text.hidden_size == kOpenClipWidth ? "!" : ""})
+      : ClipTokenizer::from_files({.vocab = file("vocab.json"), .merges = file("merges.txt"), .config = file("tokenizer_config.json"),
+                                   .special_tokens = file("special_tokens_map.json"), .origin = bundle.path.string() + "/tokenizer"});
+  if (tokenizer.size() > text.vocab_size)
     fail<LoadError>("{}: the tokenizer has {} entries, the text encoder {}; they belong to different models (give a folder "
-                    "with the right tokenizer by --config)", bundle.path.string(), tokenizer.vocab_size(), text.vocab_size);
+                    "with the right tokenizer by --config)", bundle.path.string(), tokenizer.size(), text.vocab_size);
   return tokenizer;
 }
 

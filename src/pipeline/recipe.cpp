@@ -78,7 +78,7 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
     text.settings.emplace_back(key, std::move(value));
   };
   add("Steps", fmt::format("{}", p.steps));
-  add("Sampler", display_name(sampler_names(), p.sampler));
+  add("Sampler", display_name(sampler_names(), p.sampler.empty() ? recipe.model.sampler : p.sampler));
   if (!is_own_schedule(p.schedule))
     add("Schedule type", display_name(schedule_names(), p.schedule));
   if (p.guidance) add("CFG scale", fmt::format("{}", *p.guidance));
@@ -98,6 +98,7 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
 
 std::string recipe_request(const PictureRecipe& recipe) {
   GenerateParams one = recipe.params;
+  if (!one.init) one.strength.reset();
   one.init.reset();  // pictures are not part of the text
   one.mask.reset();
   one.prompts = {recipe.prompt};

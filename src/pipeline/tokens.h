@@ -6,6 +6,6 @@
 
 namespace mezzo {
 
-TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& prompt, std::size_t limit);
+TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& prompt, int limit);
 
 }  // namespace mezzo

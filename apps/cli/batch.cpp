@@ -1,0 +1,210 @@
+// mezzo batch: every line of a file becomes pictures in a folder, with a manifest that --resume
+// continues from.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "cli/batch_file.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/manifest.h"
+#include "cli/pictures.h"
+#include "cli/text.h"
+#include "mezzotint/files.h"
+
+namespace mezzo::cli {
+namespace {
+
+constexpr std::uintmax_t kMaxFileBytes = 256u << 20;
+
+/// Part `index` of `count`: the lines whose place in the file, counted from 0, leaves index-1 when
+/// divided by count.
+struct Shard {
+  std::size_t index = 1, count = 1;
+  bool has(std::size_t position) const { return position % count == index - 1; }
+};
+
+struct Flags {
+  std::string file;
+  std::string shard = "1/1";
+  bool resume = false;
+  ModelFlags model;
+  RequestFlags request;
+  OutputFlags output;
+};
+
+struct Counts {
+  std::size_t pictures = 0, skipped = 0, failed = 0;
+};
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  const char* end = text.data() + text.size();
+  const auto [slash, bad_index] = std::from_chars(text.data(), end, shard.index);
+  const bool has_slash = bad_index == std::errc() && slash != end && *slash == '/';
+  const auto [stop, bad_count] = std::from_chars(has_slash ? slash + 1 : end, end, shard.count);
+  if (!has_slash || bad_count != std::errc() || stop != end || shard.index < 1 ||
+      shard.index > shard.count)
+    throw UsageError(
+        fmt::format("shard: \"{}\" is not usable; give i/n with i from 1 to n, such as 2/4", text));
+  return shard;
+}
+
+std::string read_file(const fs::path& file) {
+  std::error_code error;
+  if (fs::is_directory(file, error))
+    throw UsageError(
+        fmt::format("{} is a folder; give a .txt, .csv or .jsonl file", file.string()));
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    throw UsageError(
+        fmt::format("{} cannot be read: {}; check the path", file.string(), std::strerror(errno)));
+  if (fs::is_regular_file(file, error) && fs::file_size(file, error) > kMaxFileBytes)
+    throw UsageError(
+        fmt::format("{} is larger than {}; split it", file.string(), format_bytes(kMaxFileBytes)));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+/// Draws the lines of one file, one after the other.
+class BatchRun {
+ public:
+  BatchRun(Session& session, const Flags& flags, Engine& engine, Manifest& manifest,
+           const RunOptions& run)
+      : session_(session), flags_(flags), engine_(engine), manifest_(manifest), run_(run) {}
+
+  /// A line that fails is told and counted; being cancelled or a full disk ends the batch.
+  void draw(const BatchLine& line) {
+    if (run_.stop.stop_requested()) throw Cancelled("cancelled");
+    if (manifest_.is_done(line)) {
+      ++counts_.skipped;
+      return;
+    }
+    try {
+      if (!line.error.empty()) throw UsageError(line.error);
+      draw_pictures(line);
+    } catch (const UsageError& e) {
+      fail(line, e.what());
+    } catch (const OutOfMemory& e) {
+      fail(line, e.what());
+    }
+  }
+
+  const Counts& counts() const { return counts_; }
+
+ private:
+  void draw_pictures(const BatchLine& line) {
+    GenerateParams request = line.params;
+    const fs::path folder = fs::path(flags_.file).parent_path();
+    if (!line.init.empty()) request.init = load_image((folder / line.init).string());
+    if (!line.mask.empty()) request.mask = load_image((folder / line.mask).string());
+    std::int64_t index = 0;
+    engine_.generate(request, run_, [&](const Picture& picture) {
+      const std::string name = fmt::format("{:05}-{}.png", line.line, picture.seed);
+      const fs::path file = fs::path(flags_.output.output) / name;
+      save_picture(file.string(), picture, flags_.output.quality);
+      manifest_.add(line, index++, picture, name);
+      ++counts_.pictures;
+      tell(line, picture, file);
+    });
+  }
+
+  void tell(const BatchLine& line, const Picture& picture, const fs::path& file) {
+    session_.printer->clear();
+    if (session_.json) {
+      nlohmann::ordered_json json = picture_json(picture, file);
+      json["line"] = line.line;
+      print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    } else {
+      print(session_.quiet ? file.string() + "\n"
+                           : fmt::format("line {}: saved {} ({:.1f} s)\n", line.line, file.string(),
+                                         picture.seconds));
+    }
+  }
+
+  void fail(const BatchLine& line, const std::string& why) {
+    ++counts_.failed;
+    const std::string message = fmt::format("{}, line {}: {}", flags_.file, line.line, why);
+    session_.printer->clear();
+    std::fputs(fmt::format("mezzo: {}\n", message).c_str(), stderr);
+    if (session_.json)
+      print(nlohmann::ordered_json{{"line", line.line},
+                                   {"error", {{"kind", "usage"}, {"message", why}}}}
+                .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+            "\n");
+  }
+
+  Session& session_;
+  const Flags& flags_;
+  Engine& engine_;
+  Manifest& manifest_;
+  const RunOptions& run_;
+  Counts counts_;
+};
+
+int run_batch(Session& session, const Flags& flags) {
+  const Shard shard = parse_shard(flags.shard);
+  const auto lines =
+      parse_batch(read_file(flags.file), batch_format(flags.file), flags.request.params);
+  if (lines.empty())
+    throw UsageError(fmt::format("{} holds no prompts; write one a line", flags.file));
+  const std::string model = flags.model.find();
+  // A folder, whatever its name looks like.
+  OutputNames folder(flags.output.output + "/", lines.size(), flags.request.params);
+  session.signals.watch_folder(flags.output.output);
+  RunOptions run = session.begin();
+  add_preview(run, flags.output, session);
+  Manifest manifest(flags.output.output, flags.resume);
+  Engine engine = Engine::open(model, flags.model.engine, run);
+  BatchRun batch(session, flags, engine, manifest, run);
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (shard.has(i)) batch.draw(lines[i]);
+  const Counts& n = batch.counts();
+  session.note(fmt::format("{} pictures saved in {}, {} lines were done before, {} lines failed",
+                           n.pictures, flags.output.output, n.skipped, n.failed));
+  return n.failed == 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_batch(CLI::App& app, Session& session) {
+  const auto flags = std::make_shared<Flags>();
+  flags->output.output = "outputs";
+  add_text(app, "file", flags->file, "A .txt, .csv or .jsonl file (docs/cli.md describes them).")
+      ->required()
+      ->type_name("FILE");
+  add_text(app, "-o,--output", flags->output.output,
+           "The folder for pictures and manifest.jsonl. Default: outputs.")
+      ->type_name("FOLDER");
+  app.add_flag("--resume", flags->resume, "Skip the lines whose pictures are there already.");
+  add_text(app, "--shard", flags->shard,
+           "Draw part i of n of the lines, as in 2/4: for several machines.")
+      ->type_name("i/n");
+  add_request_flags(app, flags->request);
+  app.remove_option(app.get_option("--init"));  // a line has its own
+  app.remove_option(app.get_option("--mask"));
+  add_preview_flags(app, flags->output);
+  add_model_flags(app, flags->model);
+  add_progress_flags(app, session);
+  add_json_flag(app, session);
+  app.footer(
+      "Flags set the defaults of every line. A line that fails is told and the others go on; the "
+      "exit code is then 1.\n"
+      "Examples:\n"
+      "  mezzo batch prompts.txt -o pictures\n"
+      "  mezzo batch products.csv -o pictures --steps 30 --resume\n"
+      "  mezzo batch requests.jsonl -o pictures --shard 2/4");
+  app.callback([flags, &session] {
+    session.command = [flags, &session] { return run_batch(session, *flags); };
+  });
+}
+
+}  // namespace mezzo::cli

@@ -1,0 +1,78 @@
+// mezzo convert: any model that can be read, as one self-contained file.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "mezzotint/files.h"
+
+namespace mezzo::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  std::string out;
+  ConvertOptions options;
+  bool report = false;
+};
+
+int run_convert(Session& session, const Flags& flags) {
+  const RunOptions run = session.begin();
+  session.signals.watch_folder(std::filesystem::path(flags.out).parent_path());
+  const ConvertReport report = convert(flags.model.find(), flags.out, flags.options, run);
+  session.printer->clear();
+  if (session.json) {
+    nlohmann::ordered_json json = {
+        {"file", flags.out}, {"bytes_in", report.bytes_in}, {"bytes_out", report.bytes_out}};
+    for (const auto& [type, count] : report.dtypes) json["tensors"][type] = count;
+    print(dump(json));
+    return kDone;
+  }
+  print(session.quiet ? flags.out + "\n"
+                      : fmt::format("saved {} ({}, from {})\n", flags.out,
+                                    format_bytes(report.bytes_out), format_bytes(report.bytes_in)));
+  if (flags.report)
+    for (const auto& [type, count] : report.dtypes)
+      print(fmt::format("  {:<6} {:>6} tensors\n", type, count));
+  return kDone;
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, Session& session) {
+  const auto flags = std::make_shared<Flags>();
+  add_text(app, "in", flags->model.model, "The model: a file, a folder or a name.")
+      ->required()
+      ->type_name("IN");
+  add_text(app, "out", flags->out, "The file to write (.gguf).")->required()->type_name("OUT");
+  add_text(app, "--weights", flags->options.weights,
+           "Type of the weights: f16, bf16, f32, q8_0, or by network as in unet=q8_0,vae=f16. "
+           "Default: f16.")
+      ->type_name("SPEC");
+  add_text(app, "--vae", flags->options.vae, "A file that replaces the model's VAE.")
+      ->type_name("FILE");
+  add_text(app, "--clip", flags->options.clip, "A file that replaces the model's text encoder.")
+      ->type_name("FILE");
+  add_text(app, "--config", flags->options.config,
+           "A diffusers folder that describes a single-file model.")
+      ->type_name("DIR");
+  app.add_flag("--overwrite", flags->options.overwrite, "Replace OUT where it exists.");
+  app.add_flag("--report", flags->report, "Tell how many tensors of each type were written.");
+  add_models_dir_flag(app, flags->model);
+  add_progress_flags(app, session);
+  add_json_flag(app, session);
+  app.footer(
+      "Examples:\n"
+      "  mezzo convert v1-5-pruned-emaonly.safetensors sd15.gguf\n"
+      "  mezzo convert my-diffusers-folder small.gguf --weights q8_0 --report");
+  app.callback([flags, &session] {
+    session.command = [flags, &session] { return run_convert(session, *flags); };
+  });
+}
+
+}  // namespace mezzo::cli

@@ -1,0 +1,55 @@
+// mezzo plan: memory, work and time of a request, predicted without loading the model.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "mezzotint/files.h"
+
+namespace mezzo::cli {
+namespace {
+
+std::string describe(const Plan& p) {
+  std::string text = fmt::format("{:<16} {:>10} {:>12} {:>10} {:>12} {:>9}\n", "phase", "weights",
+                                 "activations", "peak", "GFLOP", "seconds");
+  for (const PlanPhase& phase : p.phases)
+    text += fmt::format("{:<16} {:>10} {:>12} {:>10} {:>12.1f} {:>9.2f}\n", phase.name,
+                        format_bytes(phase.weights), format_bytes(phase.activations),
+                        format_bytes(phase.peak), static_cast<double>(phase.flops) / 1e9,
+                        phase.seconds);
+  return text + fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
+                            format_bytes(p.peak), format_time(p.seconds), p.precision);
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Session& session) {
+  struct Flags {
+    ModelFlags model;
+    RequestFlags request;
+  };
+  const auto flags = std::make_shared<Flags>();
+  add_prompts(app, flags->request);
+  add_request_flags(app, flags->request);
+  add_model_flags(app, flags->model);
+  add_json_flag(app, session);
+  app.footer(
+      "Examples:\n"
+      "  mezzo plan --width 768 --height 768 --steps 30\n"
+      "  mezzo plan -m v1-5-pruned-emaonly.safetensors --max-ram 4G --json");
+  app.callback([flags, &session] {
+    session.command = [flags, &session] {
+      GenerateParams request = flags->request.load();
+      if (request.prompts.empty()) request.prompts = {""};  // every prompt costs the same
+      validate(request);
+      const Plan result = plan(flags->model.find(), flags->model.engine, request);
+      print(session.json ? mezzo::to_json(result) + "\n" : describe(result));
+      return kDone;
+    };
+  });
+}
+
+}  // namespace mezzo::cli

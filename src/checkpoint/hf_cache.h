@@ -1,0 +1,16 @@
+// The local cache of Hugging Face downloads: models--ORG--NAME/{refs,snapshots}. Only read; nothing is downloaded.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/file.h"
+
+namespace mezzo {
+
+/// The snapshot folder of "org/name": the one that refs/main names, else the only one. Looks in $HF_HUB_CACHE, else
+/// $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub. Nothing when it is not there or
+/// `id` is no such name.
+std::optional<fs::path> find_in_hf_cache(std::string_view id);
+
+}  // namespace mezzo

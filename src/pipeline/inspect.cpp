@@ -1,0 +1,113 @@
+// What a file is, for people: the checkpoint's own report, completed by building its networks without data.
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "checkpoint/inspect.h"
+#include "mezzotint/files.h"
+#include "models/clip/clip_text.h"
+#include "models/unet/unet.h"
+#include "models/vae/autoencoder_kl.h"
+
+namespace mezzo {
+namespace {
+
+/// Sizes in one line, and what the network lacks, found by building it on a backend without data.
+template <class Config, class Build, class Line>
+void complete(FileReport::Network& n, const Component& c, Build&& build, Line&& line) {
+  n.config_from_file = !c.config.is_null();
+  const auto config = n.config_from_file ? Config::parse(c.config, n.name + "/config.json") : Config::detect(*c.weights);
+  n.config = line(config);
+  const auto meta = make_meta_backend();
+  const Weights w(c.weights, *meta, Precision::kF32, n.name);
+  build(w, config);
+  n.missing = w.problems();
+}
+
+void complete_unet(FileReport::Network& n, const Component& c) {
+  complete<UNetConfig>(n, c, [](const Weights& w, const UNetConfig& u) { UNet(w, u); }, [](const UNetConfig& u) {
+    return fmt::format("{} -> {} channels; levels of {}; heads {}; text width {}", u.in_channels, u.out_channels,
+                       fmt::join(u.block_out_channels, ", "), fmt::join(u.heads, ", "), u.cross_attention_dim);
+  });
+}
+
+void complete_text(FileReport::Network& n, const Component& c) {
+  complete<ClipTextConfig>(n, c, [](const Weights& w, const ClipTextConfig& t) { ClipText(w, t); }, [](const ClipTextConfig& t) {
+    return fmt::format("{} layers of width {}, {} heads; {} tokens of {}", t.num_hidden_layers, t.hidden_size, t.num_attention_heads,
+                       t.max_position_embeddings, t.vocab_size);
+  });
+}
+
+void complete_vae(FileReport::Network& n, const Component& c) {
+  if (c.config.is_object() && c.config.value("_class_name", "") == "AutoencoderTiny") return;
+  complete<AutoencoderKLConfig>(n, c, [](const Weights& w, const AutoencoderKLConfig& v) { VaeEncoder(w, v); VaeDecoder(w, v); },
+    [](const AutoencoderKLConfig& v) {
+      return fmt::format("{} latent channels; levels of {}; scaling {}", v.latent_channels, fmt::join(v.block_out_channels, ", "), v.scaling_factor);
+    });
+}
+
+struct Completer { std::string_view network; void (*complete)(FileReport::Network&, const Component&); };
+constexpr Completer kCompleters[] = {{"unet", complete_unet}, {"text_encoder", complete_text}, {"vae", complete_vae}};
+
+void complete_networks(FileReport& report, const ModelBundle& bundle) {
+  for (auto& n : report.networks)
+    for (const auto& [name, fill] : kCompleters) {
+      if (n.name != name || !bundle.components.contains(n.name)) continue;
+      try {
+        fill(n, bundle.components.at(n.name));
+      } catch (const LoadError& e) {
+        report.warnings.emplace_back(e.what());
+      }
+    }
+}
+
+}  // namespace
+
+FileReport inspect(const std::string& path) {
+  const CheckpointReport c = inspect_file(path);
+  FileReport r;
+  r.path = path;
+  r.kind = c.kind;
+  r.family = c.family;
+  r.form = c.form;
+  r.advice = c.advice;
+  r.error = c.problem;
+  r.unknown = c.unknown;
+  for (const auto& call : c.pickle_calls) r.warnings.push_back(fmt::format("the pickle asks Python to call {} (not run)", call));
+  for (const auto& part : c.components) {
+    FileReport::Network n;
+    n.name = part.name;
+    n.parameters = static_cast<std::uint64_t>(part.parameters);
+    n.bytes = part.bytes;
+    for (const auto& [type, count] : part.dtypes) n.dtypes.push_back(type);
+    r.bytes += part.bytes;
+    r.networks.push_back(std::move(n));
+  }
+  if (r.error.empty()) {
+    try {
+      complete_networks(r, open_model(path));
+    } catch (const LoadError&) {  // not a model: kind and advice already say what it is
+    }
+  }
+  return r;
+}
+
+std::string to_json(const FileReport& r) {
+  nlohmann::json networks = nlohmann::json::array();
+  for (const auto& n : r.networks)
+    networks.push_back({{"name", n.name}, {"parameters", n.parameters}, {"bytes", n.bytes}, {"dtypes", n.dtypes}, {"config", n.config},
+                        {"config_from_file", n.config_from_file}, {"missing", n.missing}});
+  const nlohmann::json j = {{"path", r.path}, {"kind", r.kind}, {"family", r.family}, {"form", r.form}, {"bytes", r.bytes},
+                            {"networks", networks}, {"unknown", r.unknown}, {"warnings", r.warnings}, {"advice", r.advice}, {"error", r.error}};
+  return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string to_json(const Plan& plan) {
+  nlohmann::json phases = nlohmann::json::array();
+  for (const auto& p : plan.phases)
+    phases.push_back({{"name", p.name}, {"weights", p.weights}, {"activations", p.activations}, {"peak", p.peak}, {"flops", p.flops}, {"seconds", p.seconds}});
+  return nlohmann::json{{"phases", phases}, {"peak", plan.peak}, {"seconds", plan.seconds}, {"precision", plan.precision}}.dump(2);
+}
+
+}  // namespace mezzo

@@ -1,0 +1,229 @@
+// DPM-Solver: Lu et al. 2022 (arXiv:2206.00927), which solves for the noise. The multistep form is
+// diffusers'; "fast" and "adaptive" are k-diffusion's single-step forms.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+#include "sampling/samplers/samplers.h"
+#include "sampling/samplers/step.h"
+
+namespace mezzo::sampling {
+
+Latents sample_dpm_multistep(const Denoiser& denoise, Latents x, const Schedule& s,
+                             const SamplerOptions& o) {
+  const int highest = o.order.value_or(2);
+  const bool sde = o.eta.value_or(0) > 0, heun = o.solver == SolverType::kHeun;
+  const double twice = sde ? 2 : 1;
+  History noises(static_cast<std::size_t>(highest));
+  for (std::size_t i = 0; i < s.steps(); ++i) {
+    const Point &at = s.points[i], &to = s.points[i + 1];
+    const Latents x0 = denoise(x, at);
+    noises.push(to_epsilon(x0, x, at));
+    const std::size_t left = s.steps() - i;
+    const bool lower = o.lower_order_final && std::max(s.full_steps, s.steps()) < 15;
+    int order = std::min(highest, static_cast<int>(noises.size()));
+    if (left == 1 && (lower || o.euler_at_final)) order = 1;
+    if (left == 2 && lower) order = std::min(order, 2);
+    const double h = to.lambda() - at.lambda();
+    const double e = std::expm1(h), phi2 = e / h - 1;
+    x = (to.alpha / at.alpha * std::move(x)).add(-twice * to.sigma * e, noises[0]);
+    if (order >= 2) {
+      const double r0 = (at.lambda() - s.points[i - 1].lambda()) / h;
+      Latents d1 = (noises[0] - noises[1]) / r0;
+      if (order == 2) {
+        x.add(-twice * to.sigma * (heun ? phi2 : 0.5 * e), d1);
+      } else {
+        const double r1 = (s.points[i - 1].lambda() - s.points[i - 2].lambda()) / h;
+        const Latents d2 = (d1 - (noises[1] - noises[2]) / r1) / (r0 + r1);
+        d1.add(r0, d2);
+        x.add(-to.sigma * phi2, d1).add(-to.sigma * ((e - h) / (h * h) - 0.5), d2);
+      }
+    }
+    if (sde) {
+      const double up = to.sigma * std::sqrt(std::expm1(2 * h));
+      x.add(up * o.s_noise, draw_noise(o, at.sigma, to.sigma));
+    }
+    finish_step(o, s, i, x0, x);
+  }
+  return x;
+}
+
+namespace {
+
+/// The single-step solvers in variance-exploding form, over t = lambda = -log(sigma). The slope at
+/// the start of a step is computed once and shared by solvers of different order.
+class SingleStep {
+ public:
+  SingleStep(const Denoiser& denoise, const Schedule& s, const Latents& x, double t)
+      : denoise_(denoise), s_(s), x_(x), t_(t), noise_(noise_at(x, t, &x0_)) {}
+
+  const Latents& x0() const { return x0_; }
+
+  Latents first(double t_next) const {
+    return Latents(x_).add(-std::exp(-t_next) * std::expm1(t_next - t_), noise_);
+  }
+
+  Latents second(double t_next, double r1) {
+    const double h = t_next - t_, sigma = std::exp(-t_next);
+    return first(t_next).add(-sigma / (2 * r1) * std::expm1(h), difference(h, r1));
+  }
+
+  Latents third(double t_next) {
+    constexpr double kR1 = 1. / 3, kR2 = 2. / 3;
+    const double h = t_next - t_, t2 = t_ + kR2 * h;
+    const double phi = std::expm1(kR2 * h) / (kR2 * h) - 1;
+    const Latents u2 = first(t2).add(-std::exp(-t2) * (kR2 / kR1) * phi, difference(h, kR1));
+    const Latents d2 = noise_at(u2, t2, nullptr) - noise_;
+    return first(t_next).add(-std::exp(-t_next) / kR2 * (std::expm1(h) / h - 1), d2);
+  }
+
+ private:
+  Latents noise_at(const Latents& x, double t, Latents* x0) const {
+    const Point p = s_.at_sigma(std::exp(-t));
+    Latents d = denoise_(x, p);
+    Latents noise = derivative(x, d, p.sigma);
+    if (x0 != nullptr) *x0 = std::move(d);
+    return noise;
+  }
+
+  /// Noise at the first inner point less noise at the start.
+  const Latents& difference(double h, double r1) {
+    if (difference_.size() == 0) {
+      const double t1 = t_ + r1 * h;
+      difference_ = noise_at(first(t1), t1, nullptr) - noise_;
+    }
+    return difference_;
+  }
+
+  const Denoiser& denoise_;
+  const Schedule& s_;
+  const Latents& x_;
+  double t_;
+  Latents x0_, noise_, difference_;
+};
+
+/// Where the deterministic part of a stochastic step ends, and how much noise follows.
+struct Landing {
+  double t;
+  double up = 0;
+};
+Landing landing(double t, double t_next, double t_end, double eta) {
+  if (eta == 0) return {t_next};
+  const AncestralStep step =
+      ancestral_step(Space::kVarianceExploding, {1, std::exp(-t)}, {1, std::exp(-t_next)}, eta);
+  const double down = std::min(t_end, -std::log(step.down.sigma));
+  return {down, std::sqrt(std::max(0.0, std::exp(-2 * t_next) - std::exp(-2 * down)))};
+}
+
+/// First and last level above 0.
+std::pair<double, double> range(const Schedule& s) {
+  double last = s.points[0].sigma;
+  for (const Point& p : s.points)
+    if (p.sigma > 0) last = p.sigma;
+  return {-std::log(s.points[0].sigma), -std::log(last)};
+}
+
+}  // namespace
+
+Latents sample_dpm_fast(const Denoiser& denoise, Latents x, const Schedule& s,
+                        const SamplerOptions& o) {
+  const auto [t_start, t_end] = range(s);
+  const double eta = o.eta.value_or(0);
+  const std::size_t calls = s.steps(), steps = calls / 3 + 1;
+  std::vector<std::size_t> orders(steps, 3);
+  if (calls % 3 != 0) {
+    orders.back() = calls % 3;
+  } else {
+    orders[steps - 1] = 1;
+    orders[steps - 2] = 2;
+  }
+  Schedule shown = s;  // for the hook: the real steps
+  shown.points.clear();
+  const double dt = (t_end - t_start) / static_cast<double>(steps);
+  for (std::size_t i = 0; i <= steps; ++i)
+    shown.points.push_back(s.at_sigma(std::exp(-(t_start + static_cast<double>(i) * dt))));
+  for (std::size_t i = 0; i < steps; ++i) {
+    const double t = t_start + static_cast<double>(i) * dt;
+    const double t_next = i + 1 == steps ? t_end : t + dt;
+    const Landing land = landing(t, t_next, t_end, eta);
+    SingleStep solver(denoise, s, x, t);
+    Latents next = orders[i] == 1   ? solver.first(land.t)
+                   : orders[i] == 2 ? solver.second(land.t, 0.5)
+                                    : solver.third(land.t);
+    if (eta > 0) next.add(land.up * o.s_noise, draw_noise(o, std::exp(-t), std::exp(-t_next)));
+    const Latents x0 = solver.x0();
+    x = std::move(next);
+    finish_step(o, shown, i, x0, x);
+  }
+  return x;
+}
+
+namespace {
+
+/// Adjusts the step size to the error (PID control; only the integral part is used by default).
+class StepSize {
+ public:
+  StepSize(double h, double order) : h_(h), exponent_(1 / order) {}
+  double h() const { return h_; }
+  /// True when the step that made this error is good enough.
+  bool accept(double error) {
+    constexpr double kSafety = 0.81, kTiny = 1e-8;
+    const double factor = 1 + std::atan(std::pow(1 / (error + kTiny), exponent_) - 1);
+    h_ *= factor;
+    return factor >= kSafety;
+  }
+
+ private:
+  double h_, exponent_;
+};
+
+/// Root mean square of the difference between two orders, relative to what is tolerated.
+double step_error(const Latents& low, const Latents& high, const Latents& before) {
+  constexpr double kAbsolute = 0.0078, kRelative = 0.05;
+  double sum = 0;
+  for (std::size_t i = 0; i < low.size(); ++i) {
+    const double allowed =
+        std::max(kAbsolute, kRelative * std::max(std::abs(low[i]), std::abs(before[i])));
+    const double e = (low[i] - high[i]) / allowed;
+    sum += e * e;
+  }
+  return std::sqrt(sum / static_cast<double>(low.size()));
+}
+
+}  // namespace
+
+Latents sample_dpm_adaptive(const Denoiser& denoise, Latents x, const Schedule& s,
+                            const SamplerOptions& o) {
+  constexpr double kFirstStep = 0.05, kArrived = 1e-5;
+  constexpr std::size_t kMostSteps = 10000;
+  const auto [t_start, t_end] = range(s);
+  const int order = o.order.value_or(3);
+  const double eta = o.eta.value_or(0);
+  StepSize size(kFirstStep, eta > 0 ? 1.5 : order);
+  Latents before = x;
+  double t = t_start;
+  for (std::size_t i = 0; t < t_end - kArrived; ++i) {
+    if (i == kMostSteps) fail<UsageError>("DPM adaptive does not converge; use another sampler");
+    const double t_next = std::min(t_end, t + size.h());
+    const Landing land = landing(t, t_next, t_end, eta);
+    SingleStep solver(denoise, s, x, t);
+    Latents low = order == 2 ? solver.first(land.t) : solver.second(land.t, 1. / 3);
+    Latents high = order == 2 ? solver.second(land.t, 0.5) : solver.third(land.t);
+    const Latents x0 = solver.x0();
+    if (size.accept(step_error(low, high, before))) {
+      before = std::move(low);
+      if (eta > 0) high.add(land.up * o.s_noise, draw_noise(o, std::exp(-t), std::exp(-t_next)));
+      x = std::move(high);
+      t = t_next;
+    }
+    // The number of steps is not known: the hook is told how many levels of the schedule are
+    // behind.
+    std::size_t behind = 0;
+    while (behind + 1 < s.steps() && -std::log(s.points[behind + 1].sigma) <= t) ++behind;
+    finish_step(o, s, behind, x0, x);
+  }
+  return x;
+}
+
+}  // namespace mezzo::sampling
