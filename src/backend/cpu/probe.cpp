@@ -16,7 +16,8 @@ double measure_peak_gflops(Precision precision, int threads) {
   Tensor weight(host(), DType::kF32, {kChannels, kChannels, config.kernel, config.kernel});
   std::fill_n(weight.data<float>(), weight.numel(), 0.01f);
   const PackedPtr packed = backend->pack_conv2d(weight, {}, config, precision);
-  Tensor x(*backend, DType::kF32, {1, kSide, kSide, kChannels}), out(*backend, DType::kF32, x.shape());
+  Tensor x(*backend, DType::kF32, {1, kSide, kSide, kChannels}),
+      out(*backend, DType::kF32, x.shape());
   std::fill_n(x.data<float>(), x.numel(), 0.5f);
   double best = 1e30;
   for (int i = 0; i < kRuns; ++i) {

@@ -1,4 +1,5 @@
-// Convolutions of wide pictures, cut into tiles that stay in the cache. Each tile is computed by one thread.
+// Convolutions of wide pictures, cut into tiles that stay in the cache. Each tile is computed by
+// one thread.
 #pragma once
 
 #include "backend/cpu/product_run.h"
@@ -12,7 +13,8 @@ struct TiledImage {
   const float* bias;
 };
 
-/// Runs the plan's only kernel over the tiles of one image. scratch: the plan's footprint::Product::tiles bytes.
+/// Runs the plan's only kernel over the tiles of one image. scratch: the plan's
+/// footprint::Product::tiles bytes.
 void run_tiles(const ProductCall&, const ProductPlan&, const TiledImage&, std::byte* scratch);
 
 }  // namespace mezzo
