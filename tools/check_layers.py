@@ -41,8 +41,8 @@ def reason(path, header):
         return "write includes as \"folder/header.h\", from src/"
     if target != layer and target not in ARROWS[layer].split():
         return f"the arrow {layer} -> {target} does not exist"
-    if target == "backend" and layer != "backend" and header != "backend/backend.h":
-        return "a backend's own headers are for that backend; include backend/backend.h"
+    if target == "backend" and layer not in {"backend", "pipeline"} and header.count("/") > 1:
+        return "a backend's own headers are for that backend and the pipeline, which chooses one; include backend/backend.h"
     return None
 
 

@@ -52,7 +52,7 @@ std::int64_t context_width(const TensorSource& unet) {
   return 0;
 }
 
-void report_bundle(const ModelBundle& bundle, FileReport& r) {
+void report_bundle(const ModelBundle& bundle, CheckpointReport& r) {
   r.form = bundle.form;
   r.kind = "model";
   r.unknown = bundle.unknown;
@@ -73,7 +73,7 @@ void report_bundle(const ModelBundle& bundle, FileReport& r) {
 }
 
 // A file that open_model() refuses: a part of a model, or something else.
-void report_other(const fs::path& path, FileReport& r) {
+void report_other(const fs::path& path, CheckpointReport& r) {
   const auto source = open_weights(path);
   const auto found = find_networks(source);
   r.form = std::string(name(detect_format(path)));
@@ -94,7 +94,7 @@ void report_other(const fs::path& path, FileReport& r) {
   r.unknown = found.unknown;
 }
 
-void report_pickle(const fs::path& path, FileReport& r) {
+void report_pickle(const fs::path& path, CheckpointReport& r) {
   try {
     if (detect_format(path) == FileFormat::kTorch)
       for (const auto& call : pickle_requests(path).called) r.pickle_calls.push_back(call + " -- not run");
@@ -121,8 +121,8 @@ std::string family_of(const ModelBundle& bundle) {
   return family;
 }
 
-FileReport inspect_file(const fs::path& path) {
-  FileReport r;
+CheckpointReport inspect_file(const fs::path& path) {
+  CheckpointReport r;
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   if (!folder) report_pickle(path, r);

@@ -19,7 +19,7 @@ struct ComponentReport {
   std::map<std::string, std::int64_t> dtypes;  // parameters by type name
 };
 
-struct FileReport {
+struct CheckpointReport {
   std::string kind;    // "model", "UNet", "VAE", "text encoder", "LoRA", "textual inversion embedding", "unreadable" ...
   std::string form;    // "diffusers folder", "single file (LDM names, safetensors)" ...
   std::string family;  // "Stable Diffusion 1", "Stable Diffusion 1, inpainting" ...; empty when unknown
@@ -31,7 +31,7 @@ struct FileReport {
 };
 
 /// Never throws for what is in the file: what is wrong stands in `problem`.
-FileReport inspect_file(const fs::path& path);
+CheckpointReport inspect_file(const fs::path& path);
 
 /// The family a model's networks belong to, by shapes and names; empty when unknown.
 std::string family_of(const ModelBundle& bundle);

@@ -1,42 +1,8 @@
 #include "image/text_encoding.h"
 
-#include <utf8proc.h>
-
-#include <algorithm>
 #include <cstdint>
 
 namespace mezzo {
-
-char32_t next_character(std::string_view text, std::size_t& pos) {
-  utf8proc_int32_t c = -1;
-  const auto left = static_cast<utf8proc_ssize_t>(text.size() - pos);
-  const auto n =
-      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + pos), left, &c);
-  pos += n > 0 ? static_cast<std::size_t>(n) : 1;
-  return n > 0 ? static_cast<char32_t>(c) : kReplacementCharacter;
-}
-
-void append_utf8(std::string& out, char32_t c) {
-  utf8proc_uint8_t bytes[4];
-  const auto n = utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(n));
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t pos = 0; pos < text.size();) {
-    const std::size_t start = pos;
-    // A replacement character that is really there takes three bytes.
-    if (next_character(text, pos) == kReplacementCharacter && pos - start == 1) return false;
-  }
-  return true;
-}
-
-std::string to_valid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t pos = 0; pos < text.size();) append_utf8(out, next_character(text, pos));
-  return out;
-}
 
 std::optional<std::string> utf8_to_latin1(std::string_view text) {
   std::string out;

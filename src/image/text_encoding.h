@@ -9,17 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace mezzo {
-
-inline constexpr char32_t kReplacementCharacter = 0xFFFD;
-
-/// The character at text[pos], pos < text.size(); moves pos behind it. A bad byte gives U+FFFD.
-char32_t next_character(std::string_view text, std::size_t& pos);
-void append_utf8(std::string& out, char32_t c);
-
-bool is_utf8(std::string_view text);
-/// The same text with every bad byte replaced by U+FFFD.
-std::string to_valid_utf8(std::string_view text);
 
 /// The text in ISO 8859-1, or nothing when a character has no place there.
 std::optional<std::string> utf8_to_latin1(std::string_view text);

@@ -38,7 +38,7 @@ class Layers(CheckCase):
     def test_arrows_to_the_left_pass(self):
         self.assertEqual([], self.found(check_layers, {
             "src/models/unet/unet.cpp": '#include "models/unet/unet.h"\n#include "nn/linear.h"\n#include "mezzotint/errors.h"\n',
-            "src/pipeline/engine.cpp": '#include "mezzotint/engine.h"\n#include "checkpoint/bundle.h"\n',
+            "src/pipeline/engine.cpp": '#include "mezzotint/engine.h"\n#include "checkpoint/bundle.h"\n#include "backend/cpu/probe.h"\n',
             "src/backend/cpu/cpu.cpp": '#include "backend/cpu/kernels.h"\n#include <vector>\n#include "hwy/highway.h"\n',
             "apps/cli/main.cpp": '#include "mezzotint/engine.h"\n#include "cli/args.h"\n#include "args.h"\n'}))
 
@@ -65,6 +65,10 @@ class Mirror(CheckCase):
 
     def test_mirrored(self):
         self.assertEqual([], self.found(check_mirror, self.source))
+
+    def test_one_test_for_all_backends(self):
+        self.assertEqual([], self.found(check_mirror, {"src/backend/cpu/norm.cpp": "", "tests/backend/norm_test.cpp": ""}))
+        self.assert_one(check_mirror, {"src/backend/norm.cpp": "", "tests/norm_test.cpp": ""}, "tests/backend/norm_test.cpp")
 
     def test_missing(self):
         self.assert_one(check_mirror, self.source | {"src/nn/norm.cpp": ""}, "tests/nn/norm_test.cpp")

@@ -1,0 +1,38 @@
+#include "checkpoint/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checkpoint/make_files.h"
+
+namespace mezzo {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string parse_error(const std::string& text) {
+  return test::message_of([&] { parse_json(text, "settings"); });
+}
+
+TEST(Json, ParsesOrdinaryText) { EXPECT_EQ(parse_json(R"({"a": [1, {"b": null}]})", "x")["a"][0], 1); }
+
+TEST(Json, RefusesWhatReadersSeeDifferently) {
+  EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("twice"));
+  EXPECT_THAT(parse_error(R"({"o": {"a": 1, "b": {"a": 1}, "a": 2}})"), HasSubstr("twice"));
+  EXPECT_EQ(parse_error(R"({"a": {"a": 1}, "b": {"a": 1}})"), "");
+  EXPECT_THAT(parse_error("{"), HasSubstr("settings: is not valid JSON"));
+  EXPECT_THAT(parse_error("{\"a\": 1} x"), HasSubstr("not valid"));
+  EXPECT_THAT(parse_error("{\"\xff\": 1}"), HasSubstr("not valid"));
+  EXPECT_THAT(parse_error(""), HasSubstr("not valid"));
+  EXPECT_THAT(parse_error("1e999"), HasSubstr("not valid"));
+}
+
+TEST(Json, LimitsDepth) {
+  const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
+  EXPECT_EQ(parse_error(nested(32)), "");
+  EXPECT_THAT(parse_error(nested(33)), HasSubstr("deeper"));
+  EXPECT_THAT(parse_error(nested(1'000'000)), HasSubstr("deeper"));
+}
+
+}  // namespace
+}  // namespace mezzo

@@ -1,0 +1,142 @@
+// What people give in place of a model, and what they are told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "checkpoint/bundle.h"
+#include "checkpoint/inspect.h"
+#include "checkpoint/make_files.h"
+#include "checkpoint/require.h"
+#include "support/goldens.h"
+
+namespace mezzo {
+namespace {
+
+using test::MadeSource;
+using ::testing::HasSubstr;
+using namespace std::string_literals;
+
+class OpenModelTest : public ::testing::Test {
+ protected:
+  std::string problem(const fs::path& path, const OpenOptions& options = {}) {
+    return test::message_of([&] { open_model(path, options); });
+  }
+  std::string problem_of_bytes(const std::string& bytes) { return problem(test::write_file(folder_ / "model.safetensors", bytes)); }
+  fs::path weights(const std::string& name, std::map<std::string, Shape> shapes) {
+    fs::create_directories((folder_ / name).parent_path());
+    return test::write_safetensors(folder_ / name, MadeSource(std::move(shapes)));
+  }
+  fs::path unet_file() {
+    return weights("unet.safetensors", {{"model.diffusion_model.output_blocks.0.0.in_layers.0.weight", {4}},
+                                        {"model.diffusion_model.input_blocks.0.0.weight", {4, 9, 3, 3}},
+                                        {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", {4, 768}}});
+  }
+  fs::path vae_file() { return weights("vae.safetensors", {{"decoder.up.0.block.0.norm1.weight", {4}}, {"decoder.conv_in.weight", {4, 4, 3, 3}}}); }
+  fs::path clip_file() { return weights("clip.safetensors", {{"text_model.final_layer_norm.weight", {4}}}); }
+  fs::path folder_ = test::scratch_dir("open_model");
+};
+
+TEST_F(OpenModelTest, OtherFilesAreNamed) {
+  EXPECT_THAT(problem_of_bytes("<!DOCTYPE html><html><body>404</body></html>"), HasSubstr("web page"));
+  EXPECT_THAT(problem_of_bytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"), HasSubstr("Git LFS pointer"));
+  EXPECT_THAT(problem_of_bytes(""), HasSubstr("empty"));
+  EXPECT_THAT(problem_of_bytes("\x89PNG\r\n\x1a\n1234"), HasSubstr("PNG picture"));
+  EXPECT_THAT(problem_of_bytes("\xff\xd8\xff\xe0 1234"), HasSubstr("JPEG picture"));
+  EXPECT_THAT(problem_of_bytes("7z\xbc\xaf\x27\x1c 1234"), HasSubstr("7z archive"));
+  EXPECT_THAT(problem_of_bytes("\x1f\x8b 12345678"), HasSubstr("gzip"));
+  EXPECT_THAT(problem_of_bytes("just some words"), HasSubstr("text file"));
+  EXPECT_THAT(problem_of_bytes(std::string(100, '\x07')), HasSubstr("recognised"));
+  EXPECT_THAT(problem(folder_ / "missing"), HasSubstr("missing"));
+  EXPECT_THAT(problem(folder_), HasSubstr("model_index.json"));
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(problem(pipe), HasSubstr("not a regular file"));
+}
+
+TEST_F(OpenModelTest, PartsAreSentToTheirOptions) {
+  EXPECT_THAT(problem(vae_file()), HasSubstr("--vae"));
+  EXPECT_THAT(problem(clip_file()), HasSubstr("--clip"));
+  EXPECT_THAT(problem(weights("l.safetensors", {{"lora_unet_x.lora_up.weight", {4, 4}}})), HasSubstr("LoRA"));
+  EXPECT_THAT(problem(weights("s.safetensors", {{"joint_blocks.0.x_block.attn.qkv.weight", {4, 4}}})), HasSubstr("Stable Diffusion 3"));
+  EXPECT_THAT(problem(weights("u.safetensors", {{"a.b", {4, 4}}})), HasSubstr("a.b"));
+  EXPECT_THAT(problem(weights("n.safetensors", {})), HasSubstr("0 tensors"));
+  EXPECT_THAT(problem(unet_file(), {.vae = clip_file(), .clip = {}, .config = {}}), HasSubstr("holds no vae but text_encoder"));
+}
+
+TEST_F(OpenModelTest, PartsMakeAWhole) {
+  const ModelBundle alone = open_model(unet_file());
+  EXPECT_THAT(test::message_of([&] { require_components(alone); }), HasSubstr("--vae"));
+  const ModelBundle drawn = open_model(unet_file(), {.vae = vae_file(), .clip = {}, .config = {}});
+  EXPECT_THAT(test::message_of([&] { require_components(drawn); }), HasSubstr("--clip"));
+  const ModelBundle whole = open_model(unet_file(), {.vae = vae_file(), .clip = clip_file(), .config = {}});
+  EXPECT_NO_THROW(require_components(whole));
+  EXPECT_TRUE(whole.components.at("vae").weights->has("decoder.up_blocks.0.resnets.0.norm1.weight"));
+  EXPECT_EQ(whole.form, "single file (LDM names, safetensors)");
+}
+
+TEST_F(OpenModelTest, ReportsSayWhatAFileIs) {
+  const CheckpointReport unet = inspect_file(unet_file());
+  EXPECT_EQ(unet.family, "Stable Diffusion 1, inpainting");
+  EXPECT_EQ(unet.kind, "UNet");
+  ASSERT_EQ(unet.components.size(), 1u);
+  EXPECT_EQ(unet.components[0].parameters, 4 + 4 * 9 * 9 + 4 * 768);
+  EXPECT_EQ(unet.components[0].dtypes.at("f32"), unet.components[0].parameters);
+  EXPECT_THAT(inspect_file(vae_file()).advice, HasSubstr("--vae"));
+  EXPECT_EQ(inspect_file(folder_ / "missing").kind, "unreadable");
+  EXPECT_NE(inspect_file(folder_).problem, "");
+}
+
+// A folder as diffusers writes it, with the parts that each test changes.
+class FolderTest : public OpenModelTest {
+ protected:
+  fs::path folder() {
+    const fs::path f = folder_ / "model";
+    fs::create_directories(f / "unet");
+    test::write_file(f / "model_index.json", R"({"_class_name": "X", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [null, null]})");
+    test::write_file(f / "unet/config.json", R"({"in_channels": 4})");
+    return f;
+  }
+};
+
+TEST_F(FolderTest, ShardsAreJoined) {
+  const fs::path f = folder();
+  weights("model/unet/a.safetensors", {{"conv_in.weight", {4}}});
+  weights("model/unet/b.safetensors", {{"conv_out.weight", {5}}});
+  const fs::path index = f / "unet/diffusion_pytorch_model.safetensors.index.json";
+  test::write_file(index, R"({"weight_map": {"conv_in.weight": "a.safetensors", "conv_out.weight": "b.safetensors"}})");
+  const ModelBundle b = open_model(f);
+  EXPECT_EQ(b.components.at("unet").weights->tensors().size(), 2u);
+  EXPECT_EQ(b.components.at("unet").config["in_channels"], 4);
+  test::write_file(index, R"({"weight_map": {"conv_in.weight": "a.safetensors", "lost.weight": "b.safetensors"}})");
+  EXPECT_THAT(problem(f), HasSubstr("lost.weight"));
+  for (const std::string path : {"../unet/a.safetensors", "/etc/passwd", "..", "", "a\\\\b"}) {
+    test::write_file(index, R"({"weight_map": {"conv_in.weight": ")" + path + R"("}})");
+    EXPECT_THAT(problem(f), HasSubstr("no file of this folder")) << path;
+  }
+  test::write_file(index, R"({"weight_map": {"conv_in.weight": 3}})");
+  EXPECT_THAT(problem(f), HasSubstr("no file of this folder"));
+  test::write_file(index, "[]");
+  EXPECT_THAT(problem(f), HasSubstr("weight_map"));
+}
+
+TEST_F(FolderTest, SixteenBitVariantsAreFound) {
+  const fs::path f = folder();
+  EXPECT_THAT(problem(f), HasSubstr("no weights"));
+  weights("model/unet/diffusion_pytorch_model.fp16.safetensors", {{"conv_in.weight", {4}}});
+  EXPECT_EQ(open_model(f).components.at("unet").weights->tensors().size(), 1u);
+}
+
+TEST_F(FolderTest, IncompleteFoldersAreExplained) {
+  const fs::path f = folder();
+  fs::remove_all(f / "unet");
+  EXPECT_THAT(problem(f), HasSubstr("incomplete"));
+  test::write_file(f / "model_index.json", "{}");
+  EXPECT_THAT(problem(f), HasSubstr("no network"));
+  test::write_file(f / "model_index.json", "[1]");
+  EXPECT_THAT(problem(f), HasSubstr("not a JSON object"));
+  test::write_file(f / "model_index.json", "{");
+  EXPECT_THAT(problem(f), HasSubstr("JSON"));
+}
+
+}  // namespace
+}  // namespace mezzo

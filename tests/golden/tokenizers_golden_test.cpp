@@ -1,0 +1,114 @@
+// CLIP's tokenizer on every text of goldens/tokenizers, and the tokenizers of goldens/pipelines on
+// the prompts of its runs.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "base/file.h"
+#include "support/goldens.h"
+#include "text/clip_tokenizer.h"
+
+namespace mezzo {
+namespace {
+
+using nlohmann::json;
+using Ids = std::vector<int>;
+
+std::vector<json> rows(const fs::path& path) {
+  std::vector<json> out;
+  std::istringstream lines(read_text_file(path));
+  for (std::string line; std::getline(lines, line);) out.push_back(json::parse(line));
+  return out;
+}
+
+/// "<|EndOfText|>": implementations differ on whether it is the special token (README of the
+/// goldens).
+bool has_case_variant(std::string text) {
+  const auto count = [&] {
+    std::size_t n = 0;
+    for (const std::string token : {"<|startoftext|>", "<|endoftext|>"})
+      for (auto at = text.find(token); at != std::string::npos; at = text.find(token, at + 1)) ++n;
+    return n;
+  };
+  const std::size_t exact = count();
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return count() != exact;
+}
+
+TEST(TokenizersGolden, ClipOnEveryText) {
+  const ClipTokenizer sd1 = ClipTokenizer::built_in();
+  const ClipTokenizer zero = ClipTokenizer::built_in({.pad = "!"});
+  const ClipTokenizer bang = ClipTokenizer::built_in({.pad = "!", .pad_is_special = true});
+  std::map<std::string, int> counts;
+  for (const auto& root : test::golden_paths("tokenizers")) {
+    for (const json& row : rows(root / "clip.jsonl")) {
+      const std::string text = row.at("text").get<std::string>();
+      SCOPED_TRACE(root.string() + " clip.jsonl " + row.at("n").dump() + " " +
+                   row.at("text").dump().substr(0, 100));
+      const Ids ids = row.at("ids").get<Ids>();
+      EXPECT_EQ(sd1.encode(text), ids);
+      EXPECT_EQ(sd1.tokenize(text).ids, row.at("pad_eos_77").get<Ids>());
+      EXPECT_EQ(sd1.tokenize(text).cut.empty(), ids.size() <= 77);
+      EXPECT_EQ(sd1.tokenize(text).n_tokens, std::min<int>(77, static_cast<int>(ids.size())));
+      EXPECT_EQ(zero.tokenize(text).ids, row.at("pad_zero_77").get<Ids>());
+      if (!has_case_variant(text)) {
+        EXPECT_EQ(bang.encode(text), row.value("ids_bang_special", ids));
+      }
+      EXPECT_EQ(sd1.pieces(text).size(), ids.size() - 2);
+      ++counts["texts"];
+      counts["with special !"] += row.contains("ids_bang_special");
+      counts["cut"] += ids.size() > 77;
+    }
+  }
+  if (counts.empty()) GTEST_SKIP() << "no tokenizer goldens on this machine";
+  for (const auto& [what, n] : counts) std::printf("%d %s\n", n, what.c_str());
+}
+
+/// A string or a list of strings, as `n` strings.
+std::vector<std::string> prompts(const json& value, std::size_t n) {
+  if (value.is_array()) return value.get<std::vector<std::string>>();
+  return std::vector<std::string>(n, value.get<std::string>());
+}
+
+TEST(TokenizersGolden, TokenizersOfFoldersOnTheirRuns) {
+  int checked = 0;
+  for (const auto& root : test::golden_paths("pipelines")) {
+    if (!fs::exists(root / "runs")) continue;
+    for (const auto& entry : fs::directory_iterator(root / "runs")) {
+      if (entry.path().extension() != ".json") continue;
+      SCOPED_TRACE(entry.path().string());
+      // Python writes infinite numbers, which JSON has not; none is needed here.
+      const json run = json::parse(
+          std::regex_replace(read_text_file(entry.path()), std::regex("-?Infinity|NaN"), "null"));
+      for (const auto& [name, recorded] : run.at("token_ids_without_padding").items()) {
+        const fs::path folder = root / run.at("checkpoint").get<std::string>() / name;
+        if (!fs::exists(folder / "vocab.json")) continue;  // not CLIP's
+        const std::string vocab = read_text_file(folder / "vocab.json"),
+                          merges = read_text_file(folder / "merges.txt");
+        const std::string config = read_text_file(folder / "tokenizer_config.json");
+        const auto tokenizer = ClipTokenizer::from_files(
+            {.vocab = vocab, .merges = merges, .config = config, .origin = folder.string()});
+        for (const auto& [key, source] :
+             {std::pair{"prompt", "prompt"}, std::pair{"negative", "negative_prompt"}}) {
+          const auto expected = recorded.at(key).get<std::vector<Ids>>();
+          if (expected.empty()) continue;
+          const auto texts = prompts(run.at(source), expected.size());
+          ASSERT_EQ(texts.size(), expected.size());
+          for (std::size_t i = 0; i < texts.size(); ++i, ++checked)
+            EXPECT_EQ(tokenizer.encode(texts[i]), expected[i]);
+        }
+      }
+    }
+  }
+  if (checked == 0) GTEST_SKIP() << "no pipeline goldens on this machine";
+  std::printf("%d prompts\n", checked);
+}
+
+}  // namespace
+}  // namespace mezzo
