@@ -1,11 +1,11 @@
 // Every command, from the command line to the files it leaves.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "e2e/program.h"
 #include "mezzotint/files.h"
@@ -20,7 +20,8 @@ using ::testing::HasSubstr;
 class Commands : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (small_model().empty()) GTEST_SKIP() << "no model: models/icons.gguf and ../shared/default-model are absent";
+    if (small_model().empty())
+      GTEST_SKIP() << "no model: models/icons.gguf and ../shared/default-model are absent";
     program_.set("MEZZO_MODEL", small_model().string());
   }
   /// Runs and expects success.
@@ -29,21 +30,25 @@ class Commands : public ::testing::Test {
     EXPECT_EQ(r.code, 0) << r.err;
     return r;
   }
-  Image image(const std::string& name) const { return load_image((program_.folder() / name).string()); }
+  Image image(const std::string& name) const {
+    return load_image((program_.folder() / name).string());
+  }
   bool exists(const std::string& name) const { return fs::exists(program_.folder() / name); }
 
   Program program_{::testing::UnitTest::GetInstance()->current_test_info()->name()};
 };
 
 TEST_F(Commands, GenerateSavesWhatItTells) {
-  const Result r = run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
+  const Result r =
+      run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
   EXPECT_THAT(r.out, AllOf(HasSubstr("saved apple.png"), HasSubstr("seed 7")));
   EXPECT_THAT(r.err, HasSubstr("drawing: 2/2"));
   const Image apple = image("apple.png");
   EXPECT_EQ(apple.channels, 3);
   EXPECT_GE(apple.width, 64);
   // The same request gives the same file, in company too, whatever its threads.
-  run({"generate", "a red apple", "-o", "again.png", "--steps", "2", "--seed", "7", "--threads", "1"});
+  run({"generate", "a red apple", "-o", "again.png", "--steps", "2", "--seed", "7", "--threads",
+       "1"});
   EXPECT_EQ(image("again.png").pixels, apple.pixels);
   run({"generate", "a red apple", "-o", "many.png", "--steps", "2", "--seed", "6", "--count", "3"});
   EXPECT_EQ(image("many-2.png").pixels, apple.pixels);
@@ -62,7 +67,8 @@ TEST_F(Commands, GenerateNamesFilesByItself) {
 }
 
 TEST_F(Commands, GenerateSpeaksJson) {
-  const Result r = run({"generate", "a cat", "a dog", "-o", "x.webp", "--steps", "3", "--json", "--progress", "json"});
+  const Result r = run({"generate", "a cat", "a dog", "-o", "x.webp", "--steps", "3", "--json",
+                        "--progress", "json"});
   const json result = json::parse(r.out);
   ASSERT_EQ(result["pictures"].size(), 2u);
   EXPECT_EQ(result["pictures"][0]["file"], "x-1.webp");
@@ -78,21 +84,28 @@ TEST_F(Commands, GenerateSpeaksJson) {
 
 TEST_F(Commands, GenerateFromAPictureAndAMask) {
   run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
-  run({"generate", "a green apple", "--init", "apple.png", "--strength", "0.5", "-o", "green.png", "--steps", "4"});
+  run({"generate", "a green apple", "--init", "apple.png", "--strength", "0.5", "-o", "green.png",
+       "--steps", "4"});
   Image mask = image("apple.png");
   mask.channels = 1;
-  mask.pixels.assign(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height), 0);
-  std::fill(mask.pixels.begin(), mask.pixels.begin() + static_cast<std::ptrdiff_t>(mask.pixels.size() / 2), 255);
+  mask.pixels.assign(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height),
+                     0);
+  std::fill(mask.pixels.begin(),
+            mask.pixels.begin() + static_cast<std::ptrdiff_t>(mask.pixels.size() / 2), 255);
   save_image((program_.folder() / "mask.png").string(), mask);
-  run({"generate", "a cat", "--init", "apple.png", "--mask", "mask.png", "-o", "mixed.png", "--steps", "2"});
+  run({"generate", "a cat", "--init", "apple.png", "--mask", "mask.png", "-o", "mixed.png",
+       "--steps", "2"});
   const Image before = image("apple.png"), after = image("mixed.png");
   const auto half = static_cast<std::ptrdiff_t>(before.pixels.size() / 2);
-  EXPECT_TRUE(std::equal(before.pixels.begin() + half, before.pixels.end(), after.pixels.begin() + half));
-  EXPECT_FALSE(std::equal(before.pixels.begin(), before.pixels.begin() + half, after.pixels.begin()));
+  EXPECT_TRUE(
+      std::equal(before.pixels.begin() + half, before.pixels.end(), after.pixels.begin() + half));
+  EXPECT_FALSE(
+      std::equal(before.pixels.begin(), before.pixels.begin() + half, after.pixels.begin()));
 }
 
 TEST_F(Commands, GeneratePreviews) {
-  run({"generate", "a cat", "-o", "cat.png", "--preview", "now.png", "--preview-every", "1", "--steps", "3"});
+  run({"generate", "a cat", "-o", "cat.png", "--preview", "now.png", "--preview-every", "1",
+       "--steps", "3"});
   EXPECT_GT(image("now.png").width, 0);
 }
 
@@ -106,16 +119,19 @@ TEST_F(Commands, RedoMakesTheSamePicture) {
 }
 
 TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
-  program_.write("prompts.txt", "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\n--prompt x --steps 0\na cow\n");
+  program_.write("prompts.txt",
+                 "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\n--prompt x --steps 0\na cow\n");
   const Result first = program_.run({"batch", "prompts.txt", "-o", "out", "--steps", "1"});
   EXPECT_EQ(first.code, 1);
-  EXPECT_THAT(first.err, AllOf(HasSubstr("prompts.txt, line 3: steps"), HasSubstr("4 pictures saved")));
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("prompts.txt, line 3: steps"), HasSubstr("4 pictures saved")));
   EXPECT_TRUE(exists("out/00002-5.png"));
   EXPECT_TRUE(exists("out/00002-6.png"));
   fs::remove(program_.folder() / "out" / "00002-6.png");
   program_.write("prompts.txt", "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\na pig\na cow\n");
   const Result second = run({"batch", "prompts.txt", "-o", "out", "--steps", "1", "--resume"});
-  EXPECT_THAT(second.err, HasSubstr("3 pictures saved in out, 2 lines were done before, 0 lines failed"));
+  EXPECT_THAT(second.err,
+              HasSubstr("3 pictures saved in out, 2 lines were done before, 0 lines failed"));
   EXPECT_TRUE(exists("out/00002-6.png"));
 }
 
@@ -152,7 +168,8 @@ TEST_F(Commands, ModelsListsAFolder) {
   }
   EXPECT_EQ(broken, 1);
   EXPECT_EQ(drawing, 1);  // listed once, whether it is the shipped one or the linked one
-  EXPECT_THAT(run({"models", "--models-dir", folder.string()}).out, AllOf(HasSubstr("can draw"), HasSubstr("apple")));
+  EXPECT_THAT(run({"models", "--models-dir", folder.string()}).out,
+              AllOf(HasSubstr("can draw"), HasSubstr("apple")));
 }
 
 TEST_F(Commands, PlanTellsMemoryAndTime) {
@@ -205,11 +222,13 @@ TEST(Help, EveryCommandHasExamples) {
   EXPECT_THAT(program.run({}).out, HasSubstr("mezzo generate \"a red apple\""));
   EXPECT_THAT(program.run({"--version"}).out, HasSubstr("mezzo "));
   const std::string all = program.run({"--help"}).out;
-  for (const char* command : {"generate", "batch", "redo", "models", "info", "plan", "convert", "tokens", "bench", "selftest"}) {
+  for (const char* command : {"generate", "batch", "redo", "models", "info", "plan", "convert",
+                              "tokens", "bench", "selftest"}) {
     EXPECT_THAT(all, HasSubstr(command));
     const Result r = program.run({command, "--help"});
     EXPECT_EQ(r.code, 0) << command;
-    EXPECT_THAT(r.out, AllOf(HasSubstr("Example"), HasSubstr(std::string("mezzo ") + command))) << command;
+    EXPECT_THAT(r.out, AllOf(HasSubstr("Example"), HasSubstr(std::string("mezzo ") + command)))
+        << command;
   }
 }
 

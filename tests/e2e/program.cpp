@@ -34,7 +34,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-Program::Program(const std::string& name) : folder_(scratch_dir("e2e-" + name)), files_(scratch_dir("e2e-" + name + "-files")) {
+Program::Program(const std::string& name)
+    : folder_(scratch_dir("e2e-" + name)), files_(scratch_dir("e2e-" + name + "-files")) {
   write_stdin("");
 }
 
@@ -44,7 +45,9 @@ Program::~Program() {
   fs::remove_all(files_, error);
 }
 
-void Program::write_stdin(const std::string& text) const { std::ofstream(files_ / "in", std::ios::binary) << text; }
+void Program::write_stdin(const std::string& text) const {
+  std::ofstream(files_ / "in", std::ios::binary) << text;
+}
 
 fs::path Program::write(const std::string& name, std::string_view text) const {
   const fs::path file = folder_ / name;
@@ -68,8 +71,10 @@ int Program::start(std::vector<std::string> command) const {
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addchdir_np(&actions, folder_.c_str());
   ::posix_spawn_file_actions_addopen(&actions, 0, (files_ / "in").c_str(), O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, (files_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  ::posix_spawn_file_actions_addopen(&actions, 2, (files_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::posix_spawn_file_actions_addopen(&actions, 1, (files_ / "out").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::posix_spawn_file_actions_addopen(&actions, 2, (files_ / "err").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
   // A test that runs in the background may ignore Ctrl-C; the program shall not inherit that.
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
@@ -82,7 +87,8 @@ int Program::start(std::vector<std::string> command) const {
 
   std::vector<char*> arguments = pointers(command), variables = pointers(environment);
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes, arguments.data(), variables.data());
+  const int error = ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes,
+                                  arguments.data(), variables.data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw std::runtime_error("cannot start " + command.front());
@@ -93,7 +99,8 @@ Result Program::finish(int pid) const {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read(files_ / "out"), read(files_ / "err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read(files_ / "out"),
+          read(files_ / "err")};
 }
 
 Result Program::run(const std::vector<std::string>& arguments, const std::string& input) const {
@@ -119,14 +126,17 @@ Result Program::interrupt(const std::vector<std::string>& arguments, int signal,
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     siginfo_t info{};
     // Ended by itself: there is nothing left to interrupt, and finish() tells.
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid) return finish(pid);
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid == pid)
+      return finish(pid);
   }
   ::kill(pid, signal);
   return finish(pid);
 }
 
 fs::path small_model() {
-  if (const fs::path shipped = source_dir() / "models" / "icons.gguf"; fs::exists(shipped)) return shipped;
+  if (const fs::path shipped = source_dir() / "models" / "icons.gguf"; fs::exists(shipped))
+    return shipped;
   return shared_path("default-model");
 }
 

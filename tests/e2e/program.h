@@ -12,7 +12,7 @@ namespace mezzo::test {
 namespace fs = std::filesystem;
 
 struct Result {
-  int code = -1;      // exit code, or 128 + the signal that ended it
+  int code = -1;  // exit code, or 128 + the signal that ended it
   std::string out, err;
 };
 
@@ -29,10 +29,14 @@ class Program {
   Result run(const std::vector<std::string>& arguments, const std::string& input = "") const;
   /// sh -c SCRIPT, where `mezzo` is the program.
   Result shell(const std::string& script) const;
-  /// The same as run(); calls `when` with what stderr says so far until it is true, then sends the signal.
-  Result interrupt(const std::vector<std::string>& arguments, int signal, const std::function<bool(const std::string&)>& when) const;
+  /// The same as run(); calls `when` with what stderr says so far until it is true, then sends the
+  /// signal.
+  Result interrupt(const std::vector<std::string>& arguments, int signal,
+                   const std::function<bool(const std::string&)>& when) const;
 
-  void set(const std::string& name, const std::string& value) { variables_.emplace_back(name, value); }
+  void set(const std::string& name, const std::string& value) {
+    variables_.emplace_back(name, value);
+  }
 
  private:
   void write_stdin(const std::string& text) const;
@@ -44,7 +48,8 @@ class Program {
   std::vector<std::pair<std::string, std::string>> variables_;
 };
 
-/// The small model that ships with the project, or its diffusers folder; empty where neither is there.
+/// The small model that ships with the project, or its diffusers folder; empty where neither is
+/// there.
 fs::path small_model();
 
 }  // namespace mezzo::test
