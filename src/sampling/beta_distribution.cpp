@@ -40,12 +40,15 @@ double incomplete_beta(double x, double a, double b) {
 }  // namespace
 
 double beta_quantile(double p, double a, double b) {
+  constexpr double kExact = 1e-15;
   if (p <= 0) return 0;
   if (p >= 1) return 1;
   double low = 0, high = 1;
   for (int i = 0; i < 200 && high - low > 1e-16 * high; ++i) {
     const double middle = (low + high) / 2;
-    (incomplete_beta(middle, a, b) < p ? low : high) = middle;
+    const double value = incomplete_beta(middle, a, b);
+    if (std::abs(value - p) < kExact) return middle;  // one half is one half, not a bit less
+    (value < p ? low : high) = middle;
   }
   return (low + high) / 2;
 }

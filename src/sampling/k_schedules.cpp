@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sampling/beta_distribution.h"
+#include "sampling/even.h"
 #include "sampling/names.h"
 
 namespace mezzo::sampling {
@@ -175,12 +176,6 @@ Sigmas ays_32(const ScheduleRequest& r) { return with_zero(log_linear(kAys32, r.
 Sigmas gits(const ScheduleRequest& r) { return with_zero(log_linear(kGits, r.steps)); }
 
 }  // namespace
-
-std::vector<double> even(double a, double b, int n) {
-  Sigmas v;
-  for (int i = 0; i < n; ++i) v.push_back(i == 0 ? a : i == n - 1 ? b : a + (b - a) * i / (n - 1));
-  return v;
-}
 
 std::vector<double> karras_sigmas(int n, double sigma_min, double sigma_max, double rho) {
   const double low = std::pow(sigma_min, 1 / rho), high = std::pow(sigma_max, 1 / rho);

@@ -40,7 +40,4 @@ const ScheduleInfo* find_schedule(std::string_view name);
 /// rho 7 is the paper's. n sigmas from high to low, then 0.
 std::vector<double> karras_sigmas(int n, double sigma_min, double sigma_max, double rho = 7);
 
-/// n values from a to b, both included; a alone for n = 1.
-std::vector<double> even(double a, double b, int n);
-
 }  // namespace mezzo::sampling

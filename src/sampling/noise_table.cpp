@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "sampling/even.h"
 
 namespace mezzo::sampling {
 namespace {
@@ -13,10 +14,7 @@ namespace {
 constexpr int kMostSteps = 100000;
 
 std::vector<float> linspace(double a, double b, int n) {
-  std::vector<float> v;
-  for (int i = 0; i < n; ++i)
-    v.push_back(static_cast<float>(n == 1 ? a : a + (b - a) * i / (n - 1)));
-  return v;
+  return even_floats(static_cast<float>(a), static_cast<float>(b), static_cast<std::size_t>(n));
 }
 
 /// Betas from a cumulative product given as a function of time in [0, 1].

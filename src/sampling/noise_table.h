@@ -26,6 +26,7 @@ std::vector<double> alphas_cumprod(const BetaSchedule&);
 
 class NoiseTable {
  public:
+  NoiseTable() = default;  // empty: to be assigned
   /// `alphas_cumprod` falls, each in [0, 1]. An alpha of 0 (zero terminal SNR) has an infinite
   /// sigma.
   static NoiseTable discrete(std::vector<double> alphas_cumprod);

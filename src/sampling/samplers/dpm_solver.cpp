@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "sampling/even.h"
 #include "sampling/samplers/samplers.h"
 #include "sampling/samplers/step.h"
 
@@ -51,35 +52,39 @@ Latents sample_dpm_multistep(const Denoiser& denoise, Latents x, const Schedule&
 
 namespace {
 
+/// k-diffusion keeps the time in single precision, and so do we: it shows in the fifth digit of the
+/// result.
+using Time = float;
+
 /// The single-step solvers in variance-exploding form, over t = lambda = -log(sigma). The slope at
 /// the start of a step is computed once and shared by solvers of different order.
 class SingleStep {
  public:
-  SingleStep(const Denoiser& denoise, const Schedule& s, const Latents& x, double t)
+  SingleStep(const Denoiser& denoise, const Schedule& s, const Latents& x, Time t)
       : denoise_(denoise), s_(s), x_(x), t_(t), noise_(noise_at(x, t, &x0_)) {}
 
   const Latents& x0() const { return x0_; }
 
-  Latents first(double t_next) const {
+  Latents first(Time t_next) const {
     return Latents(x_).add(-std::exp(-t_next) * std::expm1(t_next - t_), noise_);
   }
 
-  Latents second(double t_next, double r1) {
-    const double h = t_next - t_, sigma = std::exp(-t_next);
+  Latents second(Time t_next, Time r1) {
+    const Time h = t_next - t_, sigma = std::exp(-t_next);
     return first(t_next).add(-sigma / (2 * r1) * std::expm1(h), difference(h, r1));
   }
 
-  Latents third(double t_next) {
-    constexpr double kR1 = 1. / 3, kR2 = 2. / 3;
-    const double h = t_next - t_, t2 = t_ + kR2 * h;
-    const double phi = std::expm1(kR2 * h) / (kR2 * h) - 1;
+  Latents third(Time t_next) {
+    constexpr Time kR1 = 1.f / 3, kR2 = 2.f / 3;
+    const Time h = t_next - t_, t2 = t_ + kR2 * h;
+    const Time phi = std::expm1(kR2 * h) / (kR2 * h) - 1;
     const Latents u2 = first(t2).add(-std::exp(-t2) * (kR2 / kR1) * phi, difference(h, kR1));
     const Latents d2 = noise_at(u2, t2, nullptr) - noise_;
     return first(t_next).add(-std::exp(-t_next) / kR2 * (std::expm1(h) / h - 1), d2);
   }
 
  private:
-  Latents noise_at(const Latents& x, double t, Latents* x0) const {
+  Latents noise_at(const Latents& x, Time t, Latents* x0) const {
     const Point p = s_.at_sigma(std::exp(-t));
     Latents d = denoise_(x, p);
     Latents noise = derivative(x, d, p.sigma);
@@ -88,9 +93,9 @@ class SingleStep {
   }
 
   /// Noise at the first inner point less noise at the start.
-  const Latents& difference(double h, double r1) {
+  const Latents& difference(Time h, Time r1) {
     if (difference_.size() == 0) {
-      const double t1 = t_ + r1 * h;
+      const Time t1 = t_ + r1 * h;
       difference_ = noise_at(first(t1), t1, nullptr) - noise_;
     }
     return difference_;
@@ -99,29 +104,31 @@ class SingleStep {
   const Denoiser& denoise_;
   const Schedule& s_;
   const Latents& x_;
-  double t_;
+  Time t_;
   Latents x0_, noise_, difference_;
 };
 
 /// Where the deterministic part of a stochastic step ends, and how much noise follows.
 struct Landing {
-  double t;
-  double up = 0;
+  Time t;
+  Time up = 0;
 };
-Landing landing(double t, double t_next, double t_end, double eta) {
+Landing landing(Time t, Time t_next, Time t_end, Time eta) {
   if (eta == 0) return {t_next};
-  const AncestralStep step =
-      ancestral_step(Space::kVarianceExploding, {1, std::exp(-t)}, {1, std::exp(-t_next)}, eta);
-  const double down = std::min(t_end, -std::log(step.down.sigma));
-  return {down, std::sqrt(std::max(0.0, std::exp(-2 * t_next) - std::exp(-2 * down)))};
+  const Time from = std::exp(-t), to = std::exp(-t_next);
+  const Time variance = to * to * (from * from - to * to) / (from * from);
+  const Time most = std::min(to, eta * std::sqrt(variance));
+  const Time down = std::min(t_end, -std::log(std::sqrt(to * to - most * most)));
+  const Time landed = std::exp(-down);
+  return {down, std::sqrt(std::max(Time(0), to * to - landed * landed))};
 }
 
 /// First and last level above 0.
-std::pair<double, double> range(const Schedule& s) {
+std::pair<Time, Time> range(const Schedule& s) {
   double last = s.points[0].sigma;
   for (const Point& p : s.points)
     if (p.sigma > 0) last = p.sigma;
-  return {-std::log(s.points[0].sigma), -std::log(last)};
+  return {-std::log(static_cast<Time>(s.points[0].sigma)), -std::log(static_cast<Time>(last))};
 }
 
 }  // namespace
@@ -129,7 +136,7 @@ std::pair<double, double> range(const Schedule& s) {
 Latents sample_dpm_fast(const Denoiser& denoise, Latents x, const Schedule& s,
                         const SamplerOptions& o) {
   const auto [t_start, t_end] = range(s);
-  const double eta = o.eta.value_or(0);
+  const auto eta = static_cast<Time>(o.eta.value_or(0));
   const std::size_t calls = s.steps(), steps = calls / 3 + 1;
   std::vector<std::size_t> orders(steps, 3);
   if (calls % 3 != 0) {
@@ -138,20 +145,19 @@ Latents sample_dpm_fast(const Denoiser& denoise, Latents x, const Schedule& s,
     orders[steps - 1] = 1;
     orders[steps - 2] = 2;
   }
+  const std::vector<Time> times = even_floats(t_start, t_end, steps + 1);
   Schedule shown = s;  // for the hook: the real steps
   shown.points.clear();
-  const double dt = (t_end - t_start) / static_cast<double>(steps);
-  for (std::size_t i = 0; i <= steps; ++i)
-    shown.points.push_back(s.at_sigma(std::exp(-(t_start + static_cast<double>(i) * dt))));
+  for (Time t : times) shown.points.push_back(s.at_sigma(std::exp(-t)));
   for (std::size_t i = 0; i < steps; ++i) {
-    const double t = t_start + static_cast<double>(i) * dt;
-    const double t_next = i + 1 == steps ? t_end : t + dt;
-    const Landing land = landing(t, t_next, t_end, eta);
-    SingleStep solver(denoise, s, x, t);
+    const Landing land = landing(times[i], times[i + 1], t_end, eta);
+    SingleStep solver(denoise, s, x, times[i]);
     Latents next = orders[i] == 1   ? solver.first(land.t)
-                   : orders[i] == 2 ? solver.second(land.t, 0.5)
+                   : orders[i] == 2 ? solver.second(land.t, 0.5f)
                                     : solver.third(land.t);
-    if (eta > 0) next.add(land.up * o.s_noise, draw_noise(o, std::exp(-t), std::exp(-t_next)));
+    if (eta > 0)
+      next.add(land.up * o.s_noise,
+               draw_noise(o, shown.points[i].sigma, shown.points[i + 1].sigma));
     const Latents x0 = solver.x0();
     x = std::move(next);
     finish_step(o, shown, i, x0, x);
@@ -199,17 +205,17 @@ Latents sample_dpm_adaptive(const Denoiser& denoise, Latents x, const Schedule& 
   constexpr std::size_t kMostSteps = 10000;
   const auto [t_start, t_end] = range(s);
   const int order = o.order.value_or(3);
-  const double eta = o.eta.value_or(0);
+  const auto eta = static_cast<Time>(o.eta.value_or(0));
   StepSize size(kFirstStep, eta > 0 ? 1.5 : order);
   Latents before = x;
-  double t = t_start;
+  Time t = t_start;
   for (std::size_t i = 0; t < t_end - kArrived; ++i) {
     if (i == kMostSteps) fail<UsageError>("DPM adaptive does not converge; use another sampler");
-    const double t_next = std::min(t_end, t + size.h());
+    const Time t_next = std::min(t_end, t + static_cast<Time>(size.h()));
     const Landing land = landing(t, t_next, t_end, eta);
     SingleStep solver(denoise, s, x, t);
-    Latents low = order == 2 ? solver.first(land.t) : solver.second(land.t, 1. / 3);
-    Latents high = order == 2 ? solver.second(land.t, 0.5) : solver.third(land.t);
+    Latents low = order == 2 ? solver.first(land.t) : solver.second(land.t, 1.f / 3);
+    Latents high = order == 2 ? solver.second(land.t, 0.5f) : solver.third(land.t);
     const Latents x0 = solver.x0();
     if (size.accept(step_error(low, high, before))) {
       before = std::move(low);

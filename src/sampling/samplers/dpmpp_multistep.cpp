@@ -86,6 +86,7 @@ SolverType type_or(const SamplerOptions& o, SolverType type) {
 
 Latents sample_dpmpp_2m(const Denoiser& denoise, Latents x, const Schedule& s,
                         const SamplerOptions& o) {
+  if (o.predict_noise) return sample_dpm_multistep(denoise, std::move(x), s, o);
   return multistep(denoise, std::move(x), s, o,
                    {o.order.value_or(2), o.eta.value_or(0), type_or(o, SolverType::kMidpoint)});
 }

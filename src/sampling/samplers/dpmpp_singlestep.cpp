@@ -93,13 +93,12 @@ Latents sample_dpmpp_singlestep(const Denoiser& denoise, Latents x, const Schedu
 
 namespace {
 
-/// One second-order step with a call in the middle, then noise. `guide` shifts the state first
-/// (CFG++).
-template <class Guide>
+/// One second-order step with a call in the middle, then noise. `shift` is added to the state
+/// before each of the two moves: what CFG++ takes from the call before it.
+template <class Shift>
 Latents two_stage_ancestral(const Denoiser& denoise, Latents x, const Schedule& s,
-                            const SamplerOptions& o, Guide guide) {
-  constexpr double kFlowStart =
-      0.9999;  // stands for the middle where the start has no finite lambda
+                            const SamplerOptions& o, Shift shift) {
+  constexpr double kFlowStart = 0.9999;  // the middle where the start has no finite lambda
   for (std::size_t i = 0; i < s.steps(); ++i) {
     const Point &at = s.points[i], &to = s.points[i + 1];
     const Latents x0 = denoise(x, at);
@@ -107,12 +106,11 @@ Latents two_stage_ancestral(const Denoiser& denoise, Latents x, const Schedule& 
     if (step.down.sigma == 0) {
       x = step.down.alpha * x0;
     } else {
-      guide(x, x0);
       const bool start = s.space == Space::kFlow && at.sigma >= 1;
       const Point middle =
           start ? s.at_sigma(kFlowStart) : s.at_lambda((at.lambda() + step.down.lambda()) / 2);
-      const Latents x0_middle = denoise(transfer(x, x0, at, middle), middle);
-      x = transfer(x, x0_middle, at, step.down);
+      const Latents x0_middle = denoise(transfer(shift(x, x0), x0, at, middle), middle);
+      x = transfer(shift(x, x0), x0_middle, at, step.down);
     }
     add_step_noise(x, step, at.sigma, to.sigma, o);
     finish_step(o, s, i, x0, x);
@@ -124,15 +122,15 @@ Latents two_stage_ancestral(const Denoiser& denoise, Latents x, const Schedule& 
 
 Latents sample_dpmpp_2s_ancestral(const Denoiser& denoise, Latents x, const Schedule& s,
                                   const SamplerOptions& o) {
-  return two_stage_ancestral(denoise, std::move(x), s, o, [](Latents&, const Latents&) {});
+  return two_stage_ancestral(denoise, std::move(x), s, o,
+                             [](const Latents& state, const Latents&) { return state; });
 }
 
 Latents sample_dpmpp_2s_ancestral_cfg_pp(const Denoiser& denoise, Latents x, const Schedule& s,
                                          const SamplerOptions& o) {
-  return two_stage_ancestral(denoise, std::move(x), s, o, [&](Latents& state, const Latents& x0) {
-    state += x0;
-    state -= o.unconditional_x0();
-  });
+  return two_stage_ancestral(
+      denoise, std::move(x), s, o,
+      [&](const Latents& state, const Latents& x0) { return state + x0 - o.unconditional_x0(); });
 }
 
 Latents sample_dpmpp_sde(const Denoiser& denoise, Latents x, const Schedule& original,

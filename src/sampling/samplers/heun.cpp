@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sampling/k_schedules.h"
+#include "sampling/even.h"
 #include "sampling/samplers/samplers.h"
 #include "sampling/samplers/step.h"
 
@@ -76,23 +76,47 @@ std::size_t nearest(const std::vector<double>& sigmas, double value) {
                                   sigmas.begin());
 }
 
-/// The sigmas of a run of so many steps, going back up from about 0.1 to about 2 once or twice in
-/// long runs.
-std::vector<double> restart_sigmas(const std::vector<double>& plain) {
+/// Karras et al. sigmas in single precision: A1111's, whose later digits a long run shows.
+std::vector<double> float_karras(int n, double sigma_min, double sigma_max) {
+  constexpr double kRho = 7;
+  const double low = std::pow(sigma_min, 1 / kRho), high = std::pow(sigma_max, 1 / kRho);
+  std::vector<double> v;
+  for (float x : even_floats(0, 1, static_cast<std::size_t>(n))) {
+    const float root = static_cast<float>(high) + x * static_cast<float>(low - high);
+    v.push_back(static_cast<float>(std::pow(static_cast<double>(root), kRho)));
+  }
+  v.push_back(0);
+  return v;
+}
+
+using Interval = std::pair<double, double>;
+
+void append_intervals(std::vector<Interval>& out, const std::vector<double>& sigmas,
+                      std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i) out.emplace_back(sigmas[i], sigmas[i + 1]);
+}
+
+/// The intervals of a run through these sigmas: long runs go back up from about 0.1 to about 2 once
+/// or twice.
+std::vector<Interval> restart_intervals(const std::vector<double>& plain) {
   constexpr double kRestartMin = 0.1, kRestartMax = 2;
+  std::vector<Interval> out;
   const int steps = static_cast<int>(plain.size()) - 1;
-  if (steps < 20) return plain;
+  if (steps < 20) {
+    append_intervals(out, plain, 0, plain.size() - 1);
+    return out;
+  }
   const int restart_steps = steps >= 36 ? steps / 4 : 9;
   const int times = steps >= 36 ? 2 : 1;
-  std::vector<double> sigmas =
-      karras_sigmas(steps - restart_steps * times, plain[plain.size() - 2], plain[0]);
+  const std::vector<double> sigmas =
+      float_karras(steps - restart_steps * times, plain[plain.size() - 2], plain[0]);
   const std::size_t low = nearest(sigmas, kRestartMin), high = nearest(sigmas, kRestartMax);
-  if (high >= low) return sigmas;
-  std::vector<double> again = karras_sigmas(restart_steps + 1, sigmas[low], sigmas[high]);
-  again.pop_back();
-  std::vector<double> out(sigmas.begin(), sigmas.begin() + static_cast<std::ptrdiff_t>(low) + 1);
-  for (int k = 0; k < times; ++k) out.insert(out.end(), again.begin(), again.end());
-  out.insert(out.end(), sigmas.begin() + static_cast<std::ptrdiff_t>(low) + 1, sigmas.end());
+  append_intervals(out, sigmas, 0, low);
+  if (high < low) {
+    const std::vector<double> again = float_karras(restart_steps + 1, sigmas[low], sigmas[high]);
+    for (int k = 0; k < times; ++k) append_intervals(out, again, 0, again.size() - 2);
+  }
+  append_intervals(out, sigmas, low, sigmas.size() - 1);
   return out;
 }
 
@@ -102,24 +126,23 @@ Latents sample_restart(const Denoiser& denoise, Latents x, const Schedule& s,
                        const SamplerOptions& o) {
   std::vector<double> plain;
   for (const Point& p : s.points) plain.push_back(p.sigma);
-  const std::vector<double> sigmas = restart_sigmas(plain);
   // Points that the schedule has keep their timestep.
-  Schedule longer = s;
-  longer.points.clear();
-  for (double sigma : sigmas) {
+  const auto point = [&](double sigma) {
     const std::size_t k = nearest(plain, sigma);
-    longer.points.push_back(plain[k] == sigma ? s.points[k] : s.at_sigma(sigma));
-  }
-  for (std::size_t i = 0; i < longer.steps(); ++i) {
-    const Point &at = longer.points[i], &to = longer.points[i + 1];
-    if (to.sigma > at.sigma) {
-      const double up = std::sqrt(to.sigma * to.sigma - at.sigma * at.sigma);
-      x.add(o.s_noise * up, draw_noise(o, to.sigma, at.sigma));
-      continue;
-    }
-    if (to.sigma == at.sigma) continue;
-    const Latents x0 = heun_step(denoise, x, at, to);
+    return plain[k] == sigma ? s.points[k] : s.at_sigma(sigma);
+  };
+  const std::vector<Interval> intervals = restart_intervals(plain);
+  Schedule longer = s;
+  longer.points = {point(intervals[0].first)};
+  for (const auto& [from, to] : intervals) longer.points.push_back(point(to));
+  double sigma = intervals[0].first;
+  for (std::size_t i = 0; i < intervals.size(); ++i) {
+    const auto [from, to] = intervals[i];
+    if (from > sigma)
+      x.add(o.s_noise * std::sqrt(from * from - sigma * sigma), draw_noise(o, from, sigma));
+    const Latents x0 = heun_step(denoise, x, point(from), point(to));
     finish_step(o, longer, i, x0, x);
+    sigma = to;
   }
   return x;
 }

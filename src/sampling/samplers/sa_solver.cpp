@@ -74,8 +74,9 @@ struct Solver {
 Latents sa_solver(const Denoiser& denoise, Latents x, const Schedule& original,
                   const SamplerOptions& o, bool pece) {
   const Schedule s = original.with_finite_lambda();
-  const auto tau_at = [&](const Point& p) {
-    if (o.tau) return o.tau(p);
+  // diffusers decides by the level that a step starts from, ComfyUI by the one it ends on.
+  const auto tau_of = [&](const Point& from, const Point& p) {
+    if (o.tau) return o.tau(from);
     return s.sigma_at_20_percent >= p.sigma && p.sigma >= s.sigma_at_80_percent ? 1.0 : 0.0;
   };
   const auto predictor = static_cast<std::size_t>(o.order.value_or(3));
@@ -107,9 +108,10 @@ Latents sa_solver(const Denoiser& denoise, Latents x, const Schedule& original,
     if (to.sigma == 0) {
       predicted = x0;
     } else {
-      tau = tau_at(to);
+      tau = tau_of(at, to);
       predicted = solver.step(x, i, i, p_order, tau);
-      if (tau > 0 && o.s_noise > 0) {
+      // diffusers draws for every step, used or not.
+      if ((tau > 0 && o.s_noise > 0) || o.tau) {
         const double h = to.lambda() - at.lambda();
         const double up = to.sigma * std::sqrt(-std::expm1(-2 * tau * tau * h));
         noise = up * o.s_noise * draw_noise(o, at.sigma, to.sigma);

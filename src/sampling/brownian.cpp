@@ -1,0 +1,94 @@
+#include "sampling/brownian.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sampling/random.h"
+#include "sampling/seed_sequence.h"
+
+namespace mezzo::sampling {
+namespace {
+
+constexpr std::size_t kPoolSize = 24;
+
+/// Times are kept to six digits, so that the tree is finite.
+double rounded(double t) { return std::nearbyint(t * 1e6) / 1e6; }
+
+std::vector<float> unit_noise(std::size_t n, std::uint32_t seed) {
+  return TorchCpuGenerator(seed).normal(n);
+}
+
+}  // namespace
+
+/// An interval of the tree and its increment. Children halve it.
+struct BrownianTree::Node {
+  double start, end;
+  std::uint64_t key, depth;
+  std::vector<float> w;
+  double middle = 0;
+  std::unique_ptr<Node> left = nullptr, right = nullptr;
+
+  void split(std::size_t size, std::uint64_t seed) {
+    if (left) return;
+    const double half = 0.5 * (end + start);
+    middle = rounded(half);
+    const std::array<std::uint64_t, 2> spawn = {key, depth};
+    const std::vector<float> noise = unit_noise(size, seed_sequence(seed, spawn, kPoolSize, 1)[0]);
+    const double share = (middle - start) / (end - start);
+    const double deviation = std::sqrt((middle - start) * (end - middle) / (end - start));
+    std::vector<float> a(size), b(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      a[i] = static_cast<float>(share * w[i] + deviation * noise[i]);
+      b[i] = w[i] - a[i];
+    }
+    left = std::make_unique<Node>(Node{start, rounded(half), 2 * key, depth + 1, std::move(a)});
+    right = std::make_unique<Node>(Node{rounded(half), end, 2 * key + 1, depth + 1, std::move(b)});
+  }
+
+  /// Adds the increment over [a, b], inside this interval, to `out`.
+  void add(double a, double b, std::size_t size, std::uint64_t seed, std::vector<float>& out) {
+    if (a >= b) return;
+    if (a <= start && b >= end) {
+      for (std::size_t i = 0; i < size; ++i) out[i] += w[i];
+      return;
+    }
+    split(size, seed);
+    if (a < middle) left->add(a, std::min(b, middle), size, seed, out);
+    if (b > middle) right->add(std::max(a, middle), b, size, seed, out);
+  }
+};
+
+BrownianTree::BrownianTree(double t0, double t1, std::size_t size, std::uint64_t seed)
+    : size_(size), seed_(seed) {
+  std::vector<float> w = unit_noise(size, seed_sequence(seed, {}, kPoolSize, 1)[0]);
+  for (float& v : w) v *= static_cast<float>(std::sqrt(t1 - t0));
+  root_ = std::make_unique<Node>(Node{rounded(t0), rounded(t1), 0, 0, std::move(w)});
+}
+
+BrownianTree::~BrownianTree() = default;
+
+std::vector<float> BrownianTree::increment(double a, double b) {
+  std::vector<float> out(size_);
+  const auto inside = [&](double t) { return std::clamp(rounded(t), root_->start, root_->end); };
+  root_->add(inside(a), inside(b), size_, seed_, out);
+  return out;
+}
+
+NoiseSource brownian_noise(double sigma_min, double sigma_max, std::size_t size_per_image,
+                           const std::vector<std::uint64_t>& seeds) {
+  auto trees = std::make_shared<std::vector<std::unique_ptr<BrownianTree>>>();
+  for (std::uint64_t seed : seeds)
+    trees->push_back(std::make_unique<BrownianTree>(sigma_min, sigma_max, size_per_image, seed));
+  return [trees](double from, double to) {
+    std::vector<double> out;
+    const double low = std::min(from, to), high = std::max(from, to);
+    // A step down goes back along the path.
+    const double scale = (from > to ? -1 : 1) / std::sqrt(high - low);
+    for (auto& tree : *trees)
+      for (float v : tree->increment(low, high)) out.push_back(scale * v);
+    return Latents(std::move(out));
+  };
+}
+
+}  // namespace mezzo::sampling
