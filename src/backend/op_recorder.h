@@ -1,4 +1,5 @@
-// One object at the start of every operation: refuses to begin when the caller has cancelled, and writes the OpRecord.
+// One object at the start of every operation: refuses to begin when the caller has cancelled, and
+// writes the OpRecord.
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,8 @@ class OpRecorder {
   }
   ~OpRecorder() {
     if (!log_) return;
-    if (record_.seconds == 0) record_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    if (record_.seconds == 0)
+      record_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     try {
       log_->records.push_back(std::move(record_));
     } catch (const std::bad_alloc&) {  // a profile without one line is better than a dead process

@@ -5,7 +5,8 @@
 
 namespace mezzo::work {
 
-/// What one call does. flops: multiplications and additions of the plain algorithm; bytes: operands read and written once.
+/// What one call does. flops: multiplications and additions of the plain algorithm; bytes: operands
+/// read and written once.
 struct OpWork {
   std::string name, shape;
   std::int64_t flops = 0, bytes = 0;

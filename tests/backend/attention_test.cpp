@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "reference.h"
 #include "tolerances.h"
@@ -23,19 +23,35 @@ Tensor run(Backend& backend, const Tensor& q, const Tensor& k, const Tensor& v, 
 }
 
 TEST(Attention, EqualsThePlainLoops) {
-  const std::vector<Case> cases = {{2, 50, 77, 40, 2}, {1, 130, 300, 64, 1}, {1, 9, 257, 80, 2}, {1, 64, 64, 160, 1},
-                                   {1, 49, 5, 3, 2}, {1, 7, 33, 4, 3}, {1, 20, 20, 48, 2, true}, {2, 200, 200, 64, 1, true},
-                                   {1, 30, 150, 512, 1}, {1, 1, 1, 8, 1}, {1, 21, 130, 16, 3, false, 3}, {1, 60, 40, 32, 2, false, 1},
+  const std::vector<Case> cases = {{2, 50, 77, 40, 2},
+                                   {1, 130, 300, 64, 1},
+                                   {1, 9, 257, 80, 2},
+                                   {1, 64, 64, 160, 1},
+                                   {1, 49, 5, 3, 2},
+                                   {1, 7, 33, 4, 3},
+                                   {1, 20, 20, 48, 2, true},
+                                   {2, 200, 200, 64, 1, true},
+                                   {1, 30, 150, 512, 1},
+                                   {1, 1, 1, 8, 1},
+                                   {1, 21, 130, 16, 3, false, 3},
+                                   {1, 60, 40, 32, 2, false, 1},
                                    {1, 140, 140, 24, 2, true, 2}};
   const auto backend = make_cpu_backend();
   test::for_each_target([&](const std::string&) {
     for (const Case& c : cases) {
-      SCOPED_TRACE(fmt::format("{} images, {} x {}, {} heads of {}", c.images, c.lq, c.lk, c.heads, c.d));
-      const Tensor q = test::random_tensor({c.images, c.lq, c.heads * c.d}, 1, 3), k = test::random_tensor({c.images, c.lk, c.heads * c.d}, 2, 3),
+      SCOPED_TRACE(
+          fmt::format("{} images, {} x {}, {} heads of {}", c.images, c.lq, c.lk, c.heads, c.d));
+      const Tensor q = test::random_tensor({c.images, c.lq, c.heads * c.d}, 1, 3),
+                   k = test::random_tensor({c.images, c.lk, c.heads * c.d}, 2, 3),
                    v = test::random_tensor({c.images, c.lk, c.heads * c.d}, 3);
-      AttentionConfig config = {.heads = c.heads, .scale = 1 / std::sqrt(static_cast<float>(c.d)), .causal = c.causal, .bias = {}};
+      AttentionConfig config = {.heads = c.heads,
+                                .scale = 1 / std::sqrt(static_cast<float>(c.d)),
+                                .causal = c.causal,
+                                .bias = {}};
       if (c.bias) config.bias = test::random_tensor({c.bias, c.lq, c.lk}, 4, 2);
-      EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), test::attention(q, k, v, config)), test::kAttention);
+      EXPECT_LT(
+          test::relative_error(run(*backend, q, k, v, config), test::attention(q, k, v, config)),
+          test::kAttention);
     }
   });
 }
@@ -52,31 +68,45 @@ TEST(Attention, ReadsSlicesOfAFusedProjection) {
 
 TEST(Attention, MaskedKeysWeighNothing) {
   const auto backend = make_cpu_backend();
-  const Tensor q = test::random_tensor({1, 5, 16}, 1), k = test::random_tensor({1, 300, 16}, 2), v = test::random_tensor({1, 300, 16}, 3);
+  const Tensor q = test::random_tensor({1, 5, 16}, 1), k = test::random_tensor({1, 300, 16}, 2),
+               v = test::random_tensor({1, 300, 16}, 3);
   for (const float masked : {-INFINITY, -std::numeric_limits<float>::max()}) {
-    AttentionConfig config = {.heads = 1, .scale = 1, .causal = false, .bias = Tensor(host(), DType::kF32, {1, 5, 300})};
-    for (std::int64_t i = 0; i < 5 * 300; ++i) config.bias.data<float>()[i] = i % 300 < 270 ? masked : 0.0f;
+    AttentionConfig config = {
+        .heads = 1, .scale = 1, .causal = false, .bias = Tensor(host(), DType::kF32, {1, 5, 300})};
+    for (std::int64_t i = 0; i < 5 * 300; ++i)
+      config.bias.data<float>()[i] = i % 300 < 270 ? masked : 0.0f;
     const Tensor all = run(*backend, q, k, v, config);
     config.bias = {};
-    EXPECT_LT(test::relative_error(all, test::attention(q, k.slice(1, 270, 300), v.slice(1, 270, 300), config)), test::kAttention);
+    EXPECT_LT(test::relative_error(
+                  all, test::attention(q, k.slice(1, 270, 300), v.slice(1, 270, 300), config)),
+              test::kAttention);
   }
 }
 
 TEST(Attention, LargeScoresDoNotOverflow) {
   const auto backend = make_cpu_backend();
-  const Tensor q = test::random_tensor({1, 60, 40}, 1, 100), k = test::random_tensor({1, 200, 40}, 2, 100), v = test::random_tensor({1, 200, 40}, 3);
+  const Tensor q = test::random_tensor({1, 60, 40}, 1, 100),
+               k = test::random_tensor({1, 200, 40}, 2, 100),
+               v = test::random_tensor({1, 200, 40}, 3);
   const AttentionConfig config = {.heads = 1, .scale = 1, .causal = false, .bias = {}};
-  // Scores of 1e5 have an absolute error of 1e-2 in float32, which is the relative error of their exponentials.
-  EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), test::attention(q, k, v, config)), 5e-2);
+  // Scores of 1e5 have an absolute error of 1e-2 in float32, which is the relative error of their
+  // exponentials.
+  EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), test::attention(q, k, v, config)),
+            5e-2);
 }
 
 TEST(Attention, AnImageDoesNotDependOnItsBatchNorOnThreads) {
-  const Tensor q = test::random_tensor({3, 101, 120}, 1), k = test::random_tensor({3, 201, 120}, 2), v = test::random_tensor({3, 201, 120}, 3);
+  const Tensor q = test::random_tensor({3, 101, 120}, 1), k = test::random_tensor({3, 201, 120}, 2),
+               v = test::random_tensor({3, 201, 120}, 3);
   const AttentionConfig config = {.heads = 3, .scale = 0.2f, .causal = false, .bias = {}};
   const Tensor first = run(*make_cpu_backend({.threads = 1}), q, k, v, config);
-  for (int threads : {2, 3}) EXPECT_TRUE(test::same_bits(first, run(*make_cpu_backend({.threads = threads}), q, k, v, config)));
+  for (int threads : {2, 3})
+    EXPECT_TRUE(
+        test::same_bits(first, run(*make_cpu_backend({.threads = threads}), q, k, v, config)));
   for (std::int64_t n : {1, 2})
-    EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3), run(*make_cpu_backend({.threads = 2}), q.slice(0, 3 - n, 3), k.slice(0, 3 - n, 3), v.slice(0, 3 - n, 3), config)));
+    EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3),
+                                run(*make_cpu_backend({.threads = 2}), q.slice(0, 3 - n, 3),
+                                    k.slice(0, 3 - n, 3), v.slice(0, 3 - n, 3), config)));
 }
 
 }  // namespace

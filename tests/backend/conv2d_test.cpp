@@ -18,16 +18,27 @@ Conv2dConfig square(std::int64_t in, std::int64_t out, int kernel, int stride = 
 }
 
 const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {
-      {1, 8, 8, square(16, 24, 3)},     {2, 5, 7, square(4, 20, 3)},     {1, 9, 6, square(33, 3, 3)},
-      {2, 1, 1, square(7, 5, 3)},       {1, 6, 10, square(40, 17, 1)},   {3, 4, 4, square(3, 8, 1)},
-      {1, 9, 9, square(12, 10, 3, 2)},  {2, 8, 8, {10, 12, 3, 2, 0, 0, 1, 1}}, {1, 12, 8, {3, 9, 4, 4, 0, 0, 0, 0}},
-      {1, 1, 5, square(8, 8, 1)},       {1, 16, 16, {16, 12, 2, 2, 0, 0, 0, 0}}, {1, 7, 70, square(20, 36, 3)}};
+  static const std::vector<Case> all = {{1, 8, 8, square(16, 24, 3)},
+                                        {2, 5, 7, square(4, 20, 3)},
+                                        {1, 9, 6, square(33, 3, 3)},
+                                        {2, 1, 1, square(7, 5, 3)},
+                                        {1, 6, 10, square(40, 17, 1)},
+                                        {3, 4, 4, square(3, 8, 1)},
+                                        {1, 9, 9, square(12, 10, 3, 2)},
+                                        {2, 8, 8, {10, 12, 3, 2, 0, 0, 1, 1}},
+                                        {1, 12, 8, {3, 9, 4, 4, 0, 0, 0, 0}},
+                                        {1, 1, 5, square(8, 8, 1)},
+                                        {1, 16, 16, {16, 12, 2, 2, 0, 0, 0, 0}},
+                                        {1, 7, 70, square(20, 36, 3)},
+                                        {2, 19, 141, square(5, 9, 3)},
+                                        {1, 3, 200, {6, 8, 3, 1, 0, 2, 1, 0}},
+                                        {1, 10, 128, square(8, 3, 5)}};
   return all;
 }
 
 std::string text(const Case& c) {
-  return fmt::format("{}x{}x{} {}->{} k{} s{}", c.images, c.h, c.w, c.config.in, c.config.out, c.config.kernel, c.config.stride);
+  return fmt::format("{}x{}x{} {}->{} k{} s{}", c.images, c.h, c.w, c.config.in, c.config.out,
+                     c.config.kernel, c.config.stride);
 }
 
 struct Layer {
@@ -36,13 +47,17 @@ struct Layer {
 
 Layer layer(const Case& c) {
   const auto& k = c.config;
-  Layer l = {test::random_tensor({c.images, c.h, c.w, k.in}, 1), test::random_tensor({k.out, k.in, k.kernel, k.kernel}, 2),
-             test::random_tensor({k.out}, 3), test::random_tensor({c.images, k.out}, 4), {}};
+  Layer l = {test::random_tensor({c.images, c.h, c.w, k.in}, 1),
+             test::random_tensor({k.out, k.in, k.kernel, k.kernel}, 2),
+             test::random_tensor({k.out}, 3),
+             test::random_tensor({c.images, k.out}, 4),
+             {}};
   l.add = test::random_tensor(test::conv_shape(l.x, k), 5);
   return l;
 }
 
-Tensor run(Backend& backend, const Layer& l, const Conv2dConfig& c, Precision precision, const Epilogue& epilogue) {
+Tensor run(Backend& backend, const Layer& l, const Conv2dConfig& c, Precision precision,
+           const Epilogue& epilogue) {
   const PackedPtr packed = backend.pack_conv2d(l.weight, l.bias, c, precision);
   Tensor out(backend, DType::kF32, test::conv_shape(l.x, c));
   Epilogue e = epilogue;
@@ -65,11 +80,17 @@ TEST(Conv2d, EqualsThePlainLoopsForEveryEpilogue) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(text(c));
     Layer l = layer(c);
-    for (const Epilogue& e : {Epilogue{}, Epilogue{l.channel_add, {}}, Epilogue{{}, l.add}, Epilogue{l.channel_add, l.add},
-                              Epilogue{l.channel_add, l.add, Activation::kSilu}, Epilogue{{}, {}, Activation::kGelu}})
-      EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kF32, e), expected(l, c.config, e)), test::kProduct);
+    for (const Epilogue& e :
+         {Epilogue{}, Epilogue{l.channel_add, {}}, Epilogue{{}, l.add},
+          Epilogue{l.channel_add, l.add}, Epilogue{l.channel_add, l.add, Activation::kSilu},
+          Epilogue{{}, {}, Activation::kGelu}})
+      EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kF32, e),
+                                     expected(l, c.config, e)),
+                test::kProduct);
     l.bias = {};
-    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kF32, {}), expected(l, c.config, {})), test::kProduct);
+    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kF32, {}),
+                                   expected(l, c.config, {})),
+              test::kProduct);
   }
 }
 
@@ -93,10 +114,14 @@ TEST(Conv2d, SixteenBitWeightsAreAsExactAsTheirType) {
     SCOPED_TRACE(text(c));
     Layer l = layer(c);
     const Epilogue e = {l.channel_add, l.add};
-    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kBF16, e), expected(l, c.config, e)), test::kProductBf16);
+    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kBF16, e),
+                                   expected(l, c.config, e)),
+              test::kProductBf16);
     l.weight = cast(l.weight, DType::kF16);
     const double tolerance = cpu_has_fast_bf16() ? test::kProductBf16 : test::kProductF16;
-    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kBF16, e), expected(l, c.config, e)), tolerance);
+    EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kBF16, e),
+                                   expected(l, c.config, e)),
+              tolerance);
   }
 }
 
@@ -108,21 +133,30 @@ TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
   Layer l = layer(c);
   l.weight = cast(l.weight, DType::kF16);
   for (const Epilogue& e : {Epilogue{}, Epilogue{l.channel_add, l.add, Activation::kSilu}})
-    EXPECT_TRUE(test::same_bits(run(*backend, l, c.config, Precision::kF32, e), run(*backend, l, c.config, Precision::kBF16, e)));
+    EXPECT_TRUE(test::same_bits(run(*backend, l, c.config, Precision::kF32, e),
+                                run(*backend, l, c.config, Precision::kBF16, e)));
   const PackedPtr packed = backend->pack_conv2d(l.weight, l.bias, c.config, Precision::kBF16);
   EXPECT_LT(packed->bytes(), static_cast<std::size_t>(l.weight.numel()) * 2 + 4096);
 }
 
 TEST(Conv2d, AnImageDoesNotDependOnItsBatchNorOnThreads) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16})
-    for (const Conv2dConfig& config : {square(64, 80, 3), square(96, 40, 1), square(20, 36, 3, 2)}) {
-      const Layer all = layer({3, 13, 17, config});
-      const Tensor first = run(*make_cpu_backend({.threads = 1}), all, config, precision, {all.channel_add, all.add});
+    for (const auto& [config, width] : {std::pair{square(64, 80, 3), 17},
+                                        {square(96, 40, 1), 17},
+                                        {square(20, 36, 3, 2), 17},
+                                        {square(16, 24, 3), 150}}) {
+      const Layer all = layer({3, 13, width, config});
+      const Tensor first = run(*make_cpu_backend({.threads = 1}), all, config, precision,
+                               {all.channel_add, all.add});
       for (int threads : {2, 3})
-        EXPECT_TRUE(test::same_bits(first, run(*make_cpu_backend({.threads = threads}), all, config, precision, {all.channel_add, all.add})));
+        EXPECT_TRUE(test::same_bits(first, run(*make_cpu_backend({.threads = threads}), all, config,
+                                               precision, {all.channel_add, all.add})));
       for (std::int64_t n : {1, 2}) {  // images 3-n..2
-        const Layer some = {all.x.slice(0, 3 - n, 3), all.weight, all.bias, all.channel_add.slice(0, 3 - n, 3), all.add.slice(0, 3 - n, 3)};
-        EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3), run(*make_cpu_backend({.threads = 2}), some, config, precision, {some.channel_add, some.add})));
+        const Layer some = {all.x.slice(0, 3 - n, 3), all.weight, all.bias,
+                            all.channel_add.slice(0, 3 - n, 3), all.add.slice(0, 3 - n, 3)};
+        EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3),
+                                    run(*make_cpu_backend({.threads = 2}), some, config, precision,
+                                        {some.channel_add, some.add})));
       }
     }
 }

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "reference.h"
 #include "tolerances.h"
@@ -14,7 +14,9 @@ TEST(Activate, EqualsThePlainFunctions) {
   const auto backend = make_cpu_backend();
   const Tensor x = test::random_tensor({20011}, 1, 8);
   test::for_each_target([&](const std::string&) {
-    for (const Activation a : {Activation::kNone, Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kRelu, Activation::kTanh}) {
+    for (const Activation a :
+         {Activation::kNone, Activation::kSilu, Activation::kGelu, Activation::kGeluTanh,
+          Activation::kQuickGelu, Activation::kRelu, Activation::kTanh}) {
       SCOPED_TRACE(static_cast<int>(a));
       Values expected = test::values(x);
       for (double& v : expected) v = test::activation(v, a);
@@ -30,7 +32,8 @@ TEST(Activate, LargeInputsKeepTheirLimits) {
   Tensor x(host(), DType::kF32, {4});
   const float in[] = {-1e30f, -200.0f, 200.0f, 1e30f};
   std::copy(in, in + 4, x.data<float>());
-  for (const Activation a : {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu}) {
+  for (const Activation a :
+       {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu}) {
     Tensor y(*backend, DType::kF32, {4});
     backend->activate(backend->upload(x), a, y);
     EXPECT_NEAR(y.data<float>()[1], 0, 1e-30);
@@ -91,7 +94,8 @@ TEST(Clamp, KeepsValuesBetweenTheLimits) {
   const Tensor x = test::random_tensor({1001}, 1);
   Tensor out(*backend, DType::kF32, x.shape());
   backend->clamp(x, -0.25f, 0.5f, out);
-  for (std::int64_t i = 0; i < x.numel(); ++i) ASSERT_EQ(out.data<float>()[i], std::clamp(x.data<float>()[i], -0.25f, 0.5f));
+  for (std::int64_t i = 0; i < x.numel(); ++i)
+    ASSERT_EQ(out.data<float>()[i], std::clamp(x.data<float>()[i], -0.25f, 0.5f));
 }
 
 TEST(Geglu, EqualsItsDefinitionAndTheDefaultBody) {
@@ -100,7 +104,9 @@ TEST(Geglu, EqualsItsDefinitionAndTheDefaultBody) {
   Values expected;
   const Values in = test::values(x);
   for (std::size_t row = 0; row < 62; ++row)
-    for (std::size_t i = 0; i < 45; ++i) expected.push_back(in[row * 90 + i] * test::activation(in[row * 90 + 45 + i], Activation::kGelu));
+    for (std::size_t i = 0; i < 45; ++i)
+      expected.push_back(in[row * 90 + i] *
+                         test::activation(in[row * 90 + 45 + i], Activation::kGelu));
   const Tensor on_device = backend->upload(x);
   test::for_each_target([&](const std::string&) {
     Tensor fused(*backend, DType::kF32, {2, 31, 45}), plain(*backend, DType::kF32, {2, 31, 45});

@@ -12,7 +12,8 @@ struct Layer {
 };
 
 Layer layer(const Shape& x, std::int64_t out) {
-  return {test::random_tensor(x, 1), test::random_tensor({out, x[-1]}, 2), test::random_tensor({out}, 3)};
+  return {test::random_tensor(x, 1), test::random_tensor({out, x[-1]}, 2),
+          test::random_tensor({out}, 3)};
 }
 
 Shape out_shape(const Layer& l) {
@@ -33,14 +34,15 @@ Tensor run(Backend& backend, const Layer& l, Precision precision, const Epilogue
 
 test::Values expected(const Layer& l, const Epilogue& e = {}) {
   test::Values y = test::linear(l.x, cast(l.weight, DType::kF32), l.bias);
-  const std::int64_t out = l.weight.dim(0), images = l.x.rank() > 2 ? l.x.dim(0) : 1;
+  const std::int64_t out = l.weight.dim(0), images = l.x.dim(0);
   test::finish(y, e, static_cast<std::int64_t>(y.size()) / images, out);
   return y;
 }
 
 const std::vector<std::pair<Shape, std::int64_t>>& shapes() {
   static const std::vector<std::pair<Shape, std::int64_t>> all = {
-      {{1, 320}, 1280}, {{2, 77, 96}, 40}, {{3, 7}, 5}, {{2, 4, 6, 24}, 24}, {{1, 1}, 1}, {{1, 100, 200}, 17}};
+      {{1, 320}, 1280},    {{2, 77, 96}, 40}, {{3, 7}, 5},
+      {{2, 4, 6, 24}, 24}, {{1, 1}, 1},       {{1, 100, 200}, 17}};
   return all;
 }
 
@@ -50,11 +52,23 @@ TEST(Linear, EqualsThePlainLoops) {
     SCOPED_TRACE(to_string(x));
     const Layer l = layer(x, out);
     const Tensor add = test::random_tensor(out_shape(l), 6);
-    const Tensor channel_add = test::random_tensor({x.rank() > 2 ? x[0] : 1, out}, 7);
-    for (const Epilogue& e : {Epilogue{}, Epilogue{{}, add}, Epilogue{channel_add, {}}, Epilogue{{}, {}, Activation::kQuickGelu},
-                              Epilogue{{}, add, Activation::kGeluTanh}})
-      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32, e), expected(l, e)), test::kProduct);
+    const Tensor channel_add = test::random_tensor({x[0], out}, 7);
+    for (const Epilogue& e :
+         {Epilogue{}, Epilogue{{}, add}, Epilogue{channel_add, {}},
+          Epilogue{{}, {}, Activation::kQuickGelu}, Epilogue{{}, add, Activation::kGeluTanh}})
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32, e), expected(l, e)),
+                test::kProduct);
   }
+}
+
+TEST(Linear, AddsToEachRowOfABatchWithoutTokens) {
+  const auto backend = make_cpu_backend();
+  const Layer l = layer({3, 24}, 16);
+  Epilogue e;
+  e.channel_add = test::random_tensor({3, 16}, 8);
+  test::Values y = test::linear(l.x, l.weight, l.bias);
+  test::finish(y, e, 16, 16);
+  EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32, e), y), test::kProduct);
 }
 
 TEST(Linear, TakesWeightsOfAnyType) {
@@ -64,7 +78,8 @@ TEST(Linear, TakesWeightsOfAnyType) {
     Layer l = layer({1, 9, 64}, 48);
     l.weight = cast(l.weight, type);
     EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32), expected(l)), test::kProduct);
-    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)), test::kProductBf16);
+    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+              test::kProductBf16);
   }
 }
 
@@ -74,7 +89,8 @@ TEST(Linear, KeepsTwoBytesAWeight) {
   const PackedPtr packed = backend->pack_linear(l.weight, l.bias, Precision::kBF16);
   EXPECT_EQ(packed->bytes(), 640u * 5120 * 2 + 5120 * 4);
   EXPECT_EQ(backend->weight_bytes(), packed->bytes());
-  EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)), test::kProductBf16);
+  EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+            test::kProductBf16);
 }
 
 TEST(Linear, ARowDoesNotDependOnItsBatchNorOnThreads) {
@@ -82,10 +98,13 @@ TEST(Linear, ARowDoesNotDependOnItsBatchNorOnThreads) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16})
     for (const Layer& l : {all, rows}) {
       const Tensor first = run(*make_cpu_backend({.threads = 1}), l, precision);
-      for (int threads : {2, 3}) EXPECT_TRUE(test::same_bits(first, run(*make_cpu_backend({.threads = threads}), l, precision)));
+      for (int threads : {2, 3})
+        EXPECT_TRUE(
+            test::same_bits(first, run(*make_cpu_backend({.threads = threads}), l, precision)));
       for (std::int64_t n : {1, 2}) {
         const Layer some = {l.x.slice(0, 3 - n, 3), l.weight, l.bias};
-        EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3), run(*make_cpu_backend({.threads = 2}), some, precision)));
+        EXPECT_TRUE(test::same_bits(first.slice(0, 3 - n, 3),
+                                    run(*make_cpu_backend({.threads = 2}), some, precision)));
       }
     }
 }

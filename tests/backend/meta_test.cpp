@@ -10,10 +10,12 @@ namespace {
 void run_network(Backend& backend, Precision precision) {
   const auto weight = [&](const Shape& s) { return cast(test::random_tensor(s, 1), DType::kF16); };
   const Conv2dConfig wide = {.in = 320, .out = 328};
-  const PackedPtr conv = backend.pack_conv2d(weight({328, 320, 3, 3}), weight({328}), wide, precision);
+  const PackedPtr conv =
+      backend.pack_conv2d(weight({328, 320, 3, 3}), weight({328}), wide, precision);
   const PackedPtr big = backend.pack_linear(weight({3000, 1024}), {}, precision);
   const PackedPtr small = backend.pack_linear(weight({328, 328}), weight({328}), precision);
-  const Tensor gain = backend.upload(weight({328})), x = backend.upload(test::random_tensor({2, 9, 10, 320}, 2));
+  const Tensor gain = backend.upload(weight({328})),
+               x = backend.upload(test::random_tensor({2, 9, 10, 320}, 2));
   const Tensor each = backend.upload(test::random_tensor({2, 328}, 3));
   Tensor y(backend, DType::kF32, {2, 9, 10, 328});
   backend.conv2d(x, *conv, {each, {}, Activation::kSilu}, y);
@@ -23,7 +25,8 @@ void run_network(Backend& backend, Precision precision) {
   backend.rms_norm(z, gain, 1e-5f, z);
   const Tensor tokens = z.view({2, 90, 328});
   Tensor mixed(backend, DType::kF32, tokens.shape());
-  backend.attention(tokens, tokens, tokens, {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}}, mixed);
+  backend.attention(tokens, tokens, tokens,
+                    {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}}, mixed);
   Epilogue residual;
   residual.add = tokens;
   Tensor sum(backend, DType::kF32, tokens.shape());

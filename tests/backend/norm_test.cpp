@@ -12,22 +12,33 @@ Tensor shifted(const Shape& shape, unsigned seed, float shift) {
   return t;
 }
 
-Tensor group_norm(Backend& backend, const Tensor& x, const Tensor& w, const Tensor& b, const GroupNormConfig& c) {
+Tensor group_norm(Backend& backend, const Tensor& x, const Tensor& w, const Tensor& b,
+                  const GroupNormConfig& c) {
   Tensor out(backend, DType::kF32, x.shape());
-  backend.group_norm(backend.upload(x), w.defined() ? backend.upload(w) : w, b.defined() ? backend.upload(b) : b, c, out);
+  backend.group_norm(backend.upload(x), w.defined() ? backend.upload(w) : w,
+                     b.defined() ? backend.upload(b) : b, c, out);
   return backend.download(out);
 }
 
 TEST(GroupNorm, EqualsThePlainLoops) {
   const auto backend = make_cpu_backend();
   test::for_each_target([&](const std::string&) {
-    for (const auto& [shape, groups] : std::vector<std::pair<Shape, int>>{
-             {{2, 8, 8, 64}, 32}, {{1, 20, 30, 40}, 4}, {{3, 1, 1, 6}, 3}, {{1, 5, 7, 33}, 11}, {{1, 700, 320}, 32}, {{2, 3, 2560}, 32}}) {
+    for (const auto& [shape, groups] : std::vector<std::pair<Shape, int>>{{{2, 8, 8, 64}, 32},
+                                                                          {{1, 20, 30, 40}, 4},
+                                                                          {{3, 1, 1, 6}, 3},
+                                                                          {{1, 5, 7, 33}, 11},
+                                                                          {{1, 700, 320}, 32},
+                                                                          {{2, 3, 2560}, 32}}) {
       SCOPED_TRACE(to_string(shape));
-      const Tensor x = shifted(shape, 1, 0.5f), w = test::random_tensor({shape[-1]}, 2), b = test::random_tensor({shape[-1]}, 3);
+      const Tensor x = shifted(shape, 1, 0.5f), w = test::random_tensor({shape[-1]}, 2),
+                   b = test::random_tensor({shape[-1]}, 3);
       for (const Activation a : {Activation::kNone, Activation::kSilu})
-        EXPECT_LT(test::relative_error(group_norm(*backend, x, w, b, {groups, 1e-5f, a}), test::group_norm(x, w, b, {groups, 1e-5f, a})), test::kNorm);
-      EXPECT_LT(test::relative_error(group_norm(*backend, x, {}, {}, {groups, 1e-6f}), test::group_norm(x, {}, {}, {groups, 1e-6f})), test::kNorm);
+        EXPECT_LT(test::relative_error(group_norm(*backend, x, w, b, {groups, 1e-5f, a}),
+                                       test::group_norm(x, w, b, {groups, 1e-5f, a})),
+                  test::kNorm);
+      EXPECT_LT(test::relative_error(group_norm(*backend, x, {}, {}, {groups, 1e-6f}),
+                                     test::group_norm(x, {}, {}, {groups, 1e-6f})),
+                test::kNorm);
     }
   });
 }
@@ -36,14 +47,20 @@ TEST(GroupNorm, StaysExactFarFromZero) {
   const auto backend = make_cpu_backend();
   const Tensor x = shifted({1, 64, 64, 32}, 1, 1000.0f);
   // The inputs themselves have an error of 1000 * 2^-24 against a spread of 1.
-  EXPECT_LT(test::relative_error(group_norm(*backend, x, {}, {}, {8, 1e-5f}), test::group_norm(x, {}, {}, {8, 1e-5f})), 1e-4);
+  EXPECT_LT(test::relative_error(group_norm(*backend, x, {}, {}, {8, 1e-5f}),
+                                 test::group_norm(x, {}, {}, {8, 1e-5f})),
+            1e-4);
 }
 
 TEST(GroupNorm, AnImageDoesNotDependOnItsBatchNorOnThreads) {
-  const Tensor x = test::random_tensor({3, 40, 40, 96}, 1), w = test::random_tensor({96}, 2), b = test::random_tensor({96}, 3);
+  const Tensor x = test::random_tensor({3, 40, 40, 96}, 1), w = test::random_tensor({96}, 2),
+               b = test::random_tensor({96}, 3);
   const Tensor first = group_norm(*make_cpu_backend({.threads = 1}), x, w, b, {});
-  for (int threads : {2, 3}) EXPECT_TRUE(test::same_bits(first, group_norm(*make_cpu_backend({.threads = threads}), x, w, b, {})));
-  EXPECT_TRUE(test::same_bits(first.slice(0, 1, 3), group_norm(*make_cpu_backend(), x.slice(0, 1, 3), w, b, {})));
+  for (int threads : {2, 3})
+    EXPECT_TRUE(
+        test::same_bits(first, group_norm(*make_cpu_backend({.threads = threads}), x, w, b, {})));
+  EXPECT_TRUE(test::same_bits(first.slice(0, 1, 3),
+                              group_norm(*make_cpu_backend(), x.slice(0, 1, 3), w, b, {})));
 }
 
 TEST(LayerNorm, EqualsThePlainLoops) {
@@ -51,10 +68,13 @@ TEST(LayerNorm, EqualsThePlainLoops) {
   test::for_each_target([&](const std::string&) {
     for (const Shape& shape : {Shape{2, 77, 768}, Shape{3, 5}, Shape{1, 9, 33}, Shape{2, 1}}) {
       SCOPED_TRACE(to_string(shape));
-      const Tensor x = shifted(shape, 1, 3), w = test::random_tensor({shape[-1]}, 2), b = test::random_tensor({shape[-1]}, 3);
-      for (const auto& [weight, bias] : std::vector<std::pair<Tensor, Tensor>>{{w, b}, {w, {}}, {{}, b}, {{}, {}}}) {
+      const Tensor x = shifted(shape, 1, 3), w = test::random_tensor({shape[-1]}, 2),
+                   b = test::random_tensor({shape[-1]}, 3);
+      for (const auto& [weight, bias] :
+           std::vector<std::pair<Tensor, Tensor>>{{w, b}, {w, {}}, {{}, b}, {{}, {}}}) {
         Tensor out(*backend, DType::kF32, shape);
-        backend->layer_norm(backend->upload(x), weight.defined() ? backend->upload(weight) : weight, bias.defined() ? backend->upload(bias) : bias, 1e-5f, out);
+        backend->layer_norm(backend->upload(x), weight.defined() ? backend->upload(weight) : weight,
+                            bias.defined() ? backend->upload(bias) : bias, 1e-5f, out);
         EXPECT_LT(test::relative_error(out, test::layer_norm(x, weight, bias, 1e-5f)), test::kNorm);
       }
     }
@@ -69,7 +89,8 @@ TEST(RmsNorm, EqualsThePlainLoops) {
       const Tensor x = shifted(shape, 1, 1), w = test::random_tensor({shape[-1]}, 2);
       for (const Tensor& weight : {w, Tensor()}) {
         Tensor out(*backend, DType::kF32, shape);
-        backend->rms_norm(backend->upload(x), weight.defined() ? backend->upload(weight) : weight, 1e-6f, out);
+        backend->rms_norm(backend->upload(x), weight.defined() ? backend->upload(weight) : weight,
+                          1e-6f, out);
         EXPECT_LT(test::relative_error(out, test::rms_norm(x, weight, 1e-6f)), test::kNorm);
       }
     }

@@ -9,7 +9,8 @@ namespace {
 
 TEST(OpRecorder, WritesWhatAnOperationDid) {
   const auto backend = make_cpu_backend();
-  const PackedPtr packed = backend->pack_linear(test::random_tensor({20, 10}, 1), {}, Precision::kF32);
+  const PackedPtr packed =
+      backend->pack_linear(test::random_tensor({20, 10}, 1), {}, Precision::kF32);
   const Tensor x = backend->upload(test::random_tensor({2, 3, 10}, 2));
   Tensor out(*backend, DType::kF32, {2, 3, 20});
   OpLog log;
@@ -36,7 +37,9 @@ TEST(OpRecorder, NoOperationBeginsAfterAStop) {
     EXPECT_THROW(backend->copy(x, y), Cancelled);
     EXPECT_THROW(backend->group_norm(x, {}, {}, {2}, y), Cancelled);
     EXPECT_THROW(backend->activate(x, Activation::kSilu, y), Cancelled);
-    EXPECT_THROW(backend->attention(x.view({1, 16, 8}), x.view({1, 16, 8}), x.view({1, 16, 8}), {}, y), Cancelled);
+    EXPECT_THROW(
+        backend->attention(x.view({1, 16, 8}), x.view({1, 16, 8}), x.view({1, 16, 8}), {}, y),
+        Cancelled);
   }
 }
 

@@ -1,12 +1,12 @@
 #include "reference.h"
 
-#include <gtest/gtest.h>
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
+
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 namespace mezzo::test {
 namespace {
@@ -64,7 +64,8 @@ Shape conv_shape(const Tensor& x, const Conv2dConfig& c) {
           (x.dim(2) + c.pad_left + c.pad_right - c.kernel) / c.stride + 1, c.out};
 }
 
-Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dConfig& c, const Shape& out) {
+Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dConfig& c,
+              const Shape& out) {
   Values y;
   const Values in = values(x), w = values(weight);
   for (std::int64_t b = 0; b < out[0]; ++b)
@@ -74,7 +75,8 @@ Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
           double sum = bias.defined() ? at(bias, o) : 0;
           for (int ki = 0; ki < c.kernel; ++ki)
             for (int kj = 0; kj < c.kernel; ++kj) {
-              const std::int64_t row = i * c.stride + ki - c.pad_top, column = j * c.stride + kj - c.pad_left;
+              const std::int64_t row = i * c.stride + ki - c.pad_top,
+                                 column = j * c.stride + kj - c.pad_left;
               if (row < 0 || row >= x.dim(1) || column < 0 || column >= x.dim(2)) continue;
               for (std::int64_t n = 0; n < c.in; ++n)
                 sum += in[index(((b * x.dim(1) + row) * x.dim(2) + column) * c.in + n)] *
@@ -101,7 +103,8 @@ Values linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   for (std::int64_t row = 0; row < x.numel() / width; ++row)
     for (std::int64_t o = 0; o < outputs; ++o) {
       double sum = bias.defined() ? at(bias, o) : 0;
-      for (std::int64_t i = 0; i < width; ++i) sum += in[index(row * width + i)] * w[index(o * width + i)];
+      for (std::int64_t i = 0; i < width; ++i)
+        sum += in[index(row * width + i)] * w[index(o * width + i)];
       y.push_back(sum);
     }
   return y;
@@ -120,7 +123,8 @@ Values attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
         for (std::int64_t j = 0; j < keys; ++j) {
           double dot = 0;
           for (std::int64_t n = 0; n < d; ++n)
-            dot += qv[index((b * lq + i) * width + h * d + n)] * kv[index((b * lk + j) * width + h * d + n)];
+            dot += qv[index((b * lq + i) * width + h * d + n)] *
+                   kv[index((b * lk + j) * width + h * d + n)];
           dot *= static_cast<double>(c.scale);
           if (c.bias.defined()) dot += at(c.bias, ((c.bias.dim(0) > 1 ? h : 0) * lq + i) * lk + j);
           s[index(j)] = dot;
@@ -129,16 +133,19 @@ Values attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
         for (double& e : s) sum += e = std::exp(e - max);
         for (std::int64_t n = 0; n < d; ++n) {
           double total = 0;
-          for (std::int64_t j = 0; j < keys; ++j) total += s[index(j)] * vv[index((b * lk + j) * width + h * d + n)];
+          for (std::int64_t j = 0; j < keys; ++j)
+            total += s[index(j)] * vv[index((b * lk + j) * width + h * d + n)];
           y[index((b * lq + i) * width + h * d + n)] = total / sum;
         }
       }
   return y;
 }
 
-Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig& c) {
+Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const GroupNormConfig& c) {
   Values y = values(x);
-  const std::int64_t channels = x.dim(-1), image = x.numel() / x.dim(0), width = channels / c.groups;
+  const std::int64_t channels = x.dim(-1), image = x.numel() / x.dim(0),
+                     width = channels / c.groups;
   for (std::int64_t b = 0; b < x.dim(0); ++b)
     for (std::int64_t g = 0; g < c.groups; ++g) {
       double sum = 0, squares = 0, n = 0;
@@ -150,7 +157,9 @@ Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
       each([&](double& v, std::int64_t) { squares += (v - sum / n) * (v - sum / n); });
       const double r = 1 / std::sqrt(squares / n + static_cast<double>(c.eps));
       each([&](double& v, std::int64_t channel) {
-        v = activation((v - sum / n) * r * (weight.defined() ? at(weight, channel) : 1) + (bias.defined() ? at(bias, channel) : 0), c.activation);
+        v = activation((v - sum / n) * r * (weight.defined() ? at(weight, channel) : 1) +
+                           (bias.defined() ? at(bias, channel) : 0),
+                       c.activation);
       });
     }
   return y;
@@ -166,7 +175,8 @@ Values layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
     const double r = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
     for (std::size_t i = 0; i < n; ++i) {
       const auto c = static_cast<std::int64_t>(i);
-      y[row + i] = (y[row + i] - mean) * r * (weight.defined() ? at(weight, c) : 1) + (bias.defined() ? at(bias, c) : 0);
+      y[row + i] = (y[row + i] - mean) * r * (weight.defined() ? at(weight, c) : 1) +
+                   (bias.defined() ? at(bias, c) : 0);
     }
   }
   return y;
@@ -179,21 +189,30 @@ Values rms_norm(const Tensor& x, const Tensor& weight, double eps) {
     double squares = 0;
     for (std::size_t i = 0; i < n; ++i) squares += y[row + i] * y[row + i];
     const double r = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
-    for (std::size_t i = 0; i < n; ++i) y[row + i] *= r * (weight.defined() ? at(weight, static_cast<std::int64_t>(i)) : 1);
+    for (std::size_t i = 0; i < n; ++i)
+      y[row + i] *= r * (weight.defined() ? at(weight, static_cast<std::int64_t>(i)) : 1);
   }
   return y;
 }
 
 double activation(double x, Activation a) {
   switch (a) {
-    case Activation::kNone: return x;
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kGelu: return x / 2 * std::erfc(-x / std::sqrt(2.0));
-    case Activation::kGeluTanh: return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::kQuickGelu: return x / (1 + std::exp(-1.702 * x));
-    case Activation::kTanh: return std::tanh(x);
-    case Activation::kExp: return std::exp(x);
-    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kNone:
+      return x;
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kGelu:
+      return x / 2 * std::erfc(-x / std::sqrt(2.0));
+    case Activation::kGeluTanh:
+      return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
+    case Activation::kTanh:
+      return std::tanh(x);
+    case Activation::kExp:
+      return std::exp(x);
+    case Activation::kRelu:
+      return std::max(x, 0.0);
   }
   return NAN;
 }

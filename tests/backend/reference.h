@@ -21,12 +21,14 @@ double absolute_error(const Tensor& actual, const Values& expected);
 /// Whether two contiguous tensors have the same bits.
 bool same_bits(const Tensor& a, const Tensor& b);
 
-Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dConfig&, const Shape& out);
+Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dConfig&,
+              const Shape& out);
 /// channel_add, activation and add, as Epilogue says. `image`: values of the result in an image.
 void finish(Values& y, const Epilogue&, std::int64_t image, std::int64_t channels);
 Values linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 Values attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&);
-Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig&);
+Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const GroupNormConfig&);
 Values layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Values rms_norm(const Tensor& x, const Tensor& weight, double eps);
 double activation(double x, Activation);

@@ -1,14 +1,16 @@
-// How far a kernel's float32 result may be from the plain double one, relative to the largest value of the result.
+// How far a kernel's float32 result may be from the plain double one, relative to the largest value
+// of the result.
 #pragma once
 
 namespace mezzo::test {
 
-constexpr double kProduct = 2e-6;          // convolutions and linear layers, float32
-constexpr double kProductBf16 = 1.2e-2;    // weights (and on some CPUs activations) rounded to bfloat16
-constexpr double kProductF16 = 2e-6;       // 16-bit weights that hold float16 values exactly
+constexpr double kProduct = 2e-6;  // convolutions and linear layers, float32
+constexpr double kProductBf16 =
+    1.2e-2;                           // weights (and on some CPUs activations) rounded to bfloat16
+constexpr double kProductF16 = 2e-6;  // 16-bit weights that hold float16 values exactly
 constexpr double kAttention = 5e-6;
 constexpr double kNorm = 3e-6;
-constexpr double kActivation = 1e-6;       // absolute, for inputs of -8..8
+constexpr double kActivation = 1e-6;  // absolute, for inputs of -8..8
 constexpr double kArithmetic = 1e-7;
 
 }  // namespace mezzo::test

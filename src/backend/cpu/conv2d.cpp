@@ -2,33 +2,67 @@
 #include "backend/cpu/product_run.h"
 
 namespace mezzo {
+namespace {
 
-PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig& c, Precision precision) {
-  check(weight.numel() == c.in * c.out * c.kernel * c.kernel, "a packed weight has the size its layer says");
+// Calls body; oneDNN's errors become ours.
+template <class Body>
+auto with_onednn(const Body& body) {
+  try {
+    return body();
+  } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory)
+      fail<OutOfMemory>("oneDNN is out of memory; choose a smaller picture");
+    fail<InternalError>("oneDNN cannot compute a layer: {} (please report this)", e.message);
+  }
+}
+
+void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, const Tensor& out,
+                   std::int64_t images) {
+  check(x.contiguous() && out.contiguous(), "products take contiguous tensors");
+  check(x.dim(-1) == c.in && out.dim(-1) == c.out, "a product has the channels of its weight");
+  check(!e.add.defined() || (e.add.contiguous() && e.add.numel() == out.numel()),
+        "a residual has the shape of the result");
+  check(!e.channel_add.defined() ||
+            (e.channel_add.contiguous() && e.channel_add.numel() == images * c.out),
+        "channel_add has a value for each image and channel");
+}
+
+}  // namespace
+
+PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig& c,
+                           Precision precision) {
+  check(weight.numel() == c.in * c.out * c.kernel * c.kernel,
+        "a packed weight has the size its layer says");
   check(!bias.defined() || bias.numel() == c.out, "a bias has one value for each output");
   const ThreadCount threads(threads_);
-  auto packed = std::make_shared<PackedProduct>(c, precision, weight.dtype(), weight_bytes_, has_data_);
-  if (has_data_) packed->fill(weight, bias, threads_);
-  return packed;
+  return with_onednn([&]() -> PackedPtr {
+    auto packed =
+        std::make_shared<PackedProduct>(c, precision, weight.dtype(), weight_bytes_, has_data_);
+    if (has_data_) packed->fill(weight, bias, threads_);
+    return packed;
+  });
 }
 
 void CpuBackend::product(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out,
                          std::array<std::int64_t, 3> images) {
   const auto& weights = static_cast<const PackedProduct&>(w);
   const ProductCall call = {weights, epilogue, x, out, images[0], images[1], images[2], threads_};
+  check_product(x, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
-  const Tensor memory = scratch(product_scratch(call).total());
-  if (has_data_) run_product(call, memory.data<std::byte>());
+  with_onednn([&] {
+    const Tensor memory = scratch(product_scratch(call).total());
+    if (has_data_) run_product(call, memory.data<std::byte>());
+  });
 }
 
-PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig& config,
-                                  Precision precision) {
+PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
+                                  const Conv2dConfig& config, Precision precision) {
   return pack(weight, bias, config, precision);
 }
 
 void CpuBackend::conv2d(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
-  const Op op(*this, [&] { return work::conv2d(x, static_cast<const PackedProduct&>(w).config(), out); });
-  check(x.contiguous() && out.contiguous(), "conv2d() takes contiguous tensors");
+  const Op op(*this,
+              [&] { return work::conv2d(x, static_cast<const PackedProduct&>(w).config(), out); });
   product(x, w, epilogue, out, {x.dim(0), x.dim(1), x.dim(2)});
 }
 

@@ -15,8 +15,8 @@ struct Dim {
   std::int64_t size, from, to;  // strides
 };
 
-// Dimensions that two views share, outermost first: of size > 1, ordered by the stride of the target, and joined where both
-// views step evenly through two of them.
+// Dimensions that two views share, outermost first: of size > 1, ordered by the stride of the
+// target, and joined where both views step evenly through two of them.
 std::vector<Dim> simplify(const Tensor& x, const Tensor& out) {
   std::vector<Dim> dims;
   for (int i = 0; i < x.rank(); ++i)
@@ -24,7 +24,8 @@ std::vector<Dim> simplify(const Tensor& x, const Tensor& out) {
   std::ranges::stable_sort(dims, [](const Dim& a, const Dim& b) { return a.to > b.to; });
   std::vector<Dim> joined;
   for (const Dim& d : dims) {
-    if (!joined.empty() && joined.back().from == d.size * d.from && joined.back().to == d.size * d.to)
+    if (!joined.empty() && joined.back().from == d.size * d.from &&
+        joined.back().to == d.size * d.to)
       joined.back() = {joined.back().size * d.size, d.from, d.to};
     else
       joined.push_back(d);
@@ -53,23 +54,32 @@ std::int64_t count(const std::vector<Dim>& dims) {
   return n;
 }
 
-void copy_rows(int threads, const float* x, float* out, const std::vector<Dim>& outer, const Dim& row) {
-  parallel_blocks(threads, count(outer), std::max<std::int64_t>(1, kBlock / row.size), [&](std::int64_t i, std::int64_t end) {
-    for (; i < end; ++i) {
-      const auto [from, to] = offsets(outer, i);
-      if (row.from == 1 && row.to == 1) std::memcpy(out + to, x + from, static_cast<std::size_t>(row.size) * sizeof(float));
-      else for (std::int64_t j = 0; j < row.size; ++j) out[to + j * row.to] = x[from + j * row.from];
-    }
-  });
+void copy_rows(int threads, const float* x, float* out, const std::vector<Dim>& outer,
+               const Dim& row) {
+  parallel_blocks(threads, count(outer), std::max<std::int64_t>(1, kBlock / row.size),
+                  [&](std::int64_t i, std::int64_t end) {
+                    for (; i < end; ++i) {
+                      const auto [from, to] = offsets(outer, i);
+                      if (row.from == 1 && row.to == 1)
+                        std::memcpy(out + to, x + from,
+                                    static_cast<std::size_t>(row.size) * sizeof(float));
+                      else
+                        for (std::int64_t j = 0; j < row.size; ++j)
+                          out[to + j * row.to] = x[from + j * row.from];
+                    }
+                  });
 }
 
 // `fast`: the dimension in which x is contiguous; `row`: the one in which out is.
-void copy_transposed(int threads, const float* x, float* out, const std::vector<Dim>& outer, const Dim& fast, const Dim& row) {
-  const std::int64_t rows = std::max<std::int64_t>(16, kBlock / fast.size / 16 * 16), parts = ceil_div(row.size, rows);
+void copy_transposed(int threads, const float* x, float* out, const std::vector<Dim>& outer,
+                     const Dim& fast, const Dim& row) {
+  const std::int64_t rows = std::max<std::int64_t>(16, kBlock / fast.size / 16 * 16),
+                     parts = ceil_div(row.size, rows);
   parallel_for(threads, count(outer) * parts, [&](std::int64_t i, int) {
     const auto [from, to] = offsets(outer, i / parts);
     const std::int64_t begin = i % parts * rows, end = std::min(begin + rows, row.size);
-    kernels::transpose(x + from + begin * row.from, row.from, end - begin, fast.size, out + to + begin, fast.to);
+    kernels::transpose(x + from + begin * row.from, row.from, end - begin, fast.size,
+                       out + to + begin, fast.to);
   });
 }
 
@@ -99,13 +109,16 @@ void CpuBackend::copy(const Tensor& x, Tensor& out) {
 
 void CpuBackend::embedding(const Tensor& table, const Tensor& ids, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("embedding", out, 0, 2); });
-  check(table.contiguous() && out.contiguous() && ids.dtype() == DType::kI32, "embedding() takes int32 ids");
+  check(table.contiguous() && out.contiguous() && ids.dtype() == DType::kI32,
+        "embedding() takes int32 ids");
   if (!has_data_) return;
   const std::int64_t width = table.dim(1);
   const auto* id = ids.data<std::int32_t>();
   for (std::int64_t i = 0; i < ids.numel(); ++i) {
-    if (id[i] < 0 || id[i] >= table.dim(0)) fail<UsageError>("token {} is outside the vocabulary of {} tokens", id[i], table.dim(0));
-    std::memcpy(out.data<float>() + i * width, table.data<float>() + id[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+    if (id[i] < 0 || id[i] >= table.dim(0))
+      fail<UsageError>("token {} is outside the vocabulary of {} tokens", id[i], table.dim(0));
+    std::memcpy(out.data<float>() + i * width, table.data<float>() + id[i] * width,
+                static_cast<std::size_t>(width) * sizeof(float));
   }
 }
 
@@ -113,12 +126,14 @@ void CpuBackend::upsample_nearest(const Tensor& x, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("upsample", out, 0, 2); });
   check(x.contiguous() && out.contiguous(), "upsample_nearest() takes contiguous tensors");
   if (!has_data_ || out.numel() == 0) return;
-  const std::int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3), out_h = out.dim(1), out_w = out.dim(2);
+  const std::int64_t h = x.dim(1), w = x.dim(2), c = x.dim(3), out_h = out.dim(1),
+                     out_w = out.dim(2);
   parallel_for(threads_, out.dim(0) * out_h, [&](std::int64_t row, int) {
     const float* from = x.data<float>() + (row / out_h * h + row % out_h * h / out_h) * w * c;
     float* to = out.data<float>() + row * out_w * c;
     for (std::int64_t i = 0; i < out_w; ++i)
-      std::memcpy(to + i * c, from + i * w / out_w * c, static_cast<std::size_t>(c) * sizeof(float));
+      std::memcpy(to + i * c, from + i * w / out_w * c,
+                  static_cast<std::size_t>(c) * sizeof(float));
   });
 }
 

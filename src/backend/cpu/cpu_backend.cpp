@@ -12,7 +12,8 @@ constexpr int kMaxThreads = 1024;
 }  // namespace
 
 CpuBackend::CpuBackend(const CpuOptions& options, bool has_data)
-    : arena_(has_data, options.max_bytes), has_data_(has_data),
+    : arena_(has_data, options.max_bytes),
+      has_data_(has_data),
       threads_(options.threads > 0 ? std::min(options.threads, kMaxThreads) : default_threads()) {
   apply_isa_limit();
 }
@@ -45,6 +46,8 @@ Tensor CpuBackend::download(const Tensor& x) {
   return out;
 }
 
-std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) { return std::make_unique<CpuBackend>(options); }
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  return std::make_unique<CpuBackend>(options);
+}
 
 }  // namespace mezzo

@@ -1,5 +1,6 @@
-// The CPU of this process as a backend. Each operation: OpRecorder (stop, log), scratch by footprint.h, then kernels
-// (kernels/kernels.h, oneDNN) over pieces of work. When counting there are no data and nothing after the scratch happens.
+// The CPU of this process as a backend. Each operation: OpRecorder (stop, log), scratch by
+// footprint.h, then kernels (kernels/kernels.h, oneDNN) over pieces of work. When counting there
+// are no data and nothing after the scratch happens.
 #pragma once
 
 #include <array>
@@ -21,17 +22,20 @@ class CpuBackend : public Backend {
   void release(void* data, std::size_t bytes) noexcept override { arena_.release(data, bytes); }
   bool has_data() const override { return has_data_; }
 
-  PackedPtr pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision) override;
+  PackedPtr pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig&,
+                        Precision) override;
   PackedPtr pack_linear(const Tensor& weight, const Tensor& bias, Precision) override;
   Tensor upload(const Tensor& values) override;
   Tensor download(const Tensor& x) override;
 
   void conv2d(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
   void linear(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
-  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&, Tensor& out) override;
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&,
+                 Tensor& out) override;
   void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig&,
                   Tensor& out) override;
-  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Tensor& out) override;
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                  Tensor& out) override;
   void rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) override;
   void activate(const Tensor& x, Activation, Tensor& out) override;
   void add(const Tensor& a, const Tensor& b, Tensor& out) override;
@@ -59,7 +63,8 @@ class CpuBackend : public Backend {
   class Op {
    public:
     template <class Work>
-    Op(const CpuBackend& backend, Work&& work) : recorder_(backend, work), threads_(backend.threads_) {
+    Op(const CpuBackend& backend, Work&& work)
+        : recorder_(backend, work), threads_(backend.threads_) {
       if (recorder_.active()) recorder_.set_seconds(backend.predict(recorder_.record()));
     }
 
@@ -73,7 +78,8 @@ class CpuBackend : public Backend {
 
   PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
   /// images: how many, height, width.
-  void product(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out, std::array<std::int64_t, 3> images);
+  void product(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out,
+               std::array<std::int64_t, 3> images);
 
   Arena arena_;
   bool has_data_;

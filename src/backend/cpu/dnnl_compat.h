@@ -10,15 +10,17 @@ struct Convolution {
   dnnl::memory::dims strides, pad_begin, pad_end;
 };
 
-inline dnnl::convolution_forward::primitive_desc describe(const dnnl::engine& engine, const Convolution& c,
+inline dnnl::convolution_forward::primitive_desc describe(const dnnl::engine& engine,
+                                                          const Convolution& c,
                                                           const dnnl::primitive_attr& attr) {
   constexpr auto kKind = dnnl::prop_kind::forward_inference;
   constexpr auto kAlgorithm = dnnl::algorithm::convolution_direct;
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine, kKind, kAlgorithm, c.x, c.weight, c.bias, c.out, c.strides, c.pad_begin, c.pad_end, attr};
+  return {engine, kKind,     kAlgorithm,  c.x,       c.weight, c.bias,
+          c.out,  c.strides, c.pad_begin, c.pad_end, attr};
 #else
-  const dnnl::convolution_forward::desc d(kKind, kAlgorithm, c.x, c.weight, c.bias, c.out, c.strides,
-                                          c.pad_begin, c.pad_end);
+  const dnnl::convolution_forward::desc d(kKind, kAlgorithm, c.x, c.weight, c.bias, c.out,
+                                          c.strides, c.pad_begin, c.pad_end);
   return {d, attr, engine};
 #endif
 }

@@ -1,5 +1,5 @@
-// Working memory of the CPU's operations as functions of shapes alone. The kernels take their scratch through these, and
-// so does counting without data: the two cannot disagree.
+// Working memory of the CPU's operations as functions of shapes alone. The kernels take their
+// scratch through these, and so does counting without data: the two cannot disagree.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +12,26 @@ namespace mezzo::footprint {
 
 constexpr std::size_t kLine = 64;  // bytes; parts of a scratch begin on cache lines
 
-inline std::size_t floats(std::int64_t n) { return round_up(static_cast<std::size_t>(n) * sizeof(float), kLine); }
+inline std::size_t floats(std::int64_t n) {
+  return round_up(static_cast<std::size_t>(n) * sizeof(float), kLine);
+}
 
 /// Parts of a product's scratch, in bytes, in this order.
 struct Product {
-  std::size_t bias = 0;     // bias + channel_add of one image
-  std::size_t weights = 0;  // one chunk of 16-bit weights as float32
-  std::size_t repacked = 0; // one chunk in another layout
-  std::size_t result = 0;   // one chunk of output channels of one image
-  std::size_t input = 0;    // one image as bfloat16
-  std::size_t library = 0;  // what oneDNN asks for
-  std::size_t total() const { return bias + weights + repacked + result + input + library; }
+  std::size_t bias = 0;      // bias + channel_add of one image
+  std::size_t weights = 0;   // one chunk of 16-bit weights as float32
+  std::size_t repacked = 0;  // one chunk in another layout
+  std::size_t result = 0;    // one chunk of output channels of one image
+  std::size_t input = 0;     // one image as bfloat16
+  std::size_t library = 0;   // what oneDNN asks for
+  std::size_t tiles = 0;     // pieces of a wide picture, one for each thread
+  std::size_t total() const { return bias + weights + repacked + result + input + library + tiles; }
+};
+
+/// A piece of a wide picture and its result, with what oneDNN asks for.
+struct Tile {
+  std::size_t input = 0, result = 0, library = 0;
+  std::size_t total() const { return input + result + library; }
 };
 
 /// Attention: rows of queries a task handles, keys it handles at a time, heads packed at a time.
@@ -30,13 +39,15 @@ struct Attention {
   static constexpr std::int64_t kRows = 48;
   static constexpr std::int64_t kKeys = 128;
   static constexpr std::size_t kPackedLimit = std::size_t{64} << 20;
-  static constexpr std::int64_t kMaxLanes = 16;  // of the widest vectors: the same scratch on every CPU
+  static constexpr std::int64_t kMaxLanes =
+      16;  // of the widest vectors: the same scratch on every CPU
 
-  std::int64_t heads_at_once = 1;   // (image, head) pairs whose keys and values are packed together
-  std::size_t keys = 0, values = 0; // bytes of one packed head
-  std::size_t thread = 0;           // bytes each thread needs
+  std::int64_t heads_at_once = 1;  // (image, head) pairs whose keys and values are packed together
+  std::size_t keys = 0, values = 0;  // bytes of one packed head
+  std::size_t thread = 0;            // bytes each thread needs
   std::size_t total(int threads) const {
-    return static_cast<std::size_t>(heads_at_once) * (keys + values) + static_cast<std::size_t>(threads) * thread;
+    return static_cast<std::size_t>(heads_at_once) * (keys + values) +
+           static_cast<std::size_t>(threads) * thread;
   }
 };
 
@@ -46,26 +57,31 @@ inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d) 
   const std::int64_t padded_d = round_up(d, Attention::kMaxLanes);
   a.keys = floats(padded_keys * d);
   a.values = floats(padded_keys * padded_d);
-  const auto fit = static_cast<std::int64_t>(Attention::kPackedLimit / std::max<std::size_t>(a.keys + a.values, 1));
+  const auto fit = static_cast<std::int64_t>(Attention::kPackedLimit /
+                                             std::max<std::size_t>(a.keys + a.values, 1));
   a.heads_at_once = std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(pairs, 1));
   a.thread = floats(Attention::kRows * d) + floats(Attention::kRows * padded_d) +
              floats(Attention::kRows * Attention::kKeys) + 3 * floats(Attention::kRows);
   return a;
 }
 
-/// GroupNorm: statistics of pieces of `rows` pixels, then a factor and an offset for each channel of each image.
+/// GroupNorm: statistics of pieces of `rows` pixels, then a factor and an offset for each channel
+/// of each image.
 struct GroupNorm {
   std::int64_t rows = 1, pieces = 1;  // pixels in a piece, pieces of an image
   std::size_t partial = 0, affine = 0;
   std::size_t total() const { return partial + affine; }
 };
 
-inline GroupNorm group_norm(std::int64_t images, std::int64_t pixels, std::int64_t channels, int groups) {
-  constexpr std::int64_t kPieceValues = 16384;  // 64 KiB: read twice from the cache, once from memory
+inline GroupNorm group_norm(std::int64_t images, std::int64_t pixels, std::int64_t channels,
+                            int groups) {
+  constexpr std::int64_t kPieceValues =
+      16384;  // 64 KiB: read twice from the cache, once from memory
   GroupNorm g;
   g.rows = std::max<std::int64_t>(1, kPieceValues / std::max<std::int64_t>(channels, 1));
   g.pieces = ceil_div(std::max<std::int64_t>(pixels, 1), g.rows);
-  g.partial = round_up(static_cast<std::size_t>(images * g.pieces * groups) * 2 * sizeof(double), kLine);
+  g.partial =
+      round_up(static_cast<std::size_t>(images * g.pieces * groups) * 2 * sizeof(double), kLine);
   g.affine = floats(2 * images * channels);
   return g;
 }

@@ -1,10 +1,10 @@
 #include "backend/cpu/isa.h"
 
-#include <hwy/highway.h>
-
 #include <array>
 #include <cstdlib>
+
 #include <dnnl.hpp>
+#include <hwy/highway.h>
 
 #include "backend/backend.h"
 #include "base/error.h"
@@ -33,10 +33,12 @@ void apply(std::string_view name) {
     if (isa.name != name) continue;
     hwy::DisableTargets(isa.disabled);
     if (dnnl::set_max_cpu_isa(isa.onednn) != dnnl::status::success)
-      log_warning("MEZZO_CPU_ISA={} does not reach oneDNN, which this process has used before", name);
+      log_warning("MEZZO_CPU_ISA={} does not reach oneDNN, which this process has used before",
+                  name);
     return;
   }
-  fail<UsageError>("MEZZO_CPU_ISA is \"{}\"; it can be sse4, avx2, avx512, avx512_bf16 or amx", name);
+  fail<UsageError>("MEZZO_CPU_ISA is \"{}\"; it can be sse4, avx2, avx512, avx512_bf16 or amx",
+                   name);
 }
 
 bool onednn_has(dnnl::cpu_isa wanted) {

@@ -3,17 +3,24 @@
 namespace mezzo {
 
 PackedPtr CpuBackend::pack_linear(const Tensor& weight, const Tensor& bias, Precision precision) {
-  const Conv2dConfig one_pixel = {.in = weight.dim(1), .out = weight.dim(0), .kernel = 1, .stride = 1,
-                                  .pad_top = 0, .pad_left = 0, .pad_bottom = 0, .pad_right = 0};
+  const Conv2dConfig one_pixel = {.in = weight.dim(1),
+                                  .out = weight.dim(0),
+                                  .kernel = 1,
+                                  .stride = 1,
+                                  .pad_top = 0,
+                                  .pad_left = 0,
+                                  .pad_bottom = 0,
+                                  .pad_right = 0};
   return pack(weight, bias, one_pixel, precision);
 }
 
 void CpuBackend::linear(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
   const Conv2dConfig& c = static_cast<const PackedProduct&>(w).config();
   const Op op(*this, [&] { return work::linear(x, c.in, c.out); });
-  check(x.contiguous() && out.contiguous(), "linear() takes contiguous tensors");
-  // [B, ..., in]: an image's rows are one picture. [L, in] is one image.
-  const std::int64_t images = x.rank() > 2 ? x.dim(0) : 1;
+  // [B, ..., in]: an image's rows are one picture. [L, in] is one image, unless each row has its
+  // own channel_add.
+  const bool batched = x.rank() > 2 || epilogue.channel_add.defined();
+  const std::int64_t images = batched ? x.dim(0) : 1;
   const std::int64_t rows = images ? x.numel() / c.in / images : 0;
   product(x, w, epilogue, out, {images, 1, rows});
 }

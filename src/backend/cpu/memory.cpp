@@ -14,12 +14,16 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kCacheLine = 64;
 }  // namespace
 
-WeightMemory::WeightMemory(std::size_t bytes, ByteCount count, bool backed) : bytes_(bytes), count_(std::move(count)) {
+WeightMemory::WeightMemory(std::size_t bytes, ByteCount count, bool backed)
+    : bytes_(bytes), count_(std::move(count)) {
   if (backed) {
     const std::size_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
     const std::size_t size = round_up(std::max<std::size_t>(bytes, 1), alignment);
     data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
-    if (!data_) fail<OutOfMemory>("{} MB for a weight could not be had; close other programs or choose a smaller model", bytes >> 20);
+    if (!data_)
+      fail<OutOfMemory>(
+          "{} MB for a weight could not be had; close other programs or choose a smaller model",
+          bytes >> 20);
     if (alignment == kHugePage) ::madvise(data_, size, MADV_HUGEPAGE);
     std::memset(data_, 0, size);
   }

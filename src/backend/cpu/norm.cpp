@@ -18,7 +18,8 @@ struct GroupNorm {
   footprint::GroupNorm sizes;
 };
 
-// Factor and offset of each channel of one image from the statistics of its pieces, added up in their order.
+// Factor and offset of each channel of one image from the statistics of its pieces, added up in
+// their order.
 void affine(const GroupNorm& n, const double* partial, float* factor, float* offset) {
   const std::int64_t groups = n.config.groups, width = n.channels / groups;
   for (std::int64_t g = 0; g < groups; ++g) {
@@ -34,9 +35,11 @@ void affine(const GroupNorm& n, const double* partial, float* factor, float* off
     }
     const double scale = 1 / std::sqrt(squares / count + static_cast<double>(n.config.eps));
     for (std::int64_t c = g * width; c < (g + 1) * width; ++c) {
-      const double f = scale * (n.weight.defined() ? static_cast<double>(n.weight.data<float>()[c]) : 1);
+      const double f =
+          scale * (n.weight.defined() ? static_cast<double>(n.weight.data<float>()[c]) : 1);
       factor[c] = static_cast<float>(f);
-      offset[c] = static_cast<float>((n.bias.defined() ? static_cast<double>(n.bias.data<float>()[c]) : 0) - mean * f);
+      offset[c] = static_cast<float>(
+          (n.bias.defined() ? static_cast<double>(n.bias.data<float>()[c]) : 0) - mean * f);
     }
   }
 }
@@ -47,13 +50,17 @@ void run(const GroupNorm& n, std::byte* scratch, int threads) {
   auto* factors = reinterpret_cast<float*>(scratch + partial_bytes);
   const std::int64_t groups = n.config.groups;
   const auto piece_of = [&, rows = rows, pieces = pieces](std::int64_t i) {
-    struct Piece { std::int64_t image, offset, rows; };
+    struct Piece {
+      std::int64_t image, offset, rows;
+    };
     const std::int64_t first = i % pieces * rows;
-    return Piece{i / pieces, (i / pieces * n.pixels + first) * n.channels, std::min(rows, n.pixels - first)};
+    return Piece{i / pieces, (i / pieces * n.pixels + first) * n.channels,
+                 std::min(rows, n.pixels - first)};
   };
   parallel_for(threads, n.images * pieces, [&](std::int64_t i, int) {
     const auto piece = piece_of(i);
-    kernels::group_statistics(n.x.data<float>() + piece.offset, piece.rows, n.channels, groups, partial + 2 * i * groups);
+    kernels::group_statistics(n.x.data<float>() + piece.offset, piece.rows, n.channels, groups,
+                              partial + 2 * i * groups);
   });
   parallel_for(threads, n.images, [&, pieces = pieces](std::int64_t b, int) {
     float* f = factors + 2 * b * n.channels;
@@ -62,35 +69,40 @@ void run(const GroupNorm& n, std::byte* scratch, int threads) {
   parallel_for(threads, n.images * pieces, [&](std::int64_t i, int) {
     const auto piece = piece_of(i);
     const float* f = factors + 2 * piece.image * n.channels;
-    kernels::group_apply(n.x.data<float>() + piece.offset, piece.rows, n.channels, f, f + n.channels,
-                         n.config.activation, n.out.data<float>() + piece.offset);
+    kernels::group_apply(n.x.data<float>() + piece.offset, piece.rows, n.channels, f,
+                         f + n.channels, n.config.activation, n.out.data<float>() + piece.offset);
   });
 }
 
 }  // namespace
 
-void CpuBackend::group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig& config,
-                            Tensor& out) {
+void CpuBackend::group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                            const GroupNormConfig& config, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("group_norm", x, 8, 3); });
   check(x.contiguous() && out.contiguous(), "group_norm() takes contiguous tensors");
   check(x.dim(-1) % config.groups == 0, "group_norm() needs groups of equal size");
   if (x.numel() == 0) return;
-  const std::int64_t images = x.dim(0), channels = x.dim(-1), pixels = x.numel() / images / channels;
+  const std::int64_t images = x.dim(0), channels = x.dim(-1),
+                     pixels = x.numel() / images / channels;
   const auto sizes = footprint::group_norm(images, pixels, channels, config.groups);
   const Tensor memory = scratch(sizes.total());
-  if (has_data_) run({x, weight, bias, config, out, images, pixels, channels, sizes}, memory.data<std::byte>(), threads_);
+  if (has_data_)
+    run({x, weight, bias, config, out, images, pixels, channels, sizes}, memory.data<std::byte>(),
+        threads_);
 }
 
-void CpuBackend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, Tensor& out) {
+void CpuBackend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                            Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("layer_norm", x, 7, 2); });
   check(x.contiguous() && out.contiguous(), "layer_norm() takes contiguous tensors");
   const std::int64_t n = x.dim(-1);
   if (!has_data_ || x.numel() == 0) return;
-  parallel_blocks(threads_, x.numel() / n, std::max<std::int64_t>(1, kBlock / n), [&](std::int64_t row, std::int64_t end) {
-    for (; row < end; ++row)
-      kernels::layer_norm(x.data<float>() + row * n, n, values_or_null(weight), values_or_null(bias), eps,
-                          out.data<float>() + row * n);
-  });
+  parallel_blocks(threads_, x.numel() / n, std::max<std::int64_t>(1, kBlock / n),
+                  [&](std::int64_t row, std::int64_t end) {
+                    for (; row < end; ++row)
+                      kernels::layer_norm(x.data<float>() + row * n, n, values_or_null(weight),
+                                          values_or_null(bias), eps, out.data<float>() + row * n);
+                  });
 }
 
 void CpuBackend::rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) {
@@ -98,10 +110,12 @@ void CpuBackend::rms_norm(const Tensor& x, const Tensor& weight, float eps, Tens
   check(x.contiguous() && out.contiguous(), "rms_norm() takes contiguous tensors");
   const std::int64_t n = x.dim(-1);
   if (!has_data_ || x.numel() == 0) return;
-  parallel_blocks(threads_, x.numel() / n, std::max<std::int64_t>(1, kBlock / n), [&](std::int64_t row, std::int64_t end) {
-    for (; row < end; ++row)
-      kernels::rms_norm(x.data<float>() + row * n, n, values_or_null(weight), eps, out.data<float>() + row * n);
-  });
+  parallel_blocks(threads_, x.numel() / n, std::max<std::int64_t>(1, kBlock / n),
+                  [&](std::int64_t row, std::int64_t end) {
+                    for (; row < end; ++row)
+                      kernels::rms_norm(x.data<float>() + row * n, n, values_or_null(weight), eps,
+                                        out.data<float>() + row * n);
+                  });
 }
 
 }  // namespace mezzo

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "backend/cpu/isa.h"
 #include "backend/cpu/parallel.h"
 #include "tensor/convert.h"
 
@@ -12,10 +13,12 @@ namespace {
 using dnnl::memory;
 using Description = dnnl::convolution_forward::primitive_desc;
 
-constexpr std::int64_t kTypicalSide = 64;            // decides the layout; every size can then use it
-constexpr std::int64_t kChunkBytes = 4 << 20;        // widened weights that stay in a cache
-constexpr std::int64_t kChunkAlignment = 64;         // channels: a multiple of every kernel's block
-constexpr std::int64_t kDecodeBlock = 1 << 14;       // values a thread converts at a time
+constexpr std::int64_t kTypicalSide = 64;      // decides the layout; every size can then use it
+constexpr std::int64_t kChunkBytes = 4 << 20;  // widened weights that stay in a cache
+constexpr std::int64_t kChunkAlignment = 64;   // channels: a multiple of every kernel's block
+constexpr std::int64_t kTileHeight = 8,
+                       kTileWidth = 64;  // a tile of 128 channels and its weights fit a 1 MiB cache
+constexpr std::int64_t kDecodeBlock = 1 << 14;  // values a thread converts at a time
 
 struct Picture {
   std::int64_t out, h, w;
@@ -25,9 +28,10 @@ std::int64_t out_side(std::int64_t side, const Conv2dConfig& c, int before, int 
   return (side + before + after - c.kernel) / c.stride + 1;
 }
 
-Description try_describe(const Conv2dConfig& c, memory::data_type type, const Picture& p, Residual residual,
-                         const memory::desc& weight) {
-  const memory::dims out = {1, p.out, out_side(p.h, c, c.pad_top, c.pad_bottom), out_side(p.w, c, c.pad_left, c.pad_right)};
+Description try_describe(const Conv2dConfig& c, memory::data_type type, const Picture& p,
+                         Residual residual, const memory::desc& weight) {
+  const memory::dims out = {1, p.out, out_side(p.h, c, c.pad_top, c.pad_bottom),
+                            out_side(p.w, c, c.pad_left, c.pad_right)};
   const memory::desc result(out, memory::data_type::f32, memory::format_tag::nhwc);
   dnnl::post_ops after;
   if (residual == Residual::kOtherMemory) after.append_binary(dnnl::algorithm::binary_add, result);
@@ -51,10 +55,12 @@ bool is_slow(const Description& d) {
   return name.find("ref") != name.npos || name.find("gemm:") != name.npos;
 }
 
-// Plain [out, in, k, k] values as float32. Rows of blocks that do not end with a row are decoded with all the others.
+// Plain [out, in, k, k] values as float32. Rows of blocks that do not end with a row are decoded
+// with all the others.
 class Decoder {
  public:
-  Decoder(const Tensor& weight, std::int64_t row, int threads) : weight_(weight), row_(row), threads_(threads) {
+  Decoder(const Tensor& weight, std::int64_t row, int threads)
+      : weight_(weight), row_(row), threads_(threads) {
     check(weight.contiguous(), "weights are packed from contiguous tensors");
     if (row % info(weight.dtype()).block != 0) {
       all_.resize(static_cast<std::size_t>(weight.numel()));
@@ -82,6 +88,13 @@ class Decoder {
   std::vector<float> all_, part_;
 };
 
+// oneDNN's kernels before AVX-512 sum whole rows of the picture at once, at half speed when a row
+// does not fit the cache.
+bool wants_tiles(const Conv2dConfig& c, std::int64_t out_w) {
+  const bool narrow_vectors = isa_name() == "avx2" || isa_name() == "sse4";
+  return narrow_vectors && c.kernel > 1 && c.stride == 1 && out_w >= 2 * kTileWidth;
+}
+
 PackedProduct::Form form_of(Precision precision) {
   if (precision == Precision::kF32) return PackedProduct::Form::kF32;
   return cpu_has_fast_bf16() ? PackedProduct::Form::kBF16 : PackedProduct::Form::kWidened;
@@ -94,8 +107,8 @@ const dnnl::engine& cpu_engine() {
   return engine;
 }
 
-PackedProduct::PackedProduct(const Conv2dConfig& config, Precision precision, DType source, const ByteCount& count,
-                             bool backed)
+PackedProduct::PackedProduct(const Conv2dConfig& config, Precision precision, DType source,
+                             const ByteCount& count, bool backed)
     : config_(config), form_(form_of(precision)) {
   if (form_ == Form::kBF16) {
     try {
@@ -105,20 +118,26 @@ PackedProduct::PackedProduct(const Conv2dConfig& config, Precision precision, DT
     }
   }
   if (form_ != Form::kBF16) lay_out();
-  // Scales of quantised types are float16, and so is most of what they scale; bfloat16 would lose bits.
+  // Scales of quantised types are float16, and so is most of what they scale; bfloat16 would lose
+  // bits.
   const bool f16 = source == DType::kF16 || is_quantized(source);
-  storage_ = form_ == Form::kF32 ? DType::kF32 : form_ == Form::kWidened && f16 ? DType::kF16 : DType::kBF16;
+  storage_ = form_ == Form::kF32              ? DType::kF32
+             : form_ == Form::kWidened && f16 ? DType::kF16
+                                              : DType::kBF16;
   const Chunk& last = chunks_.back();
   const std::size_t values_in_all = last.offset + values(last);
-  weights_ = WeightMemory(values_in_all * static_cast<std::size_t>(info(storage_).bytes), count, backed);
+  weights_ =
+      WeightMemory(values_in_all * static_cast<std::size_t>(info(storage_).bytes), count, backed);
   bias_ = WeightMemory(footprint::floats(config.out), count, backed);
 }
 
 void PackedProduct::lay_out() {
-  const std::int64_t row_bytes = config_.in * config_.kernel * config_.kernel * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t row_bytes =
+      config_.in * config_.kernel * config_.kernel * static_cast<std::int64_t>(sizeof(float));
   std::int64_t width = config_.out;
   if (form_ == Form::kWidened && width * row_bytes > 2 * kChunkBytes)
-    width = std::min(width, std::max<std::int64_t>(kChunkBytes / row_bytes / kChunkAlignment, 1) * kChunkAlignment);
+    width = std::min(width, std::max<std::int64_t>(kChunkBytes / row_bytes / kChunkAlignment, 1) *
+                                kChunkAlignment);
   const auto type = form_ == Form::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
   const std::int64_t side = std::max<std::int64_t>(kTypicalSide, config_.kernel);
   chunks_.clear();
@@ -127,9 +146,11 @@ void PackedProduct::lay_out() {
   for (std::int64_t begin = 0; begin < config_.out; begin += width) {
     const std::int64_t n = std::min(width, config_.out - begin);
     if (layouts_.empty() || n != width) {
-      const memory::desc any({n, config_.in, config_.kernel, config_.kernel}, type, memory::format_tag::any);
+      const memory::desc any({n, config_.in, config_.kernel, config_.kernel}, type,
+                             memory::format_tag::any);
       const Description d = try_describe(config_, type, {n, side, side}, Residual::kNone, any);
-      if (form_ == Form::kBF16 && is_slow(d)) throw dnnl::error(dnnl_unimplemented, "only slow kernels");
+      if (form_ == Form::kBF16 && is_slow(d))
+        throw dnnl::error(dnnl_unimplemented, "only slow kernels");
       layouts_.push_back(d.weights_desc());
     }
     chunks_.push_back({begin, n, offset, layouts_.size() - 1});
@@ -149,62 +170,90 @@ void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) 
   std::vector<float> blocked;
   for (const Chunk& c : chunks_) {
     std::byte* target = weights() + c.offset * static_cast<std::size_t>(info(storage_).bytes);
-    const memory plain(memory::desc({c.count, config_.in, config_.kernel, config_.kernel}, memory::data_type::f32,
-                                    memory::format_tag::oihw),
+    const memory plain(memory::desc({c.count, config_.in, config_.kernel, config_.kernel},
+                                    memory::data_type::f32, memory::format_tag::oihw),
                        cpu_engine(), const_cast<float*>(decoder.rows(c.begin, c.count)));
     if (form_ == Form::kWidened) blocked.assign(values(c), 0.0f);
-    memory packed(layout(c), cpu_engine(), form_ == Form::kWidened ? static_cast<void*>(blocked.data()) : target);
+    memory packed(layout(c), cpu_engine(),
+                  form_ == Form::kWidened ? static_cast<void*>(blocked.data()) : target);
     dnnl::reorder(plain, packed).execute(stream, const_cast<memory&>(plain), packed);
     stream.wait();
     if (form_ == Form::kWidened)
-      parallel_blocks(threads, static_cast<std::int64_t>(blocked.size()), kDecodeBlock, [&](std::int64_t i, std::int64_t end) {
-        from_float(storage_, blocked.data() + i, end - i, target + 2 * i);
-      });
+      parallel_blocks(threads, static_cast<std::int64_t>(blocked.size()), kDecodeBlock,
+                      [&](std::int64_t i, std::int64_t end) {
+                        from_float(storage_, blocked.data() + i, end - i, target + 2 * i);
+                      });
   }
-  if (bias.defined()) to_float(bias.dtype(), bias.data<std::byte>(), config_.out, reinterpret_cast<float*>(bias_.data()));
+  if (bias.defined())
+    to_float(bias.dtype(), bias.data<std::byte>(), config_.out,
+             reinterpret_cast<float*>(bias_.data()));
 }
 
-ProductPlan::Kernel PackedProduct::describe(const Chunk& c, std::int64_t h, std::int64_t w, Residual residual,
+ProductPlan::Kernel PackedProduct::describe(const Chunk& c, const Geometry& g, Residual residual,
                                             int threads) const {
   const auto type = form_ == Form::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
-  const Picture picture = {c.count, h, w};
+  const Picture picture = {c.count, g.h, g.w};
   ProductPlan::Kernel k;
   k.threads = threads;
-  k.description = try_describe(config_, type, picture, residual, layout(c));
+  k.description = try_describe(g.config, type, picture, residual, layout(c));
   if (!is_slow(k.description)) return k;
-  const memory::desc any({c.count, config_.in, config_.kernel, config_.kernel}, type, memory::format_tag::any);
-  k.description = try_describe(config_, type, picture, residual, any);
+  const memory::desc any({c.count, config_.in, config_.kernel, config_.kernel}, type,
+                         memory::format_tag::any);
+  k.description = try_describe(g.config, type, picture, residual, any);
   if (is_slow(k.description)) {
     // General matrix products divide the summation among threads; alone they add in one order.
     const ThreadCount one(1);
     k.threads = 1;
-    k.description = try_describe(config_, type, picture, residual, any);
+    k.description = try_describe(g.config, type, picture, residual, any);
   }
   k.repack = k.description.weights_desc() != layout(c);
   return k;
 }
 
-ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residual, int threads) const {
+void PackedProduct::cut(ProductPlan& p, Geometry& g) const {
+  if (!wants_tiles(config_, p.out_w) || form_ == Form::kBF16 || chunks_.size() > 1) return;
+  // Tiles of about equal size; those at the far edges reach beyond the picture.
+  p.tile_h = std::min(kTileHeight, p.out_h);
+  p.tile_w = ceil_div(p.out_w, ceil_div(p.out_w, kTileWidth));
+  g.config.pad_top = g.config.pad_left = g.config.pad_bottom = g.config.pad_right = 0;
+  g.h = p.tile_h + config_.kernel - 1;
+  g.w = p.tile_w + config_.kernel - 1;
+  p.tile.input = footprint::floats(g.h * g.w * config_.in);
+  p.tile.result = footprint::floats(p.tile_h * p.tile_w * config_.out);
+}
+
+ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residual,
+                                 int threads) const {
   const auto [it, is_new] = plans_.try_emplace({h, w, residual});
   ProductPlan& p = it->second;
   if (!is_new && !p.kernels.empty()) return p;
   p.h = h, p.w = w;
   p.out_h = out_side(h, config_, config_.pad_top, config_.pad_bottom);
   p.out_w = out_side(w, config_, config_.pad_left, config_.pad_right);
+  Geometry geometry = {config_, h, w};
+  cut(p, geometry);
+  if (p.tile_h) residual = Residual::kNone;
   std::vector<ProductPlan::Kernel> kernels(layouts_.size());
-  footprint::Product& s = p.scratch;
+  footprint::Product s;
   for (const Chunk& c : chunks_) {
     ProductPlan::Kernel& k = kernels[c.kernel];
     if (k.description) continue;
-    k = describe(c, h, w, residual, threads);
+    k = describe(c, geometry, residual, threads);
     const std::size_t repacked = k.repack ? k.description.weights_desc().get_size() : 0;
     const std::size_t widened = form_ == Form::kWidened ? values(c) * sizeof(float) : 0;
     s.weights = std::max(s.weights, round_up(widened, footprint::kLine));
     s.repacked = std::max(s.repacked, round_up(repacked, footprint::kLine));
-    s.library = std::max(s.library, round_up(k.description.scratchpad_desc().get_size(), footprint::kLine));
+    s.library =
+        std::max(s.library, round_up(k.description.scratchpad_desc().get_size(), footprint::kLine));
   }
   if (chunks_.size() > 1) s.result = footprint::floats(p.out_h * p.out_w * widest_chunk());
-  if (form_ == Form::kBF16) s.input = round_up(static_cast<std::size_t>(h * w * config_.in) * 2, footprint::kLine);
+  if (form_ == Form::kBF16)
+    s.input = round_up(static_cast<std::size_t>(h * w * config_.in) * 2, footprint::kLine);
+  if (p.tile_h) {
+    p.tile.library = std::exchange(s.library, 0);
+    s.tiles = static_cast<std::size_t>(threads) * p.tile.total();
+  }
+  p.scratch = s;
   p.kernels = std::move(kernels);
   return p;
 }

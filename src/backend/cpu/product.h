@@ -1,5 +1,6 @@
-// Convolutions and linear layers as oneDNN convolutions on NHWC memory. A linear layer is a 1x1 convolution of a picture
-// one row high: oneDNN's 1x1 kernels reach the peak there, need no packing of activations and add in a fixed order.
+// Convolutions and linear layers as oneDNN convolutions on NHWC memory. A linear layer is a 1x1
+// convolution of a picture one row high: oneDNN's 1x1 kernels reach the peak there, need no packing
+// of activations and add in a fixed order.
 #pragma once
 
 #include <map>
@@ -25,12 +26,15 @@ struct ProductPlan {
     int threads = 1;
   };
   std::int64_t h = 0, w = 0, out_h = 0, out_w = 0;
+  std::int64_t tile_h = 0,
+               tile_w = 0;  // of the result, when the picture is cut (product_tiles.h); else 0
+  footprint::Tile tile;
   std::vector<Kernel> kernels;  // one for each chunk width
   footprint::Product scratch;
 };
 
-/// A layer's weight in blocks as oneDNN's kernel reads them, in one of three forms: float32; 16 bits, widened chunk by
-/// chunk when used; bfloat16 for CPUs that multiply it.
+/// A layer's weight in blocks as oneDNN's kernel reads them, in one of three forms: float32; 16
+/// bits, widened chunk by chunk when used; bfloat16 for CPUs that multiply it.
 class PackedProduct final : public Packed {
  public:
   enum class Form { kF32, kWidened, kBF16 };
@@ -40,7 +44,8 @@ class PackedProduct final : public Packed {
     std::size_t kernel;  // index in layouts, and in ProductPlan::kernels
   };
 
-  PackedProduct(const Conv2dConfig& config, Precision precision, DType source, const ByteCount& count, bool backed);
+  PackedProduct(const Conv2dConfig& config, Precision precision, DType source,
+                const ByteCount& count, bool backed);
 
   /// Fills the memory from [out, in, k, k] on the host, and the bias when there is one.
   void fill(const Tensor& weight, const Tensor& bias, int threads);
@@ -61,7 +66,12 @@ class PackedProduct final : public Packed {
 
  private:
   void lay_out();
-  ProductPlan::Kernel describe(const Chunk&, std::int64_t h, std::int64_t w, Residual, int threads) const;
+  struct Geometry {  // what a kernel works on
+    Conv2dConfig config;
+    std::int64_t h, w;
+  };
+  ProductPlan::Kernel describe(const Chunk&, const Geometry&, Residual, int threads) const;
+  void cut(ProductPlan&, Geometry&) const;
 
   Conv2dConfig config_;
   Form form_;

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/product_tiles.h"
 #include "tensor/convert.h"
 
 namespace mezzo {
@@ -18,11 +19,14 @@ constexpr std::int64_t kBlock = 1 << 13;  // values a thread converts or finishe
 Residual residual_of(const ProductCall& call) {
   const Epilogue& e = call.epilogue;
   // An activation or a chunked result is finished in a pass of its own, which then also adds.
-  if (!e.add.defined() || e.activation != Activation::kNone || call.weights.chunks().size() > 1) return Residual::kNone;
+  if (!e.add.defined() || e.activation != Activation::kNone || call.weights.chunks().size() > 1)
+    return Residual::kNone;
   return e.add.raw() == call.out.raw() ? Residual::kSameMemory : Residual::kOtherMemory;
 }
 
-ProductPlan& plan_of(const ProductCall& c) { return c.weights.plan(c.h, c.w, residual_of(c), c.threads); }
+ProductPlan& plan_of(const ProductCall& c) {
+  return c.weights.plan(c.h, c.w, residual_of(c), c.threads);
+}
 
 struct Scratch {
   Scratch(std::byte* p, const footprint::Product& s) {
@@ -33,16 +37,21 @@ struct Scratch {
     result = reinterpret_cast<float*>(take(s.result));
     input = take(s.input);
     library = take(s.library);
+    tiles = take(s.tiles);
   }
   float *bias, *weights, *result;
-  std::byte *repacked, *input, *library;
+  std::byte *repacked, *input, *library, *tiles;
 };
 
 class ProductRun {
  public:
   ProductRun(const ProductCall& call, std::byte* scratch)
-      : call_(call), w_(call.weights), plan_(plan_of(call)), residual_(residual_of(call)),
-        scratch_(scratch, product_scratch(call)), stream_(cpu_engine()) {}
+      : call_(call),
+        w_(call.weights),
+        plan_(plan_of(call)),
+        residual_(residual_of(call)),
+        scratch_(scratch, product_scratch(call)),
+        stream_(cpu_engine()) {}
 
   void run() {
     for (const Chunk& chunk : w_.chunks()) {
@@ -52,7 +61,8 @@ class ProductRun {
         kernel.primitive = dnnl::convolution_forward(kernel.description);
       }
       const void* weights = in_layout(chunk, kernel, in_form(chunk));
-      for (std::int64_t image = 0; image < call_.images; ++image) run_image(chunk, kernel, weights, image);
+      for (std::int64_t image = 0; image < call_.images; ++image)
+        run_image(chunk, kernel, weights, image);
     }
   }
 
@@ -62,9 +72,11 @@ class ProductRun {
     const auto type_bytes = info(w_.storage()).bytes;
     const std::byte* packed = w_.weights() + chunk.offset * static_cast<std::size_t>(type_bytes);
     if (w_.form() != Form::kWidened) return packed;
-    parallel_blocks(call_.threads, static_cast<std::int64_t>(w_.values(chunk)), kBlock, [&](std::int64_t i, std::int64_t end) {
-      to_float(w_.storage(), packed + i * type_bytes, end - i, scratch_.weights + i);
-    });
+    parallel_blocks(call_.threads, static_cast<std::int64_t>(w_.values(chunk)), kBlock,
+                    [&](std::int64_t i, std::int64_t end) {
+                      to_float(w_.storage(), packed + i * type_bytes, end - i,
+                               scratch_.weights + i);
+                    });
     return scratch_.weights;
   }
 
@@ -91,24 +103,34 @@ class ProductRun {
     const float* bias = w_.bias() + chunk.begin;
     const Tensor& each = call_.epilogue.channel_add;
     if (!each.defined()) return bias;
-    kernels::add(bias, each.data<float>() + image * w_.config().out + chunk.begin, chunk.count, scratch_.bias);
+    kernels::add(bias, each.data<float>() + image * w_.config().out + chunk.begin, chunk.count,
+                 scratch_.bias);
     return scratch_.bias;
   }
 
-  void run_image(const Chunk& chunk, const Kernel& kernel, const void* weights, std::int64_t image) {
+  void run_image(const Chunk& chunk, const Kernel& kernel, const void* weights,
+                 std::int64_t image) {
     const std::int64_t at = image * plan_.out_h * plan_.out_w * w_.config().out;
     float* out = call_.out.data<float>() + at;
     const Tensor& residual = call_.epilogue.add;
     const float* add = residual.defined() ? residual.data<float>() + at : nullptr;
+    if (plan_.tile_h) {
+      const TiledImage parts = {static_cast<const float*>(input(image)), add, out, weights,
+                                bias(chunk, image)};
+      return run_tiles(call_, plan_, parts, scratch_.tiles);
+    }
     const bool whole = w_.chunks().size() == 1;
     float* result = whole ? out : scratch_.result;
     multiply(kernel, input(image), weights, bias(chunk, image), add, result);
-    if (!whole) finish_chunk(chunk, add, out);
-    else if (residual_ == Residual::kNone && (add || call_.epilogue.activation != Activation::kNone)) finish(add, out);
+    if (!whole)
+      finish_chunk(chunk, add, out);
+    else if (residual_ == Residual::kNone &&
+             (add || call_.epilogue.activation != Activation::kNone))
+      finish(add, out);
   }
 
-  void multiply(const Kernel& kernel, const void* x, const void* weights, const float* bias, const float* add,
-                float* result) {
+  void multiply(const Kernel& kernel, const void* x, const void* weights, const float* bias,
+                const float* add, float* result) {
     const auto& d = kernel.description;
     const auto memory = [](const dnnl::memory::desc& desc, const void* data) {
       return dnnl::memory(desc, cpu_engine(), const_cast<void*>(data));
@@ -120,7 +142,8 @@ class ProductRun {
         {DNNL_ARG_DST, memory(d.dst_desc(), result)},
         {DNNL_ARG_SCRATCHPAD, memory(d.scratchpad_desc(), scratch_.library)}};
     if (residual_ == Residual::kOtherMemory)
-      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, memory(d.dst_desc(), add));
+      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+                        memory(d.dst_desc(), add));
     const ThreadCount threads(kernel.threads);
     kernel.primitive.execute(stream_, arguments);
     stream_.wait();
@@ -129,19 +152,22 @@ class ProductRun {
   void finish(const float* add, float* out) const {
     const std::int64_t n = plan_.out_h * plan_.out_w * w_.config().out;
     parallel_blocks(call_.threads, n, kBlock, [&](std::int64_t i, std::int64_t end) {
-      kernels::finish(out + i, add ? add + i : nullptr, end - i, call_.epilogue.activation, out + i);
+      kernels::finish(out + i, add ? add + i : nullptr, end - i, call_.epilogue.activation,
+                      out + i);
     });
   }
 
   void finish_chunk(const Chunk& chunk, const float* add, float* out) const {
-    const std::int64_t rows = std::max<std::int64_t>(1, kBlock / chunk.count), width = w_.config().out;
-    parallel_blocks(call_.threads, plan_.out_h * plan_.out_w, rows, [&](std::int64_t row, std::int64_t end) {
-      for (; row < end; ++row) {
-        const std::int64_t at = row * width + chunk.begin;
-        kernels::finish(scratch_.result + row * chunk.count, add ? add + at : nullptr, chunk.count,
-                        call_.epilogue.activation, out + at);
-      }
-    });
+    const std::int64_t rows = std::max<std::int64_t>(1, kBlock / chunk.count),
+                       width = w_.config().out;
+    parallel_blocks(
+        call_.threads, plan_.out_h * plan_.out_w, rows, [&](std::int64_t row, std::int64_t end) {
+          for (; row < end; ++row) {
+            const std::int64_t at = row * width + chunk.begin;
+            kernels::finish(scratch_.result + row * chunk.count, add ? add + at : nullptr,
+                            chunk.count, call_.epilogue.activation, out + at);
+          }
+        });
   }
 
   const ProductCall& call_;
@@ -156,7 +182,8 @@ class ProductRun {
 
 footprint::Product product_scratch(const ProductCall& call) {
   footprint::Product sizes = plan_of(call).scratch;
-  if (call.epilogue.channel_add.defined()) sizes.bias = footprint::floats(call.weights.config().out);
+  if (call.epilogue.channel_add.defined())
+    sizes.bias = footprint::floats(call.weights.config().out);
   return sizes;
 }
 

@@ -1,4 +1,5 @@
-// Runs a packed convolution or linear layer, one picture at a time, so that a result does not depend on the batch.
+// Runs a packed convolution or linear layer, one picture at a time, so that a result does not
+// depend on the batch.
 #pragma once
 
 #include "backend/cpu/product.h"

@@ -1,4 +1,5 @@
-// The CPU backend without data: every operation takes the memory it would take and writes its expected time to the log.
+// The CPU backend without data: every operation takes the memory it would take and writes its
+// expected time to the log.
 #include "backend/cpu/cpu_backend.h"
 #include "backend/meta/rates.h"
 
@@ -15,6 +16,8 @@ class MetaBackend final : public CpuBackend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_meta_backend(const CpuOptions& options) { return std::make_unique<MetaBackend>(options); }
+std::unique_ptr<Backend> make_meta_backend(const CpuOptions& options) {
+  return std::make_unique<MetaBackend>(options);
+}
 
 }  // namespace mezzo

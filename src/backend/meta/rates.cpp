@@ -11,15 +11,17 @@ namespace {
 
 struct IsaRate {
   std::string_view isa;
-  double products;   // GFLOP/s of a core in large convolutions
+  double products;  // GFLOP/s of a core in large convolutions
   double attention;
-  double bytes;      // GB/s of a core in operations bound by memory
+  double bytes;  // GB/s of a core in operations bound by memory
 };
 
-// Measured on Zen 3 (avx2) and Zen 4 (avx512, avx512_bf16); the others follow from their vector widths.
+// Measured on Zen 3 (avx2) and Zen 4 (avx512, avx512_bf16); the others follow from their vector
+// widths.
 constexpr std::array kRates = {
-    IsaRate{"sse4", 15, 10, 8},        IsaRate{"avx2", 75, 50, 10},       IsaRate{"avx512", 115, 70, 12},
-    IsaRate{"avx512_bf16", 220, 80, 12}, IsaRate{"amx", 400, 80, 12},
+    IsaRate{"sse4", 15, 10, 8},     IsaRate{"avx2", 75, 50, 10},
+    IsaRate{"avx512", 115, 70, 12}, IsaRate{"avx512_bf16", 220, 80, 12},
+    IsaRate{"amx", 400, 80, 12},
 };
 constexpr double kMemoryLimit = 30;  // GB/s of all cores of a desktop machine
 constexpr double kStart = 5e-6;      // seconds to begin an operation
@@ -31,7 +33,9 @@ double predicted_seconds(const OpRecord& op, int threads) {
   if (rate == kRates.end()) rate = kRates.begin();
   const double arithmetic = op.name == "attention" ? rate->attention : rate->products;
   const double bytes = std::min(rate->bytes * threads, kMemoryLimit);
-  return kStart + std::max(static_cast<double>(op.flops) / (arithmetic * threads), static_cast<double>(op.bytes) / bytes) * 1e-9;
+  return kStart + std::max(static_cast<double>(op.flops) / (arithmetic * threads),
+                           static_cast<double>(op.bytes) / bytes) *
+                      1e-9;
 }
 
 }  // namespace mezzo

@@ -1,11 +1,11 @@
-// Softmax attention one block of rows and keys at a time, with running maxima and sums (Milakov & Gimelshein 2018; Dao et al.
-// 2022, arXiv:2205.14135). The scores of a block stay in the first cache level; no other scores exist.
-#include "backend/cpu/kernels/kernels.h"
-
+// Softmax attention one block of rows and keys at a time, with running maxima and sums (Milakov &
+// Gimelshein 2018; Dao et al. 2022, arXiv:2205.14135). The scores of a block stay in the first
+// cache level; no other scores exist.
 #include <algorithm>
 #include <cstring>
 
 #include "backend/cpu/footprint.h"
+#include "backend/cpu/kernels/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/attention.cpp"
@@ -19,7 +19,8 @@ using footprint::Attention;
 using kernels::Head;
 using kernels::Index;
 
-// Vector registers for sums: the rest hold one row of the right operand and a repeated value of the left.
+// Vector registers for sums: the rest hold one row of the right operand and a repeated value of the
+// left.
 #if HWY_TARGET == HWY_AVX3
 constexpr Index kAccumulators = 24;
 #else
@@ -32,23 +33,27 @@ constexpr float kLowest = -1e30f;  // below every score, and its differences sta
 // What one task works on, in memory of its thread.
 struct Block {
   float *q, *out, *score, *max, *sum, *correction;
-  Index rows;      // in use, of Attention::kRows
-  Index out_width; // of a row of out: whole vectors
+  Index rows;       // in use, of Attention::kRows
+  Index out_width;  // of a row of out: whole vectors
 };
 
-// The vectors of a row of values are split into panels of 2, and one of 3 or 1 when their number is odd.
+// The vectors of a row of values are split into panels of 2, and one of 3 or 1 when their number is
+// odd.
 HWY_INLINE Index panel_vectors(Index left) { return left == 1 ? 1 : left % 2 ? 3 : 2; }
 
-// c[r][j] = first[r] * c[r][j] + sum over k < depth of a[r][k] * b[k][j], for a tile of kRows x kVectors vectors.
+// c[r][j] = first[r] * c[r][j] + sum over k < depth of a[r][k] * b[k][j], for a tile of kRows x
+// kVectors vectors.
 template <Index kRows, Index kVectors, bool kContinue>
-HWY_INLINE void tile(const float* HWY_RESTRICT a, Index a_stride, const float* HWY_RESTRICT b, Index depth,
-                     const float* HWY_RESTRICT factor, float* HWY_RESTRICT c, Index c_stride) {
+HWY_INLINE void tile(const float* HWY_RESTRICT a, Index a_stride, const float* HWY_RESTRICT b,
+                     Index depth, const float* HWY_RESTRICT factor, float* HWY_RESTRICT c,
+                     Index c_stride) {
   const F f;
   const Index n = lanes();
   V sum[kRows][kVectors];
   for (Index r = 0; r < kRows; ++r)
     for (Index j = 0; j < kVectors; ++j)
-      sum[r][j] = kContinue ? hn::Mul(hn::LoadU(f, c + r * c_stride + j * n), hn::Set(f, factor[r])) : hn::Zero(f);
+      sum[r][j] = kContinue ? hn::Mul(hn::LoadU(f, c + r * c_stride + j * n), hn::Set(f, factor[r]))
+                            : hn::Zero(f);
   for (Index k = 0; k < depth; ++k) {
     V right[kVectors];
     for (Index j = 0; j < kVectors; ++j) right[j] = hn::LoadU(f, b + (k * kVectors + j) * n);
@@ -75,32 +80,38 @@ template <Index kVectors>
 HWY_INLINE void add_panel(const Block& b, const float* values, Index keys, float* out) {
   constexpr Index kStrip = kAccumulators / kVectors;
   for (Index r = 0; r < b.rows; r += kStrip)
-    tile<kStrip, kVectors, true>(b.score + r * Attention::kKeys, Attention::kKeys, values, keys, b.correction + r,
-                                 out + r * b.out_width, b.out_width);
+    tile<kStrip, kVectors, true>(b.score + r * Attention::kKeys, Attention::kKeys, values, keys,
+                                 b.correction + r, out + r * b.out_width, b.out_width);
 }
 
 // block.out = correction * block.out + probabilities * values.
-void add_values(const Block& b, const float* values, Index first_key, Index keys, Index padded_keys) {
+void add_values(const Block& b, const float* values, Index first_key, Index keys,
+                Index padded_keys) {
   const Index n = lanes(), vectors = b.out_width / n;
   for (Index v = 0; v < vectors;) {
     const Index width = panel_vectors(vectors - v);
     const float* panel = values + v * n * padded_keys + first_key * width * n;
     float* out = b.out + v * n;
-    if (width == 3) add_panel<3>(b, panel, keys, out);
-    else if (width == 2) add_panel<2>(b, panel, keys, out);
-    else add_panel<1>(b, panel, keys, out);
+    if (width == 3)
+      add_panel<3>(b, panel, keys, out);
+    else if (width == 2)
+      add_panel<2>(b, panel, keys, out);
+    else
+      add_panel<1>(b, panel, keys, out);
     v += width;
   }
 }
 
 // Turns a row of scores into probabilities relative to the largest score so far.
-HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded, const float* bias) {
+HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded,
+                            const float* bias) {
   const F f;
   const Index n = lanes();
   float* s = b.score + row * Attention::kKeys;
   if (bias) {
     const V k = hn::Set(f, kLog2E);
-    map(valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, v); }, s, bias);
+    map(
+        valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, v); }, s, bias);
   }
   for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs nothing
   V most = hn::Set(f, b.max[row]);
@@ -143,11 +154,14 @@ Block begin_block(const Head& h, Index begin, Index end, float* scratch) {
   std::fill_n(b.correction, Attention::kRows, 0.0f);
   const V k = hn::Set(F(), h.scale * kLog2E);
   for (Index r = begin; r < end; ++r)
-    map(h.d, b.q + (r - begin) * h.d, [&](V v) HWY_ATTR { return hn::Mul(v, k); }, h.q + r * h.q_stride);
+    map(
+        h.d, b.q + (r - begin) * h.d, [&](V v) HWY_ATTR { return hn::Mul(v, k); },
+        h.q + r * h.q_stride);
   return b;
 }
 
-void AttentionRows(const Head& h, Index begin, Index end, const float* keys, const float* values, float* scratch) {
+void AttentionRows(const Head& h, Index begin, Index end, const float* keys, const float* values,
+                   float* scratch) {
   const Index panel = kKeyVectors * lanes();
   const Index padded_keys = round_up(h.lk, Attention::kKeys);
   const Block b = begin_block(h, begin, end, scratch);
@@ -163,7 +177,8 @@ void AttentionRows(const Head& h, Index begin, Index end, const float* keys, con
   }
   for (Index r = 0; r < b.rows; ++r) {
     const V inverse = hn::Set(F(), b.sum[r] > 0 ? 1.0f / b.sum[r] : 0.0f);
-    map(h.d, h.out + (begin + r) * h.out_stride, [&](V v) HWY_ATTR { return hn::Mul(v, inverse); },
+    map(
+        h.d, h.out + (begin + r) * h.out_stride, [&](V v) HWY_ATTR { return hn::Mul(v, inverse); },
         b.out + r * b.out_width);
   }
 }
@@ -182,7 +197,8 @@ void AttentionPack(const Head& h, Index begin, Index end, float* keys, float* va
     const Index used = std::min(width, h.d - column);
     for (Index key = begin; key < end; ++key) {
       float* out = values + column * padded_keys + key * width;
-      std::memcpy(out, h.v + key * h.v_stride + column, static_cast<std::size_t>(used) * sizeof(float));
+      std::memcpy(out, h.v + key * h.v_stride + column,
+                  static_cast<std::size_t>(used) * sizeof(float));
       std::fill(out + used, out + width, 0.0f);
     }
     v += width / n;
@@ -200,7 +216,8 @@ HWY_EXPORT(AttentionRows);
 void attention_pack(const Head& h, Index begin, Index end, float* keys, float* values) {
   HWY_DYNAMIC_DISPATCH(AttentionPack)(h, begin, end, keys, values);
 }
-void attention_rows(const Head& h, Index begin, Index end, const float* keys, const float* values, float* scratch) {
+void attention_rows(const Head& h, Index begin, Index end, const float* keys, const float* values,
+                    float* scratch) {
   HWY_DYNAMIC_DISPATCH(AttentionRows)(h, begin, end, keys, values, scratch);
 }
 }  // namespace mezzo::kernels

@@ -1,5 +1,6 @@
-// The vectorised kernels of the CPU: single-threaded functions on plain memory, compiled for every instruction set and
-// chosen at run time. Sizes are in values; strides are in values and may be larger than a row.
+// The vectorised kernels of the CPU: single-threaded functions on plain memory, compiled for every
+// instruction set and chosen at run time. Sizes are in values; strides are in values and may be
+// larger than a row.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +22,19 @@ void geglu(const float* value, const float* gate, Index n, float* out);
 void finish(const float* x, const float* other, Index n, Activation activation, float* out);
 
 // norm.cpp
-void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps, float* out);
+void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps,
+                float* out);
 void rms_norm(const float* x, Index n, const float* weight, float eps, float* out);
-/// Mean and sum of squared distances from it of each group of channels over `rows` pixels: 2 doubles a group.
+/// Mean and sum of squared distances from it of each group of channels over `rows` pixels: 2
+/// doubles a group.
 void group_statistics(const float* x, Index rows, Index channels, Index groups, double* out);
 /// out = activation(x * factor + offset), with a factor and an offset for each channel.
-void group_apply(const float* x, Index rows, Index channels, const float* factor, const float* offset,
-                 Activation activation, float* out);
+void group_apply(const float* x, Index rows, Index channels, const float* factor,
+                 const float* offset, Activation activation, float* out);
 
 // attention.cpp
-struct Head {  // one head of one image
-  const float *q, *k, *v;          // rows of d values
+struct Head {                          // one head of one image
+  const float *q, *k, *v;              // rows of d values
   Index q_stride, k_stride, v_stride;  // between rows
   Index lq, lk, d;
   float scale;
@@ -40,13 +43,17 @@ struct Head {  // one head of one image
   float* out;
   Index out_stride;
 };
-/// Copies keys begin..end-1 (begin: a multiple of footprint::Attention::kKeys) into the order the products read.
+/// Copies keys begin..end-1 (begin: a multiple of footprint::Attention::kKeys) into the order the
+/// products read.
 void attention_pack(const Head&, Index begin, Index end, float* keys, float* values);
-/// Rows begin..end-1 of the result, at most footprint::Attention::kRows. `scratch`: footprint::Attention::thread bytes.
-void attention_rows(const Head&, Index begin, Index end, const float* keys, const float* values, float* scratch);
+/// Rows begin..end-1 of the result, at most footprint::Attention::kRows. `scratch`:
+/// footprint::Attention::thread bytes.
+void attention_rows(const Head&, Index begin, Index end, const float* keys, const float* values,
+                    float* scratch);
 
 // transpose.cpp
 /// out[c * out_stride + r] = x[r * x_stride + c] for r < rows, c < columns.
-void transpose(const float* x, Index x_stride, Index rows, Index columns, float* out, Index out_stride);
+void transpose(const float* x, Index x_stride, Index rows, Index columns, float* out,
+               Index out_stride);
 
 }  // namespace mezzo::kernels

@@ -1,6 +1,6 @@
-#include "backend/cpu/kernels/kernels.h"
-
 #include <cmath>
+
+#include "backend/cpu/kernels/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/norm.cpp"
@@ -31,7 +31,8 @@ HWY_INLINE float sum_of(const float* x, Index n, const Fn& fn) {
   return hn::GetLane(hn::SumOfLanes(f, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)))) + rest;
 }
 
-void LayerNorm(const float* x, Index n, const float* weight, const float* bias, float eps, float* out) {
+void LayerNorm(const float* x, Index n, const float* weight, const float* bias, float eps,
+               float* out) {
   const F f;
   const float mean = sum_of(x, n, [](V v) HWY_ATTR { return v; }) / static_cast<float>(n);
   const V m = hn::Set(f, mean);
@@ -42,11 +43,14 @@ void LayerNorm(const float* x, Index n, const float* weight, const float* bias, 
   const V r = hn::Set(f, 1.0f / std::sqrt(squares / static_cast<float>(n) + eps));
   const auto norm = [&](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, m), r); };
   if (weight && bias)
-    map(n, out, [&](V v, V w, V b) HWY_ATTR { return hn::MulAdd(norm(v), w, b); }, x, weight, bias);
+    map(
+        n, out, [&](V v, V w, V b) HWY_ATTR { return hn::MulAdd(norm(v), w, b); }, x, weight, bias);
   else if (weight)
-    map(n, out, [&](V v, V w) HWY_ATTR { return hn::Mul(norm(v), w); }, x, weight);
+    map(
+        n, out, [&](V v, V w) HWY_ATTR { return hn::Mul(norm(v), w); }, x, weight);
   else if (bias)
-    map(n, out, [&](V v, V b) HWY_ATTR { return hn::Add(norm(v), b); }, x, bias);
+    map(
+        n, out, [&](V v, V b) HWY_ATTR { return hn::Add(norm(v), b); }, x, bias);
   else
     map(n, out, norm, x);
 }
@@ -55,9 +59,11 @@ void RmsNorm(const float* x, Index n, const float* weight, float eps, float* out
   const float squares = sum_of(x, n, [](V v) HWY_ATTR { return hn::Mul(v, v); });
   const V r = hn::Set(F(), 1.0f / std::sqrt(squares / static_cast<float>(n) + eps));
   if (weight)
-    map(n, out, [&](V v, V w) HWY_ATTR { return hn::Mul(hn::Mul(v, r), w); }, x, weight);
+    map(
+        n, out, [&](V v, V w) HWY_ATTR { return hn::Mul(hn::Mul(v, r), w); }, x, weight);
   else
-    map(n, out, [&](V v) HWY_ATTR { return hn::Mul(v, r); }, x);
+    map(
+        n, out, [&](V v) HWY_ATTR { return hn::Mul(v, r); }, x);
 }
 
 // For channels c..c+3 vectors: sum over rows of fn(x - shift).
@@ -68,7 +74,8 @@ HWY_INLINE void column_sums(const float* x, Index rows, Index stride, const Fn& 
   V s[kVectors];
   for (int j = 0; j < kVectors; ++j) s[j] = hn::Zero(f);
   for (Index r = 0; r < rows; ++r)
-    for (int j = 0; j < kVectors; ++j) s[j] = hn::Add(s[j], fn(hn::LoadU(f, x + r * stride + j * step), j));
+    for (int j = 0; j < kVectors; ++j)
+      s[j] = hn::Add(s[j], fn(hn::LoadU(f, x + r * stride + j * step), j));
   for (int j = 0; j < kVectors; ++j) hn::StoreU(s[j], f, out + j * step);
 }
 
@@ -76,7 +83,8 @@ struct Pair {
   double mean, squares;
 };
 
-// Statistics of the values of one channel, exactly combined into those of the group (Chan, Golub, LeVeque 1979).
+// Statistics of the values of one channel, exactly combined into those of the group (Chan, Golub,
+// LeVeque 1979).
 HWY_INLINE void combine(Pair& all, double count, Pair add, double added) {
   const double delta = add.mean - all.mean, total = count + added;
   all.mean += delta * added / total;
@@ -84,20 +92,25 @@ HWY_INLINE void combine(Pair& all, double count, Pair add, double added) {
 }
 
 template <int kVectors>
-HWY_INLINE void channel_statistics(const float* x, Index rows, Index stride, float* mean, float* squares) {
+HWY_INLINE void channel_statistics(const float* x, Index rows, Index stride, float* mean,
+                                   float* squares) {
   const F f;
   const Index step = lanes();
-  column_sums<kVectors>(x, rows, stride, [](V v, int) HWY_ATTR { return v; }, mean);
+  column_sums<kVectors>(
+      x, rows, stride, [](V v, int) HWY_ATTR { return v; }, mean);
   const V inverse = hn::Set(f, 1.0f / static_cast<float>(rows));
   V m[kVectors];
   for (int j = 0; j < kVectors; ++j) {
     m[j] = hn::Mul(hn::LoadU(f, mean + j * step), inverse);
     hn::StoreU(m[j], f, mean + j * step);
   }
-  column_sums<kVectors>(x, rows, stride, [&](V v, int j) HWY_ATTR {
-    const V d = hn::Sub(v, m[j]);
-    return hn::Mul(d, d);
-  }, squares);
+  column_sums<kVectors>(
+      x, rows, stride,
+      [&](V v, int j) HWY_ATTR {
+        const V d = hn::Sub(v, m[j]);
+        return hn::Mul(d, d);
+      },
+      squares);
 }
 
 void GroupStatistics(const float* x, Index rows, Index channels, Index groups, double* out) {
@@ -129,7 +142,8 @@ void GroupStatistics(const float* x, Index rows, Index channels, Index groups, d
     for (Index j = 0; j < n; ++j) {
       const Index in_group = (c + j) % width;
       if (in_group == 0) pair = {0, 0};
-      combine(pair, static_cast<double>(rows * in_group), {mean[j], squares[j]}, static_cast<double>(rows));
+      combine(pair, static_cast<double>(rows * in_group), {mean[j], squares[j]},
+              static_cast<double>(rows));
       if (in_group == width - 1) {
         out[2 * ((c + j) / width)] = pair.mean;
         out[2 * ((c + j) / width) + 1] = pair.squares;
@@ -139,12 +153,14 @@ void GroupStatistics(const float* x, Index rows, Index channels, Index groups, d
   }
 }
 
-void GroupApply(const float* x, Index rows, Index channels, const float* factor, const float* offset,
-                Activation activation, float* out) {
+void GroupApply(const float* x, Index rows, Index channels, const float* factor,
+                const float* offset, Activation activation, float* out) {
   with_activation(activation, [&](auto f) HWY_ATTR {
     for (Index r = 0; r < rows; ++r)
-      map(channels, out + r * channels, [&](V v, V k, V c) HWY_ATTR { return f(hn::MulAdd(v, k, c)); },
-          x + r * channels, factor, offset);
+      map(
+          channels, out + r * channels,
+          [&](V v, V k, V c) HWY_ATTR { return f(hn::MulAdd(v, k, c)); }, x + r * channels, factor,
+          offset);
   });
 }
 
@@ -158,7 +174,8 @@ HWY_EXPORT(RmsNorm);
 HWY_EXPORT(GroupStatistics);
 HWY_EXPORT(GroupApply);
 
-void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps, float* out) {
+void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps,
+                float* out) {
   HWY_DYNAMIC_DISPATCH(LayerNorm)(x, n, weight, bias, eps, out);
 }
 void rms_norm(const float* x, Index n, const float* weight, float eps, float* out) {
@@ -167,8 +184,8 @@ void rms_norm(const float* x, Index n, const float* weight, float eps, float* ou
 void group_statistics(const float* x, Index rows, Index channels, Index groups, double* out) {
   HWY_DYNAMIC_DISPATCH(GroupStatistics)(x, rows, channels, groups, out);
 }
-void group_apply(const float* x, Index rows, Index channels, const float* factor, const float* offset,
-                 Activation activation, float* out) {
+void group_apply(const float* x, Index rows, Index channels, const float* factor,
+                 const float* offset, Activation activation, float* out) {
   HWY_DYNAMIC_DISPATCH(GroupApply)(x, rows, channels, factor, offset, activation, out);
 }
 }  // namespace mezzo::kernels

@@ -1,4 +1,5 @@
-// Functions of vectors of float32 for the kernels. Included once per instruction set (hwy/foreach_target.h).
+// Functions of vectors of float32 for the kernels. Included once per instruction set
+// (hwy/foreach_target.h).
 #if defined(MEZZO_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MEZZO_VECTOR_MATH_INL_H_
 #undef MEZZO_VECTOR_MATH_INL_H_
@@ -6,10 +7,10 @@
 #define MEZZO_VECTOR_MATH_INL_H_
 #endif
 
+#include <cstdint>
+
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
-
-#include <cstdint>
 
 #include "backend/backend.h"
 
@@ -22,8 +23,8 @@ using V = hn::Vec<F>;
 
 HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(F())); }
 
-/// Calls f(i, load, store) for each vector of 0..n-1; the last one is loaded from and stored to a copy of what is left.
-/// `body` maps (vectors at i of each input) to the vector at i of the output.
+/// Calls f(i, load, store) for each vector of 0..n-1; the last one is loaded from and stored to a
+/// copy of what is left. `body` maps (vectors at i of each input) to the vector at i of the output.
 template <class Body, class... In>
 HWY_INLINE void map(std::int64_t n, float* out, const Body& body, const In*... in) {
   const F f;
@@ -50,7 +51,8 @@ HWY_INLINE V exp2(V x) {
   x = hn::Max(x, lowest);
   const V whole = hn::Round(x);
   const V r = hn::Sub(x, whole);
-  V p = hn::Set(f, 1.5337577497120947e-4f);  // least relative error on [-1/2, 1/2], as all coefficients here
+  V p = hn::Set(
+      f, 1.5337577497120947e-4f);  // least relative error on [-1/2, 1/2], as all coefficients here
   p = hn::MulAdd(p, r, hn::Set(f, 1.3399859890341759e-3f));
   p = hn::MulAdd(p, r, hn::Set(f, 9.618519805371761e-3f));
   p = hn::MulAdd(p, r, hn::Set(f, 5.550329014658928e-2f));
@@ -80,7 +82,8 @@ HWY_INLINE V exp(V x) {
   p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
   p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
   const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
-  const V result = hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+  const V result =
+      hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
   return hn::IfThenElse(finite, result, hn::Inf(f));
 }
 
@@ -90,7 +93,8 @@ HWY_INLINE V times_sigmoid(V x, V kx) {
   return hn::Div(x, hn::Add(one, exp(hn::Neg(kx))));
 }
 
-/// x Phi(x), Phi the normal distribution function, through erfc(z) e^(z^2) as a polynomial of t = 1 / (1 + 0.4 z).
+/// x Phi(x), Phi the normal distribution function, through erfc(z) e^(z^2) as a polynomial of t = 1
+/// / (1 + 0.4 z).
 HWY_INLINE V gelu(V x) {
   const F f;
   const V z = hn::Mul(hn::Abs(x), hn::Set(f, 0.70710678f));
@@ -123,14 +127,22 @@ HWY_INLINE V gelu_tanh(V x) {
 template <class Body>
 HWY_INLINE void with_activation(Activation a, const Body& body) {
   switch (a) {
-    case Activation::kNone: return body([](V x) HWY_ATTR { return x; });
-    case Activation::kSilu: return body([](V x) HWY_ATTR { return silu(x); });
-    case Activation::kGelu: return body([](V x) HWY_ATTR { return gelu(x); });
-    case Activation::kGeluTanh: return body([](V x) HWY_ATTR { return gelu_tanh(x); });
-    case Activation::kQuickGelu: return body([](V x) HWY_ATTR { return quick_gelu(x); });
-    case Activation::kTanh: return body([](V x) HWY_ATTR { return hn::Tanh(F(), x); });
-    case Activation::kExp: return body([](V x) HWY_ATTR { return exp(x); });
-    case Activation::kRelu: return body([](V x) HWY_ATTR { return hn::Max(x, hn::Zero(F())); });
+    case Activation::kNone:
+      return body([](V x) HWY_ATTR { return x; });
+    case Activation::kSilu:
+      return body([](V x) HWY_ATTR { return silu(x); });
+    case Activation::kGelu:
+      return body([](V x) HWY_ATTR { return gelu(x); });
+    case Activation::kGeluTanh:
+      return body([](V x) HWY_ATTR { return gelu_tanh(x); });
+    case Activation::kQuickGelu:
+      return body([](V x) HWY_ATTR { return quick_gelu(x); });
+    case Activation::kTanh:
+      return body([](V x) HWY_ATTR { return hn::Tanh(F(), x); });
+    case Activation::kExp:
+      return body([](V x) HWY_ATTR { return exp(x); });
+    case Activation::kRelu:
+      return body([](V x) HWY_ATTR { return hn::Max(x, hn::Zero(F())); });
   }
 }
 
