@@ -56,8 +56,8 @@ std::string first_words(std::string_view text, std::size_t count) {
     pos = text.find_first_not_of(" \t\n,.;()[]", pos);
     if (pos == text.npos) break;
     const auto end = text.find_first_of(" \t\n,.;()[]", pos);
-    words += (words.empty() ? "" : " ") +
-             std::string(text.substr(pos, end == text.npos ? end : end - pos));
+    if (!words.empty()) words += ' ';
+    words += text.substr(pos, end == text.npos ? end : end - pos);
     if (end == text.npos) break;
     pos = end;
   }
@@ -135,7 +135,7 @@ fs::path bounded(const fs::path& path) {
   std::string stem = path.stem().string();
   stem =
       cut(stem, kNameBytes - extension.size() - 8);  // room for "-99999" and for a temporary name
-  if (stem.empty() || stem.front() == '.') stem.insert(0, "_");
+  if (stem.empty() || stem.front() == '.') stem = fmt::format("_{}", stem);
   return path.parent_path() / (stem + extension);
 }
 
