@@ -1,8 +1,6 @@
 #include "cli/output_names.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +11,9 @@
 #include <cstring>
 #include <ctime>
 #include <functional>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include "mezzotint/errors.h"
 
@@ -55,8 +56,8 @@ std::string first_words(std::string_view text, std::size_t count) {
     pos = text.find_first_not_of(" \t\n,.;()[]", pos);
     if (pos == text.npos) break;
     const auto end = text.find_first_of(" \t\n,.;()[]", pos);
-    words += (words.empty() ? "" : " ") +
-             std::string(text.substr(pos, end == text.npos ? end : end - pos));
+    if (!words.empty()) words += ' ';
+    words += text.substr(pos, end == text.npos ? end : end - pos);
     if (end == text.npos) break;
     pos = end;
   }
@@ -134,7 +135,7 @@ fs::path bounded(const fs::path& path) {
   std::string stem = path.stem().string();
   stem =
       cut(stem, kNameBytes - extension.size() - 8);  // room for "-99999" and for a temporary name
-  if (stem.empty() || stem.front() == '.') stem.insert(0, "_");
+  if (stem.empty() || stem.front() == '.') stem = fmt::format("_{}", stem);
   return path.parent_path() / (stem + extension);
 }
 
@@ -243,9 +244,12 @@ OutputNames::OutputNames(std::string output, std::size_t pictures, const Generat
   } else if (is_pattern(output_)) {
     kind_ = Kind::kPattern;
     if (!has_picture_extension(output_)) output_ += ".png";
-    const fs::path sample = expand_pattern(output_, {params, "prompt", 0, "model", 1});
-    make_folder(sample.parent_path());
-    check_writable(folder_of(sample));
+    expand_pattern(output_, {params, "prompt", 0, "model", 1});  // are all words known?
+    // The folders whose names are already certain; those with words in them are made with their
+    // pictures.
+    const fs::path folder = folder_of(output_.substr(0, output_.find('[')) + "x");
+    make_folder(folder);
+    check_writable(folder);
   } else {
     kind_ = Kind::kFile;
     check_extension(output_);

@@ -16,18 +16,6 @@ bool is_name(std::string_view s) {
   });
 }
 
-fs::path cache_folder() {
-  const auto variable = [](const char* name) {
-    const char* v = std::getenv(name);
-    return fs::path(v ? v : "");
-  };
-  if (const auto p = variable("HF_HUB_CACHE"); !p.empty()) return p;
-  if (const auto p = variable("HF_HOME"); !p.empty()) return p / "hub";
-  if (const auto p = variable("XDG_CACHE_HOME"); !p.empty()) return p / "huggingface" / "hub";
-  if (const auto p = variable("HOME"); !p.empty()) return p / ".cache" / "huggingface" / "hub";
-  return {};
-}
-
 std::string commit_of(const fs::path& model) {
   try {
     std::string s = read_text_file(model / "refs" / "main", 256);
@@ -40,10 +28,22 @@ std::string commit_of(const fs::path& model) {
 
 }  // namespace
 
+fs::path hf_cache_folder() {
+  const auto variable = [](const char* name) {
+    const char* v = std::getenv(name);
+    return fs::path(v ? v : "");
+  };
+  if (const auto p = variable("HF_HUB_CACHE"); !p.empty()) return p;
+  if (const auto p = variable("HF_HOME"); !p.empty()) return p / "hub";
+  if (const auto p = variable("XDG_CACHE_HOME"); !p.empty()) return p / "huggingface" / "hub";
+  if (const auto p = variable("HOME"); !p.empty()) return p / ".cache" / "huggingface" / "hub";
+  return {};
+}
+
 std::optional<fs::path> find_in_hf_cache(std::string_view id) {
   const auto slash = id.find('/');
   if (slash == std::string_view::npos || !is_name(id.substr(0, slash)) || !is_name(id.substr(slash + 1))) return std::nullopt;
-  const fs::path cache = cache_folder();
+  const fs::path cache = hf_cache_folder();
   if (cache.empty()) return std::nullopt;
   const fs::path model = cache / ("models--" + std::string(id.substr(0, slash)) + "--" + std::string(id.substr(slash + 1)));
   std::error_code ignored;

@@ -43,9 +43,7 @@ ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const
   m.guidance = d.guidance;
   m.sampler = d.sampler.empty() ? sampler_name(scheduler) : d.sampler;
   m.prediction = scheduler.value("prediction_type", "epsilon");
-  if (bundle.defaults.is_object() && bundle.defaults.contains("objects") && bundle.defaults["objects"].is_array())
-    for (const auto& o : bundle.defaults["objects"])
-      if (o.is_string()) m.objects.push_back(o.get<std::string>());
+  m.objects = drawable_objects(bundle);
   return m;
 }
 

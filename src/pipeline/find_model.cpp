@@ -1,12 +1,10 @@
-// Where models are found: by path, by name in folders, in the offline cache of the Hugging Face hub
-// (the layout of huggingface_hub: models--ORG--NAME/{refs/main, snapshots/COMMIT}), and beside the
+// Where models are found: by path, by name in folders, in the offline cache of the Hugging Face hub, and beside the
 // program itself.
 #include <dlfcn.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "checkpoint/hf_cache.h"
 #include "mezzotint/files.h"
 
 namespace mezzo {
@@ -30,11 +29,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kMoved = 
     {"runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5"},
     {"runwayml/stable-diffusion-inpainting", "stable-diffusion-v1-5/stable-diffusion-inpainting"},
 }};
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 bool is_there(const fs::path& path) {
   std::error_code error;
@@ -88,16 +82,6 @@ std::optional<fs::path> shipped_model() {
 
 // --- the Hugging Face cache ---
 
-fs::path hub_cache() {
-  if (const std::string cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (const std::string home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  if (const std::string xdg = environment("XDG_CACHE_HOME"); !xdg.empty())
-    return fs::path(xdg) / "huggingface" / "hub";
-  if (const std::string home = environment("HOME"); !home.empty())
-    return fs::path(home) / ".cache/huggingface/hub";
-  return {};
-}
-
 bool is_plain_name(std::string_view name) {
   const auto plain = [](unsigned char c) {
     return std::isalnum(c) || c == '-' || c == '_' || c == '.';
@@ -120,22 +104,6 @@ std::string present_id(std::string_view id) {
   return std::string(it == kMoved.end() ? id : it->second);
 }
 
-/// The snapshot of a repository folder that refs/main names, or its only one.
-std::optional<fs::path> snapshot(const fs::path& repository) {
-  const fs::path snapshots = repository / "snapshots";
-  if (is_there(repository / "refs" / "main")) {
-    std::string commit = read_text_file(repository / "refs" / "main", 256);
-    commit.erase(commit.find_last_not_of(" \r\n\t") + 1);
-    if (is_plain_name(commit) && is_folder(snapshots / commit)) return snapshots / commit;
-  }
-  std::vector<fs::path> all;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(snapshots, error))
-    if (is_folder(entry.path())) all.push_back(entry.path());
-  if (all.size() == 1) return all.front();
-  return std::nullopt;
-}
-
 /// What of a snapshot is the model: the folder itself, or its only model file.
 fs::path model_in_snapshot(const fs::path& folder, const std::string& id) {
   if (is_diffusers_folder(folder)) return folder;
@@ -156,14 +124,9 @@ fs::path model_in_snapshot(const fs::path& folder, const std::string& id) {
 }
 
 std::optional<fs::path> find_in_hub_cache(const std::string& id) {
-  const fs::path cache = hub_cache();
-  if (cache.empty()) return std::nullopt;
-  for (std::string candidate : {id, present_id(id)}) {
-    const std::string shown = candidate;
-    candidate.replace(candidate.find('/'), 1, "--");
-    if (const auto found = snapshot(cache / ("models--" + candidate)))
-      return model_in_snapshot(*found, shown);
-  }
+  for (const std::string& candidate : {id, present_id(id)})
+    if (const auto folder = find_in_hf_cache(candidate))
+      return model_in_snapshot(*folder, candidate);
   return std::nullopt;
 }
 
@@ -228,13 +191,13 @@ std::vector<std::pair<std::string, fs::path>> cached_models() {
   std::vector<std::pair<std::string, fs::path>> found;
   constexpr std::string_view kPrefix = "models--";
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(hub_cache(), error)) {
+  for (const auto& entry : fs::directory_iterator(hf_cache_folder(), error)) {
     std::string id = entry.path().filename().string();
     const auto dashes = id.find("--", kPrefix.size());
     if (!id.starts_with(kPrefix) || dashes == std::string::npos) continue;
     id = id.substr(kPrefix.size()).replace(dashes - kPrefix.size(), 2, "/");
     // The cache also holds language models and the like: only whole pictures' models are listed.
-    if (const auto folder = snapshot(entry.path()); folder && is_diffusers_folder(*folder))
+    if (const auto folder = find_in_hf_cache(id); folder && is_diffusers_folder(*folder))
       found.emplace_back(id, *folder);
   }
   std::sort(found.begin(), found.end());
@@ -261,7 +224,7 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
     fail<LoadError>(
         "{}: no such file, and not in the Hugging Face cache ({}); download it with: hf download "
         "{}",
-        name, hub_cache().string(), present_id(name));
+        name, hf_cache_folder().string(), present_id(name));
   }
   fail<LoadError>(
       "{}: no such file or folder, and no model of that name (looked in: {}); check the path, or "

@@ -9,6 +9,7 @@
 #include "models/clip/clip_text.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
+#include "pipeline/model.h"
 
 namespace mezzo {
 namespace {
@@ -86,7 +87,9 @@ FileReport inspect(const std::string& path) {
   }
   if (r.error.empty()) {
     try {
-      complete_networks(r, open_model(path));
+      const ModelBundle bundle = open_model(path);
+      r.objects = drawable_objects(bundle);
+      complete_networks(r, bundle);
     } catch (const LoadError&) {  // not a model: kind and advice already say what it is
     }
   }
@@ -99,7 +102,7 @@ std::string to_json(const FileReport& r) {
     networks.push_back({{"name", n.name}, {"parameters", n.parameters}, {"bytes", n.bytes}, {"dtypes", n.dtypes}, {"config", n.config},
                         {"config_from_file", n.config_from_file}, {"missing", n.missing}});
   const nlohmann::json j = {{"path", r.path}, {"kind", r.kind}, {"family", r.family}, {"form", r.form}, {"bytes", r.bytes},
-                            {"networks", networks}, {"unknown", r.unknown}, {"warnings", r.warnings}, {"advice", r.advice}, {"error", r.error}};
+                            {"networks", networks}, {"objects", r.objects}, {"unknown", r.unknown}, {"warnings", r.warnings}, {"advice", r.advice}, {"error", r.error}};
   return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

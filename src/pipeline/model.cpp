@@ -72,6 +72,14 @@ nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& une
   return s;
 }
 
+std::vector<std::string> drawable_objects(const ModelBundle& bundle) {
+  std::vector<std::string> objects;
+  if (bundle.defaults.is_object() && bundle.defaults.contains("objects") && bundle.defaults["objects"].is_array())
+    for (const auto& o : bundle.defaults["objects"])
+      if (o.is_string()) objects.push_back(o.get<std::string>());
+  return objects;
+}
+
 Model::Model(const ModelBundle& bundle, Backend& b, Precision precision, const OnNetwork& on_network)
     : backend(b),
       configs(ModelConfigs::of(bundle)),

@@ -29,6 +29,9 @@ ClipTokenizer make_tokenizer(const ModelBundle& bundle, const ClipTextConfig& te
 /// predict v, everything else the noise.
 nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& unet);
 
+/// What the model says that it can draw (objects.json); empty where it says nothing.
+std::vector<std::string> drawable_objects(const ModelBundle& bundle);
+
 class Model {
  public:
   /// Called before each network is loaded with its name.

@@ -55,6 +55,7 @@ TEST_F(OutputNamesTest, AFolderCountsOn) {
 TEST_F(OutputNamesTest, PatternsNeverReplaceAFile) {
   params_.steps = 20;
   OutputNames names(in_folder("[model_name]/[seed]-[prompt].jpg"), 2, params_);
+  EXPECT_TRUE(fs::is_empty(folder_));
   const fs::path first = names.next(facts("a/../b: \"c\""));
   EXPECT_EQ(first, in_folder("icons/42-a_.._b___c_.jpg"));
   EXPECT_EQ(names.next(facts("a/../b: \"c\"")), in_folder("icons/42-a_.._b___c_-2.jpg"));

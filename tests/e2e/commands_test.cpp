@@ -1,0 +1,236 @@
+// Every command, from the command line to the files it leaves.
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "e2e/program.h"
+#include "mezzotint/files.h"
+
+namespace mezzo::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Commands : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (small_model().empty())
+      GTEST_SKIP() << "no model: models/icons.gguf and ../shared/default-model are absent";
+    program_.set("MEZZO_MODEL", small_model().string());
+  }
+  /// Runs and expects success.
+  Result run(std::vector<std::string> arguments, const std::string& input = "") const {
+    const Result r = program_.run(arguments, input);
+    EXPECT_EQ(r.code, 0) << r.err;
+    return r;
+  }
+  Image image(const std::string& name) const {
+    return load_image((program_.folder() / name).string());
+  }
+  bool exists(const std::string& name) const { return fs::exists(program_.folder() / name); }
+
+  Program program_{::testing::UnitTest::GetInstance()->current_test_info()->name()};
+};
+
+TEST_F(Commands, GenerateSavesWhatItTells) {
+  const Result r =
+      run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
+  EXPECT_THAT(r.out, AllOf(HasSubstr("saved apple.png"), HasSubstr("seed 7")));
+  EXPECT_THAT(r.err, HasSubstr("drawing: 2/2"));
+  const Image apple = image("apple.png");
+  EXPECT_EQ(apple.channels, 3);
+  EXPECT_GE(apple.width, 64);
+  // The same request gives the same file, in company too, whatever its threads.
+  run({"generate", "a red apple", "-o", "again.png", "--steps", "2", "--seed", "7", "--threads",
+       "1"});
+  EXPECT_EQ(image("again.png").pixels, apple.pixels);
+  run({"generate", "a red apple", "-o", "many.png", "--steps", "2", "--seed", "6", "--count", "3"});
+  EXPECT_EQ(image("many-2.png").pixels, apple.pixels);
+  EXPECT_NE(image("many-3.png").pixels, apple.pixels);
+}
+
+TEST_F(Commands, GenerateNamesFilesByItself) {
+  run({"generate", "A red apple!", "--steps", "1", "-q"});
+  EXPECT_TRUE(exists("a-red-apple.png"));
+  EXPECT_EQ(run({"generate", "A red apple!", "--steps", "1", "-q"}).out, "a-red-apple-2.png\n");
+  run({"generate", "-", "-o", "folder/", "--steps", "1", "--seed", "5"}, "a cat\n\na dog\n");
+  EXPECT_TRUE(exists("folder/00001-5.png"));
+  EXPECT_TRUE(exists("folder/00002-5.png"));
+  run({"generate", "a cat", "-o", "[prompt]-[seed]-[steps].jpg", "--steps", "1", "--seed", "5"});
+  EXPECT_TRUE(exists("a_cat-5-1.jpg"));
+}
+
+TEST_F(Commands, GenerateSpeaksJson) {
+  const Result r = run({"generate", "a cat", "a dog", "-o", "x.webp", "--steps", "3", "--json",
+                        "--progress", "json"});
+  const json result = json::parse(r.out);
+  ASSERT_EQ(result["pictures"].size(), 2u);
+  EXPECT_EQ(result["pictures"][0]["file"], "x-1.webp");
+  EXPECT_EQ(result["pictures"][1]["prompt"], "a dog");
+  EXPECT_EQ(result["pictures"][0]["request"]["steps"], 3);
+  EXPECT_THAT(result["pictures"][0]["infotext"].get<std::string>(), HasSubstr("Steps: 3"));
+  std::istringstream lines(r.err);
+  int steps = 0;
+  for (std::string line; std::getline(lines, line);)
+    if (json::parse(line)["phase"] == "denoise") ++steps;
+  EXPECT_GE(steps, 2);
+}
+
+TEST_F(Commands, GenerateFromAPictureAndAMask) {
+  run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
+  run({"generate", "a green apple", "--init", "apple.png", "--strength", "0.5", "-o", "green.png",
+       "--steps", "4"});
+  Image mask = image("apple.png");
+  mask.channels = 1;
+  mask.pixels.assign(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height),
+                     0);
+  std::fill(mask.pixels.begin(),
+            mask.pixels.begin() + static_cast<std::ptrdiff_t>(mask.pixels.size() / 2), 255);
+  save_image((program_.folder() / "mask.png").string(), mask);
+  run({"generate", "a cat", "--init", "apple.png", "--mask", "mask.png", "-o", "mixed.png",
+       "--steps", "2"});
+  const Image before = image("apple.png"), after = image("mixed.png");
+  const auto half = static_cast<std::ptrdiff_t>(before.pixels.size() / 2);
+  EXPECT_TRUE(
+      std::equal(before.pixels.begin() + half, before.pixels.end(), after.pixels.begin() + half));
+  EXPECT_FALSE(
+      std::equal(before.pixels.begin(), before.pixels.begin() + half, after.pixels.begin()));
+}
+
+TEST_F(Commands, GeneratePreviews) {
+  run({"generate", "a cat", "-o", "cat.png", "--preview", "now.png", "--preview-every", "1",
+       "--steps", "3"});
+  EXPECT_GT(image("now.png").width, 0);
+}
+
+TEST_F(Commands, RedoMakesTheSamePicture) {
+  run({"generate", "a cat", "-o", "cat.png", "--steps", "2", "--seed", "9", "-n", "a dog"});
+  run({"redo", "cat.png", "-o", "again.png"});
+  EXPECT_EQ(image("again.png").pixels, image("cat.png").pixels);
+  run({"redo", "cat.png", "-o", "other.png", "--seed", "10"});
+  EXPECT_NE(image("other.png").pixels, image("cat.png").pixels);
+  EXPECT_EQ(read_recipe((program_.folder() / "other.png").string()).seed, 10);
+}
+
+TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
+  program_.write("prompts.txt",
+                 "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\n--prompt x --steps 0\na cow\n");
+  const Result first = program_.run({"batch", "prompts.txt", "-o", "out", "--steps", "1"});
+  EXPECT_EQ(first.code, 1);
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("prompts.txt, line 3: steps"), HasSubstr("4 pictures saved")));
+  EXPECT_TRUE(exists("out/00002-5.png"));
+  EXPECT_TRUE(exists("out/00002-6.png"));
+  fs::remove(program_.folder() / "out" / "00002-6.png");
+  program_.write("prompts.txt", "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\na pig\na cow\n");
+  const Result second = run({"batch", "prompts.txt", "-o", "out", "--steps", "1", "--resume"});
+  EXPECT_THAT(second.err,
+              HasSubstr("3 pictures saved in out, 2 lines were done before, 0 lines failed"));
+  EXPECT_TRUE(exists("out/00002-6.png"));
+}
+
+TEST_F(Commands, BatchReadsCsvAndJsonInShards) {
+  program_.write("a.csv", "prompt,seed\na cat,1\n\"a dog, sitting\",2\na cow,3\n");
+  program_.write("a.jsonl", "{\"prompt\": \"a cat\", \"seed\": 4}\n");
+  run({"batch", "a.csv", "-o", "out", "--steps", "1", "--shard", "2/2"});
+  EXPECT_TRUE(exists("out/00003-2.png"));
+  EXPECT_FALSE(exists("out/00002-1.png"));
+  run({"batch", "a.csv", "-o", "out", "--steps", "1", "--shard", "1/2"});
+  EXPECT_TRUE(exists("out/00002-1.png"));
+  EXPECT_TRUE(exists("out/00004-3.png"));
+  const Result r = run({"batch", "a.jsonl", "-o", "out", "--steps", "1", "--json"});
+  EXPECT_EQ(json::parse(r.out)["seed"], 4);
+}
+
+TEST_F(Commands, InfoExplainsAModel) {
+  const json report = json::parse(run({"info", small_model().string(), "--json"}).out);
+  EXPECT_EQ(report["error"], "");
+  EXPECT_EQ(report["networks"].size(), 3u);
+  EXPECT_THAT(run({"info", small_model().string()}).out, HasSubstr("unet"));
+}
+
+TEST_F(Commands, ModelsListsAFolder) {
+  const fs::path folder = program_.folder() / "models";
+  fs::create_directories(folder);
+  fs::create_symlink(small_model(), folder / ("linked" + small_model().extension().string()));
+  program_.write("models/page.safetensors", "<!DOCTYPE html>");
+  const json list = json::parse(run({"models", "--models-dir", folder.string(), "--json"}).out);
+  int broken = 0, drawing = 0;
+  for (const json& m : list) {
+    broken += m["name"] == "page" && m.contains("error");
+    drawing += m.contains("objects") && !m["objects"].empty();
+  }
+  EXPECT_EQ(broken, 1);
+  EXPECT_EQ(drawing, 1);  // listed once, whether it is the shipped one or the linked one
+  EXPECT_THAT(run({"models", "--models-dir", folder.string()}).out,
+              AllOf(HasSubstr("can draw"), HasSubstr("apple")));
+}
+
+TEST_F(Commands, PlanTellsMemoryAndTime) {
+  const json plan = json::parse(run({"plan", "--width", "128", "--height", "128", "--json"}).out);
+  EXPECT_GT(plan["peak"], 0);
+  EXPECT_GT(plan["seconds"], 0);
+  EXPECT_THAT(run({"plan"}).out, HasSubstr("memory at its highest"));
+}
+
+TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
+  run({"convert", small_model().string(), "own.gguf", "--weights", "f32", "--report"});
+  run({"generate", "a cat", "-o", "a.png", "--steps", "1", "--seed", "1"});
+  run({"generate", "a cat", "-m", "own.gguf", "-o", "b.png", "--steps", "1", "--seed", "1"});
+  EXPECT_EQ(image("a.png").pixels, image("b.png").pixels);
+  EXPECT_NE(program_.run({"convert", small_model().string(), "own.gguf"}).code, 0);  // exists
+  run({"convert", small_model().string(), "own.gguf", "--overwrite", "--json"});
+}
+
+TEST_F(Commands, TokensShowsThePieces) {
+  const json report = json::parse(run({"tokens", "a red apple", "--json"}).out);
+  EXPECT_EQ(report["pieces"].size(), 3u);
+  EXPECT_EQ(report["used"], 5);
+  EXPECT_EQ(report["limit"], 77);
+  EXPECT_THAT(run({"tokens", "a red apple"}).out, HasSubstr("5 of 77 tokens"));
+}
+
+TEST_F(Commands, BenchMeasures) {
+  const json result = json::parse(run({"bench", "--repeats", "1", "--steps", "1", "--json"}).out);
+  EXPECT_TRUE(result.is_object());
+  EXPECT_FALSE(run({"bench", "--repeats", "1", "--steps", "1"}).out.empty());
+}
+
+TEST_F(Commands, SelftestPasses) {
+  EXPECT_THAT(run({"selftest"}).out, HasSubstr("everything is as it should be"));
+  EXPECT_EQ(json::parse(run({"selftest", "--json"}).out)["passed"], true);
+}
+
+TEST_F(Commands, DefaultsComeFromVariablesAndTheSettingsFile) {
+  program_.write("mine.toml", "seed = 11\n[generate]\nsteps = 1\n");
+  program_.set("MEZZO_OUTPUT", "from-env.png");
+  const Result r = run({"generate", "a cat", "--settings", "mine.toml", "--json"});
+  const json picture = json::parse(r.out)["pictures"][0];
+  EXPECT_EQ(picture["file"], "from-env.png");
+  EXPECT_EQ(picture["seed"], 11);
+  EXPECT_EQ(picture["request"]["steps"], 1);
+}
+
+TEST(Help, EveryCommandHasExamples) {
+  const Program program("help");
+  EXPECT_THAT(program.run({}).out, HasSubstr("mezzo generate \"a red apple\""));
+  EXPECT_THAT(program.run({"--version"}).out, HasSubstr("mezzo "));
+  const std::string all = program.run({"--help"}).out;
+  for (const char* command : {"generate", "batch", "redo", "models", "info", "plan", "convert",
+                              "tokens", "bench", "selftest"}) {
+    EXPECT_THAT(all, HasSubstr(command));
+    const Result r = program.run({command, "--help"});
+    EXPECT_EQ(r.code, 0) << command;
+    EXPECT_THAT(r.out, AllOf(HasSubstr("Example"), HasSubstr(std::string("mezzo ") + command)))
+        << command;
+  }
+}
+
+}  // namespace
+}  // namespace mezzo::test
