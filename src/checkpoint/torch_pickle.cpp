@@ -21,7 +21,7 @@ struct Range {
 
 // A file's pickle, and where the storages lie that it names.
 struct Archive {
-  std::string bytes;  // keeps the pickle's text
+  std::unique_ptr<std::string> bytes;  // what the pickle points into; stays in place when this is moved
   std::unique_ptr<Pickle> pickle;
   std::map<std::string, Range> storages;
 };
@@ -115,8 +115,8 @@ Archive open_zip(const std::shared_ptr<const File>& file) {
   if (const auto* order = zip.find(folder + "byteorder"); order && zip.read(*order, 16) != "little")
     fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one", path);
   Archive a;
-  a.bytes = zip.read(*found, kMaxPickle);
-  a.pickle = std::make_unique<Pickle>(a.bytes, path);
+  a.bytes = std::make_unique<std::string>(zip.read(*found, kMaxPickle));
+  a.pickle = std::make_unique<Pickle>(*a.bytes, path);
   for (const auto& m : zip.members())
     if (m.stored && m.name.starts_with(folder + "data/")) a.storages[m.name.substr(folder.size() + 5)] = {m.offset, m.size};
   return a;
@@ -124,60 +124,75 @@ Archive open_zip(const std::shared_ptr<const File>& file) {
 
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
-// Magic number, protocol 1001, system information, object, list of storage keys; then per key the count and the numbers.
+// The five pickles at the head of a stream: magic number, protocol 1001, system information, the object, storage keys.
+struct StreamHead {
+  std::unique_ptr<std::string> bytes = std::make_unique<std::string>();
+  std::vector<std::unique_ptr<Pickle>> parts;
+  std::uint64_t size = 0;  // bytes of all five
+};
+
 // The pickles' length is unknown, so more of the file is read as long as they are cut off.
-Archive open_stream(const std::shared_ptr<const File>& file) {
-  const std::string path = file->path().string();
+StreamHead read_stream_head(const File& file) {
+  constexpr std::size_t kParts = 5;
+  const std::string path = file.path().string();
   for (std::uint64_t room = 1u << 20;; room *= 4) {
-    Archive a;
-    const bool all = room >= std::min(file->size(), kMaxPickle);
-    a.bytes.resize(std::min({room, file->size(), kMaxPickle}));
-    file->read(0, std::as_writable_bytes(std::span(a.bytes)));
-    std::vector<std::unique_ptr<Pickle>> parts;
-    std::size_t pos = 0;
-    bool cut_off = false;
-    while (parts.size() < 5 && !cut_off) {
-      parts.push_back(std::make_unique<Pickle>(std::string_view(a.bytes).substr(pos), path, !all));
-      cut_off = parts.back()->cut_off();
-      pos += parts.back()->consumed();
-      const Pickle& p = *parts.back();
-      if (cut_off) break;
-      if (parts.size() == 1 && (p.kind(p.root()) != Pickle::Kind::kText || p.text(p.root()) != kLegacyMagic))
+    StreamHead h;
+    h.bytes->resize(std::min({room, file.size(), kMaxPickle}));
+    const bool more_may_follow = h.bytes->size() < std::min(file.size(), kMaxPickle);
+    file.read(0, std::as_writable_bytes(std::span(*h.bytes)));
+    while (h.parts.size() < kParts) {
+      auto p = std::make_unique<Pickle>(std::string_view(*h.bytes).substr(h.size), path, more_may_follow);
+      if (p->cut_off()) break;
+      if (h.parts.empty() && (p->kind(p->root()) != Pickle::Kind::kText || p->text(p->root()) != kLegacyMagic))
         fail<LoadError>("{}: a Python pickle, but no PyTorch checkpoint; save it with torch.save or as safetensors", path);
+      h.size += p->consumed();
+      h.parts.push_back(std::move(p));
     }
-    if (cut_off) continue;
-    const Pickle &system = *parts[2], &object = *parts[3], &keys = *parts[4];
-    if (const auto little = system.get(system.root(), "little_endian");
-        little != Pickle::kAbsent && system.kind(little) == Pickle::Kind::kBool && !system.boolean(little))
-      fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one", path);
-    std::map<std::string, DType> types;
-    for (const auto id : object.persistents()) {
-      const auto s = torch_storage(object, id, path);
-      types[s.key] = s.dtype;
-    }
-    if (keys.kind(keys.root()) != Pickle::Kind::kList) fail<LoadError>("{}: no list of storages; the file is damaged", path);
-    std::uint64_t offset = pos;
-    for (const auto id : keys.items(keys.root())) {
-      const std::string key(keys.kind(id) == Pickle::Kind::kText ? keys.text(id) : "");
-      const auto type = types.find(key);
-      std::int64_t count = 0;
-      file->read(offset, std::as_writable_bytes(std::span(&count, 1)));
-      const auto bytes = type == types.end() || count < 0 ? std::nullopt : byte_size(type->second, count);
-      if (!bytes || static_cast<std::uint64_t>(*bytes) > file->size() - offset - 8)
-        fail<LoadError>("{}: storage \"{}\" is unknown or cut off; the file is truncated or damaged", path, key);
-      if (!a.storages.emplace(key, Range{offset + 8, static_cast<std::uint64_t>(*bytes)}).second)
-        fail<LoadError>("{}: storage \"{}\" occurs twice; the file is damaged", path, key);
-      offset += 8 + static_cast<std::uint64_t>(*bytes);
-    }
-    a.pickle = std::move(parts[3]);
-    return a;
+    if (h.parts.size() == kParts) return h;
   }
+}
+
+// The storages that follow the head, in the order of `keys`: the count of numbers, then the numbers.
+std::map<std::string, Range> find_storages(const File& file, std::uint64_t offset, const Pickle& object, const Pickle& keys) {
+  const std::string path = file.path().string();
+  std::map<std::string, DType> types;
+  for (const auto id : object.persistents()) {
+    const auto s = torch_storage(object, id, path);
+    types[s.key] = s.dtype;
+  }
+  if (keys.kind(keys.root()) != Pickle::Kind::kList) fail<LoadError>("{}: no list of storages; the file is damaged", path);
+  std::map<std::string, Range> storages;
+  for (const auto id : keys.items(keys.root())) {
+    const std::string key(keys.kind(id) == Pickle::Kind::kText ? keys.text(id) : "");
+    const auto type = types.find(key);
+    std::int64_t count = 0;
+    file.read(offset, std::as_writable_bytes(std::span(&count, 1)));
+    offset += sizeof(count);
+    const auto bytes = type == types.end() ? std::nullopt : byte_size(type->second, count);
+    if (!bytes || static_cast<std::uint64_t>(*bytes) > file.size() - offset)
+      fail<LoadError>("{}: storage \"{}\" is unknown or cut off; the file is truncated or damaged", path, key);
+    const auto size = static_cast<std::uint64_t>(*bytes);
+    if (!storages.emplace(key, Range{offset, size}).second)
+      fail<LoadError>("{}: storage \"{}\" occurs twice; the file is damaged", path, key);
+    offset += size;
+  }
+  return storages;
+}
+
+Archive open_stream(const File& file) {
+  StreamHead h = read_stream_head(file);
+  const Pickle& system = *h.parts[2];
+  if (const auto little = system.get(system.root(), "little_endian");
+      little != Pickle::kAbsent && system.kind(little) == Pickle::Kind::kBool && !system.boolean(little))
+    fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one", file.path().string());
+  auto storages = find_storages(file, h.size, *h.parts[3], *h.parts[4]);
+  return {std::move(h.bytes), std::move(h.parts[3]), std::move(storages)};
 }
 
 Archive open_archive(const std::shared_ptr<const File>& file) {
   std::array<char, 4> magic{};
   if (file->size() >= 4) file->read(0, std::as_writable_bytes(std::span(magic)));
-  return std::string_view(magic.data(), 4) == "PK\x03\x04" ? open_zip(file) : open_stream(file);
+  return std::string_view(magic.data(), 4) == "PK\x03\x04" ? open_zip(file) : open_stream(*file);
 }
 
 PickleRequests requests(const Pickle& p) {

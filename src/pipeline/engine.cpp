@@ -24,6 +24,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
 
+/// The sampler that a scheduler's config stands for.
+std::string sampler_name(const nlohmann::json& scheduler) {
+  const auto name = std::string(sampling::SchedulerConfig(scheduler).scheduler().name);
+  const auto* row = sampling::find_sampler(name);
+  return row ? std::string(row->name) : name;
+}
+
 ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const ModelDefaults& d, const nlohmann::json& scheduler) {
   ModelInfo m;
   m.path = bundle.path.string();
@@ -34,7 +41,7 @@ ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const
   m.height = static_cast<int>(d.height);
   m.steps = static_cast<int>(d.steps);
   m.guidance = d.guidance;
-  m.sampler = d.sampler.empty() ? sampling::sampler_of(scheduler) : d.sampler;
+  m.sampler = d.sampler.empty() ? sampler_name(scheduler) : d.sampler;
   m.prediction = scheduler.value("prediction_type", "epsilon");
   m.objects = drawable_objects(bundle);
   return m;
@@ -74,7 +81,7 @@ struct Engine::State {
   std::jthread hashing;  // last: ends before what it uses
   std::string hash;
 
-  GenerateParams resolved(const GenerateParams& p) const { return resolve(p, defaults); }
+  GenerateParams resolved(const GenerateParams& p) const { return mezzo::resolve(p, defaults); }
   Job job(const GenerateParams& p, std::vector<std::string> prompts) const {
     return {.params = p, .prompts = std::move(prompts), .latent_height = p.height / defaults.factor,
             .latent_width = p.width / defaults.factor, .latent_channels = model->vae->latent_channels()};

@@ -18,8 +18,17 @@ void save_picture(const std::string& path, const Picture& picture, int quality) 
   write_image(path, picture.image, {.parameters = picture.infotext, .request = picture.request, .other = {}}, {.quality = quality});
 }
 
-std::vector<std::pair<std::string, std::string>> sampler_names() { return sampling::sampler_names(); }
-std::vector<std::pair<std::string, std::string>> schedule_names() { return sampling::schedule_names(); }
+std::vector<std::pair<std::string, std::string>> sampler_names() {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const auto& s : sampling::samplers()) names.emplace_back(s.name, s.display);
+  return names;
+}
+
+std::vector<std::pair<std::string, std::string>> schedule_names() {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const auto& s : sampling::schedules()) names.emplace_back(s.name, s.display);
+  return names;
+}
 
 void on_warning(std::function<void(std::string_view)> sink) {
   set_log_sink([sink = std::move(sink)](LogLevel level, std::string_view text) {

@@ -14,10 +14,10 @@ sampling::Latents encode_image(const Job& job, const Model& model, const Image& 
   return download_latents(ops::concat(rows, 0));
 }
 
-Start image_to_image(const Job& job, const Model& model, const sampling::Plan& plan, Draws& draws) {
+Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws) {
   const auto image = encode_image(job, model, *job.params.init, draws);
   const auto noise = sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width));
-  return {.x = plan.add_noise(image, noise), .extra_channels = {}, .after_step = {}};
+  return {.x = sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
 }
 
 }  // namespace mezzo

@@ -44,7 +44,7 @@ Tensor extra_channels(const Job& job, const Model& model, const std::vector<doub
 
 }  // namespace
 
-Start inpaint(const Job& job, const Model& model, const sampling::Plan& plan, Draws& draws) {
+Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws) {
   const auto draw = [&] { return sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width)); };
   const bool from_noise = *job.params.strength >= 1;
   const bool blends = !model.is_inpainting();
@@ -52,15 +52,16 @@ Start inpaint(const Job& job, const Model& model, const sampling::Plan& plan, Dr
   sampling::Latents image;
   if (blends || !from_noise) image = encode_image(job, model, *job.params.init, draws);
   const auto noise = draw();
-  Start start{.x = from_noise ? plan.init_noise_sigma() * noise : plan.add_noise(image, noise), .extra_channels = {}, .after_step = {}};
+  Start start{.x = from_noise ? sampling::from_noise(plan, noise) : sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
   const auto posterior = draw();  // of the masked picture; drawn by ordinary models too, so that seeds agree with diffusers
   const auto mask = latent_mask(job);
   if (!blends) {
     start.extra_channels = extra_channels(job, model, mask, masked_picture(job, model.backend), posterior);
     return start;
   }
-  start.after_step = [=, &plan](const sampling::StepInfo& info, sampling::Latents& x) {
-    const auto kept = plan.add_noise_after(image, noise, info);
+  start.after_step = [=](const sampling::StepInfo& info, sampling::Latents& x) {
+    const bool last = info.step + 1 == info.total;
+    const auto kept = last ? image : sampling::add_noise(image, noise, info.next);
     for (std::size_t i = 0; i < x.size(); ++i)
       if (mask[i % mask.size()] == 0.0) x[i] = kept[i];
   };

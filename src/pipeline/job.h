@@ -32,9 +32,9 @@ struct Start {
 };
 
 /// Each pipeline prepares its start; draws are taken in diffusers' order, so its seeds give its pictures.
-Start text_to_image(const Job& job, const Model& model, const sampling::Plan& plan, Draws& draws);
-Start image_to_image(const Job& job, const Model& model, const sampling::Plan& plan, Draws& draws);
-Start inpaint(const Job& job, const Model& model, const sampling::Plan& plan, Draws& draws);
+Start text_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
+Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
+Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
 
 /// What watches a run; every member may be empty.
 struct Watch {
@@ -55,7 +55,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const 
           const Watch& watch);
 
 /// The sampler and schedule that the request and the model's scheduler config make together.
-sampling::Plan make_plan(const Job& job, const nlohmann::json& scheduler);
+sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler);
 
 /// How many of `pictures` go through the networks together.
 std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures);

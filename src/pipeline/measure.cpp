@@ -62,7 +62,9 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
     out.push_back({{"op", key.first}, {"shape", key.second}, {"calls", row.calls}, {"seconds", row.seconds},
                    {"gflops", rate}, {"share_of_peak", rate / peak}, {"bytes", row.bytes}});
   }
-  std::ranges::sort(out, std::greater<>(), [](const nlohmann::json& j) { return j["seconds"].get<double>(); });
+  std::sort(out.begin(), out.end(), [](const nlohmann::json& a, const nlohmann::json& b) {
+    return a["seconds"].get<double>() > b["seconds"].get<double>();
+  });
   return out;
 }
 

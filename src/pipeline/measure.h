@@ -3,6 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "mezzotint/engine.h"
 #include "pipeline/conditioning.h"
 
 namespace mezzo {

@@ -20,7 +20,8 @@ class GuidedUNet {
   GuidedUNet(const Job& job, const Model& model, Tensor context, Tensor extra)
       : job_(job), model_(model), context_(std::move(context)), extra_(std::move(extra)) {}
 
-  sampling::Latents operator()(const sampling::Latents& x, double t) const {
+  /// The guided prediction.
+  sampling::Latents operator()(const sampling::Latents& x, double t) {
     const auto B = job_.batch();
     Tensor in = upload_latents(model_.backend, x, {B, job_.latent_channels, job_.latent_height, job_.latent_width});
     if (extra_) in = ops::concat(std::array{in, extra_}, -1);
@@ -30,18 +31,22 @@ class GuidedUNet {
     in = Tensor();
     if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
-    const sampling::Latents uncond(std::vector<double>(out.values().begin(), out.values().begin() + static_cast<std::ptrdiff_t>(half)));
-    const sampling::Latents cond(std::vector<double>(out.values().begin() + static_cast<std::ptrdiff_t>(half), out.values().end()));
-    auto guided = sampling::guide(uncond, cond, *job_.params.guidance);
+    const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
+    unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
+    const sampling::Latents cond(std::vector<double>(middle, out.values().end()));
+    auto guided = sampling::cfg(unconditional_, cond, *job_.params.guidance);
     if (job_.params.guidance_rescale > 0)
       guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale, static_cast<std::size_t>(B));
     return guided;
   }
+  /// Of the last call.
+  const sampling::Latents& unconditional() const { return unconditional_; }
 
  private:
   const Job& job_;
   const Model& model_;
   Tensor context_, extra_;
+  sampling::Latents unconditional_;
 };
 
 /// The first picture's predicted result, decoded from latents averaged down to a small size.
@@ -59,11 +64,12 @@ Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0
   return to_image(out.view({out.dim(1), out.dim(2), 3}));
 }
 
+/// [unconditional, conditional] rows. Clip skip is for the prompts only, as in diffusers.
 Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
-  std::vector<std::string> prompts;
-  if (job.guided()) prompts.assign(job.prompts.size(), job.params.negative_prompt);
-  prompts.insert(prompts.end(), job.prompts.begin(), job.prompts.end());
-  return conditioning(prompts, static_cast<int>(job.params.clip_skip));
+  Tensor prompts = conditioning(job.prompts, static_cast<int>(job.params.clip_skip));
+  if (!job.guided()) return prompts;
+  const std::vector<std::string> negative(job.prompts.size(), job.params.negative_prompt);
+  return ops::concat(std::array{conditioning(negative, 1), prompts}, 0);
 }
 
 void check_finite(const sampling::Latents& x) {
@@ -78,10 +84,15 @@ std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_
   return std::clamp<std::int64_t>(kBatchPixels / (width * height), 1, std::min(kBatchPictures, pictures));
 }
 
-sampling::Plan make_plan(const Job& job, const nlohmann::json& scheduler) {
+sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler) {
   const auto& p = job.params;
-  return sampling::make_plan(scheduler, {.sampler = p.sampler, .schedule = p.schedule, .spacing = p.spacing, .prediction = p.prediction,
-                                         .steps = static_cast<int>(p.steps), .strength = p.init ? *p.strength : 1.0, .eta = p.eta});
+  nlohmann::json fields = scheduler;
+  if (!p.prediction.empty()) fields["prediction_type"] = p.prediction;
+  if (!p.spacing.empty()) fields["timestep_spacing"] = p.spacing;
+  sampling::PlanRequest request{.sampler = p.sampler, .schedule = p.schedule, .steps = static_cast<int>(p.steps),
+                                .strength = p.init ? *p.strength : 1.0};
+  if (p.eta > 0) request.eta = p.eta;  // 0: as the sampler has it
+  return sampling::plan(sampling::SchedulerConfig(std::move(fields)), request);
 }
 
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler, Draws& draws,
@@ -107,8 +118,9 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const 
   };
   Drawn drawn;
   {
-    const GuidedUNet unet(job, model, std::move(context), std::move(start.extra_channels));
-    drawn.latents = plan.run(unet, std::move(start.x), options);
+    GuidedUNet unet(job, model, std::move(context), std::move(start.extra_channels));
+    if (job.guided()) options.unconditional_output = [&] { return unet.unconditional(); };
+    drawn.latents = sampling::run(plan, std::ref(unet), std::move(start.x), options);
   }
   check_finite(drawn.latents);
 

@@ -12,8 +12,16 @@ namespace {
 
 constexpr std::size_t kPoolSize = 24;
 
-/// Times are kept to six digits, so that the tree is finite.
-double rounded(double t) { return std::nearbyint(t * 1e6) / 1e6; }
+/// Times are kept to six digits, so that the tree is finite. Rounds the exact value of t, as
+/// Python's round() does: the smallest intervals depend on it.
+double rounded(double t) {
+  constexpr double kDigits = 1e6;
+  double r = std::nearbyint(t * kDigits);
+  const double rest = std::fma(t, kDigits, -r);
+  if (rest > 0.5) r += 1;
+  if (rest < -0.5) r -= 1;
+  return r / kDigits;
+}
 
 std::vector<float> unit_noise(std::size_t n, std::uint32_t seed) {
   return TorchCpuGenerator(seed).normal(n);

@@ -11,7 +11,7 @@
 namespace mezzo {
 namespace {
 
-constexpr std::size_t kMaxMerges = 1 << 20;
+constexpr int kMaxMerges = 1 << 20;
 
 std::uint64_t pair_key(int left, int right) {
   return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
@@ -70,7 +70,7 @@ BytePairs::BytePairs(const TokenIds& vocabulary, std::string_view merges, int un
         line.find(' ', space + 1) != std::string_view::npos)
       fail<LoadError>("{}: line {} of the merges is not two tokens; get another copy", origin,
                       number);
-    if (merges_.size() >= kMaxMerges)
+    if (rank >= kMaxMerges)
       fail<LoadError>("{}: more than {} merges; this is not a CLIP tokenizer", origin, kMaxMerges);
     const std::string left(line.substr(0, space)), right(line.substr(space + 1));
     const auto known = [&](const std::string& token) {
@@ -83,7 +83,8 @@ BytePairs::BytePairs(const TokenIds& vocabulary, std::string_view merges, int un
             origin, number, to_valid_utf8(token));
       return it->second;
     };
-    merges_[pair_key(known(left), known(right))] = {rank++, known(left + right)};
+    const int left_id = known(left), right_id = known(right), merged_id = known(left + right);
+    merges_[pair_key(left_id, right_id)] = {rank++, merged_id};
   }
 }
 

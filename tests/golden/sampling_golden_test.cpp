@@ -182,13 +182,14 @@ double worst_row(const std::vector<Latents>& states, const std::vector<double>& 
   return worst;
 }
 
-/// Absolute. The README's, but for three whose reference works in single precision inside, with the
-/// exp and the order of sums of the machine that recorded it: the integrals of DEIS and ER-SDE, and
-/// the times of DPM-Solver-fast.
+/// Absolute. The README's, but for four whose reference works in single precision inside, with the
+/// exp and the order of sums of the machine that recorded it: the integrals of DEIS and ER-SDE, the
+/// times of DPM-Solver-fast and of Restart.
 double k_tolerance(const std::string& function) {
   const std::map<std::string, double> loose = {
       {"sample_lms", 1e-6},          {"sample_unipc", 1e-6},  {"sample_deis", 2e-6},
-      {"sample_dpm_adaptive", 1e-6}, {"sample_er_sde", 1e-7}, {"sample_dpm_fast", 1e-5}};
+      {"sample_dpm_adaptive", 1e-6}, {"sample_er_sde", 1e-7}, {"sample_dpm_fast", 1e-5},
+      {"restart_sampler", 1e-7}};
   const auto it = loose.find(function);
   return it == loose.end() ? 1e-9 : it->second;
 }
@@ -308,8 +309,12 @@ void check_diffusers_run(const json& run, const Folder& folder, NoiseRows& noise
   const Latents start = run.contains("strength") && !run["strength"].is_null()
                             ? add_noise(image, unit, plan.start())
                             : from_noise(plan, unit);
-  const double tolerance = std::max(1e-5 * std::max(1.0, run["max_abs"].get<double>()),
-                                    10 * run["f32_minus_f64"].get<double>());
+  // The closed form of DEIS of order 3 cancels in the reference's float32, in its float64 run too.
+  const bool cancels =
+      scheduler == "DEISMultistepScheduler" && fields.value("solver_order", 2) == 3;
+  const double tolerance =
+      (cancels ? 2 : 1) * std::max(1e-5 * std::max(1.0, run["max_abs"].get<double>()),
+                                   10 * run["f32_minus_f64"].get<double>());
 
   // Each state that a network call was made at, and the timesteps of the calls.
   std::vector<Latents> states;
@@ -333,8 +338,9 @@ void check_diffusers_run(const json& run, const Folder& folder, NoiseRows& noise
   double error = states.size() * start.size() == steps_recorded.size() ? 0 : INFINITY;
   for (std::size_t row = 0; error < INFINITY && row < states.size(); ++row) {
     // The reference keeps its samples in float32: a row has the rounding of the row before, however
-    // small it is itself.
-    const double before = row == 0 ? 0 : 1.2e-7 * largest(states[row - 1]);
+    // small it is.
+    const double before =
+        1.2e-7 * std::max(largest(states[row]), largest(states[row == 0 ? 0 : row - 1]));
     error = std::max(error, std::max(0.0, distance(states[row], steps_recorded, row) - before));
   }
   EXPECT_EQ(timesteps.size(), recorded_timesteps.size()) << name;

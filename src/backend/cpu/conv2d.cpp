@@ -22,6 +22,8 @@ void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, co
   check(x.dim(-1) == c.in && out.dim(-1) == c.out, "a product has the channels of its weight");
   check(!e.add.defined() || (e.add.contiguous() && e.add.numel() == out.numel()),
         "a residual has the shape of the result");
+  check(e.activation == Activation::kNone || !e.add.defined() || e.add.raw() != out.raw(),
+        "a residual in the memory of the result comes without activation");
   check(!e.channel_add.defined() ||
             (e.channel_add.contiguous() && e.channel_add.numel() == images * c.out),
         "channel_add has a value for each image and channel");

@@ -10,37 +10,34 @@
 namespace mezzo::sampling {
 namespace {
 
-/// Integral over rho, up to t, of the polynomial in log(rho) that is 1 at b and 0 at the others
-/// (two or three levels). In single precision: the terms cancel, and what is left of them is part
-/// of diffusers' results.
-float log_antiderivative(float t, float b, float c) {
-  return t * (-std::log(c) + std::log(t) - 1) / (std::log(b) - std::log(c));
-}
-float log_antiderivative(float t, float b, float c, float d) {
-  const float lt = std::log(t), lb = std::log(b), lc = std::log(c), ld = std::log(d);
-  const float numerator = t * (lc * (ld - lt + 1) - ld * lt + ld + lt * lt - 2 * lt + 2);
-  return numerator / ((lb - lc) * (lb - ld));
-}
-
-/// Weights of the noises at rho[0] (newest), rho[1] ... for a step from rho[0] to `to`.
-std::vector<float> log_weights(const std::vector<float>& rho, float to) {
-  std::vector<float> w;
-  const std::size_t n = rho.size();
-  for (std::size_t j = 0; j < n; ++j) {
-    const float b = rho[j], c = rho[(j + 1) % n], d = rho[(j + 2) % n];
-    w.push_back(n == 2 ? log_antiderivative(to, b, c) - log_antiderivative(rho[0], b, c)
-                       : log_antiderivative(to, b, c, d) - log_antiderivative(rho[0], b, c, d));
+/// Integral of the polynomial in log(rho) that is 1 at nodes[j] and 0 at the other nodes, over rho
+/// from a to b.
+double log_lagrange_integral(const std::vector<double>& nodes, std::size_t j, double a, double b) {
+  // Polynomial coefficients in u = log(rho), lowest first.
+  std::vector<double> poly{1};
+  const double uj = std::log(nodes[j]);
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    if (k == j) continue;
+    const double uk = std::log(nodes[k]);
+    std::vector<double> next(poly.size() + 1);
+    for (std::size_t p = 0; p < poly.size(); ++p) {
+      next[p + 1] += poly[p] / (uj - uk);
+      next[p] -= poly[p] * uk / (uj - uk);
+    }
+    poly = std::move(next);
   }
-  return w;
-}
-
-/// rho by way of alpha and sigma, with their roundings.
-float float_rho(const Schedule& s, const Point& p) {
-  if (s.space == Space::kFlow)
-    return static_cast<float>(p.sigma) / (1 - static_cast<float>(p.sigma));
-  const auto rho = static_cast<float>(p.rho());
-  const float alpha = 1 / std::sqrt(rho * rho + 1);
-  return rho * alpha / alpha;
+  // Integral of u^p d(rho) = rho u^p - p * integral of u^(p-1) d(rho).
+  const auto antiderivative = [&](double rho) {
+    const double u = std::log(rho);
+    double sum = 0, moment = 0;
+    for (std::size_t p = 0; p < poly.size(); ++p) {
+      const auto power = static_cast<double>(p);
+      moment = rho * std::pow(u, power) - power * moment;
+      sum += poly[p] * moment;
+    }
+    return sum;
+  };
+  return antiderivative(b) - antiderivative(a);
 }
 
 }  // namespace
@@ -60,11 +57,11 @@ Latents sample_deis_logrho(const Denoiser& denoise, Latents x, const Schedule& s
     if (order == 1) {
       x = transfer_noise(x, noises[0], at, to);
     } else {
-      std::vector<float> rho;
-      for (std::size_t k = 0; k < order; ++k) rho.push_back(float_rho(s, s.points[i - k]));
-      const std::vector<float> w = log_weights(rho, float_rho(s, to));
+      std::vector<double> rho;
+      for (std::size_t k = 0; k < order; ++k) rho.push_back(s.points[i - k].rho());
       x = to.alpha / at.alpha * std::move(x);
-      for (std::size_t k = 0; k < order; ++k) x.add(to.alpha * w[k], noises[k]);
+      for (std::size_t k = 0; k < order; ++k)
+        x.add(to.alpha * log_lagrange_integral(rho, k, at.rho(), to.rho()), noises[k]);
     }
     finish_step(o, s, i, x0, x);
   }
