@@ -34,7 +34,7 @@ class GuidedUNet {
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
     const sampling::Latents cond(std::vector<double>(middle, out.values().end()));
-    auto guided = sampling::cfg(unconditional_, cond, *job_.params.guidance);
+    auto guided = sampling::guide(unconditional_, cond, *job_.params.guidance);
     if (job_.params.guidance_rescale > 0)
       guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale, static_cast<std::size_t>(B));
     return guided;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "base/error.h"
@@ -17,9 +18,22 @@ using Numbers = std::vector<double>;
 
 double as_float(double v) { return static_cast<float>(v); }
 
+/// The trained steps that are not left out for their signal-to-noise ratio ("lambda_min_clipped",
+/// for cosine tables).
+int usable_steps(const SchedulerConfig& c, const NoiseTable& table) {
+  if (c.scheduler().family != Family::kLambda) return c.train_steps();
+  const double least = c.number("lambda_min_clipped", -std::numeric_limits<double>::infinity());
+  const auto clipped = std::count_if(table.sigmas().begin(), table.sigmas().end(),
+                                     [&](double sigma) { return -std::log(sigma) < least; });
+  const int usable = c.train_steps() - static_cast<int>(clipped);
+  if (usable < 1) fail<LoadError>("scheduler_config.json: lambda_min_clipped is {}", least);
+  return usable;
+}
+
 /// Timesteps from high to low. `extra`: made for one step more, whose last is left out.
-Numbers spaced_timesteps(const SchedulerConfig& c, int steps, bool extra, bool round) {
-  const int n = c.train_steps(), count = steps + (extra ? 1 : 0);
+Numbers spaced_timesteps(const SchedulerConfig& c, const NoiseTable& table, int steps, bool extra,
+                         bool round) {
+  const int n = usable_steps(c, table), count = steps + (extra ? 1 : 0);
   Numbers t;
   switch (c.spacing()) {
     case Spacing::kLinspace:
@@ -30,7 +44,7 @@ Numbers spaced_timesteps(const SchedulerConfig& c, int steps, bool extra, bool r
       for (int i = count; i-- > 0;) t.push_back(i * (n / count) + c.integer("steps_offset", 0));
       break;
     case Spacing::kTrailing: {
-      const double ratio = static_cast<double>(n) / steps;
+      const double ratio = static_cast<double>(c.train_steps()) / steps;
       for (int i = 0; i < static_cast<int>(std::ceil(n / ratio)); ++i)
         t.push_back(std::nearbyint(n - i * ratio) - 1);
       return t;
@@ -131,7 +145,7 @@ void redo_first_pndm_step(Schedule& s, const SchedulerConfig& c, const NoiseTabl
 Schedule table_schedule(const SchedulerConfig& c, const NoiseTable& table, int steps) {
   Schedule s;
   s.space = Space::kVariancePreserving;
-  const Numbers t = spaced_timesteps(c, steps, false, true);
+  const Numbers t = spaced_timesteps(c, table, steps, false, true);
   check_timesteps(t, table);
   if (c.scheduler().sample == sample_pndm) {
     add_pndm_calls(s, c, table, t);
@@ -193,7 +207,7 @@ Numbers sigmas_between(const NoiseTable& table, const Numbers& timesteps) {
 
 /// Euler and its relatives: variance exploding.
 Schedule sigma_schedule(const SchedulerConfig& c, const NoiseTable& table, int steps) {
-  Numbers t = spaced_timesteps(c, steps, false, false);
+  Numbers t = spaced_timesteps(c, table, steps, false, false);
   check_timesteps(t, table);
   Numbers sigmas = sigmas_between(table, t);
   double last = c.text("final_sigmas_type", "zero") == "sigma_min" ? table.sigma_min() : 0;
@@ -249,7 +263,7 @@ Schedule lambda_schedule(const SchedulerConfig& c, const NoiseTable& table, int 
     for (double sigma : sigmas) t.push_back(sigma * c.train_steps());
     if (at_last) last = sigmas.back();
   } else {
-    t = spaced_timesteps(c, steps, true, true);
+    t = spaced_timesteps(c, table, steps, true, true);
     check_timesteps(t, table);
     sigmas = sigmas_between(table, t);
   }

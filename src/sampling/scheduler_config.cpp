@@ -60,6 +60,30 @@ const SchedulerClass* find_scheduler_class(std::string_view name) {
   return nullptr;
 }
 
+json parse_scheduler_json(std::string_view text) {
+  std::string clean;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t skip = 0;
+    if (!quoted)
+      for (std::string_view word : {"-Infinity", "Infinity", "NaN"})
+        if (text.substr(i).starts_with(word)) skip = word.size();
+    if (skip > 0) {
+      clean += "null";
+      i += skip;
+      continue;
+    }
+    if (text[i] == '"') quoted = !quoted;
+    if (quoted && text[i] == '\\' && i + 1 < text.size()) clean += text[i++];
+    clean += text[i++];
+  }
+  try {
+    return json::parse(clean);
+  } catch (const json::exception& e) {
+    fail<LoadError>("scheduler_config.json is not JSON: {}", e.what());
+  }
+}
+
 SchedulerConfig::SchedulerConfig()
     : SchedulerConfig(json{{"_class_name", "PNDMScheduler"},
                            {"beta_start", kSdStart},

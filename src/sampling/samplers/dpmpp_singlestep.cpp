@@ -55,8 +55,9 @@ std::vector<int> singlestep_orders(std::size_t calls, int order, bool lower_orde
   return orders;
 }
 
-Latents sample_dpmpp_singlestep(const Denoiser& denoise, Latents x, const Schedule& s,
+Latents sample_dpmpp_singlestep(const Denoiser& denoise, Latents x, const Schedule& original,
                                 const SamplerOptions& o) {
+  const Schedule s = original.with_finite_lambda();
   const double eta = o.eta.value_or(0);
   const std::vector<int> orders =
       o.step_orders.empty()

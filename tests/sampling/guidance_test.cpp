@@ -1,0 +1,28 @@
+#include "sampling/guidance.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace mezzo::sampling {
+namespace {
+
+TEST(Guidance, Extrapolates) {
+  const Latents got = guide(Latents({1, 2}), Latents({2, 0}), 3);
+  EXPECT_DOUBLE_EQ(got[0], 4);
+  EXPECT_DOUBLE_EQ(got[1], -4);
+}
+
+TEST(Guidance, RescalePerSample) {
+  const Latents conditional({1, -1, 3, -3}), guided({4, -4, 3, -3});
+  const Latents all = rescale_guidance(guided, conditional, 1, 2);
+  EXPECT_DOUBLE_EQ(all[0], 1);
+  EXPECT_DOUBLE_EQ(all[2], 3);
+  const Latents part = rescale_guidance(guided, conditional, 0.5, 2);
+  EXPECT_DOUBLE_EQ(part[0], 2.5);
+  const Latents none = rescale_guidance(guided, conditional, 0, 2);
+  EXPECT_DOUBLE_EQ(none[1], -4);
+}
+
+}  // namespace
+}  // namespace mezzo::sampling
