@@ -1,6 +1,7 @@
 // The program mezzo: finds the command, reads its flags, runs it, and turns errors into messages
 // and exit codes.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -24,6 +26,7 @@ constexpr const char* kWelcome =
 
 void build(CLI::App& app, Session& session) {
   app.name("mezzo");
+  app.formatter(std::make_shared<HelpFormatter>());  // the commands take it over
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", version(), "Print the version.");
   app.set_help_flag("-h,--help", "Print this help.");
