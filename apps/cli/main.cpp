@@ -71,7 +71,7 @@ UsageError usage_error(const CLI::App& app, const CLI::App* chosen, const CLI::P
   const CLI::App& parsed = chosen != nullptr ? *chosen : app;
   const std::string help =
       chosen != nullptr ? fmt::format("mezzo {} --help", chosen->get_name()) : "mezzo --help";
-  if (error.get_name() == "ExtrasError") {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::vector<std::string> extra = parsed.remaining();
     if (!extra.empty()) {
       const std::string word = extra.front().substr(0, extra.front().find('='));
