@@ -1,6 +1,7 @@
 // The program mezzo: finds the command, reads its flags, runs it, and turns errors into messages
 // and exit codes.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -24,6 +26,7 @@ constexpr const char* kWelcome =
 
 void build(CLI::App& app, Session& session) {
   app.name("mezzo");
+  app.formatter(std::make_shared<HelpFormatter>());  // the commands take it over
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", version(), "Print the version.");
   app.set_help_flag("-h,--help", "Print this help.");
@@ -68,7 +71,7 @@ UsageError usage_error(const CLI::App& app, const CLI::App* chosen, const CLI::P
   const CLI::App& parsed = chosen != nullptr ? *chosen : app;
   const std::string help =
       chosen != nullptr ? fmt::format("mezzo {} --help", chosen->get_name()) : "mezzo --help";
-  if (error.get_name() == "ExtrasError") {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::vector<std::string> extra = parsed.remaining();
     if (!extra.empty()) {
       const std::string word = extra.front().substr(0, extra.front().find('='));

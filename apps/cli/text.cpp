@@ -1,10 +1,10 @@
 #include "cli/text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <numeric>
+
+#include <fmt/format.h>
 
 namespace mezzo::cli {
 namespace {
@@ -49,7 +49,11 @@ std::string wrap(std::string_view words, std::size_t columns, std::string_view i
       line = indent;
       empty = true;
     }
-    if (!word.empty()) line += (empty ? "" : " ") + std::string(word), empty = false;
+    if (!word.empty()) {
+      if (!empty) line += ' ';
+      line += word;
+      empty = false;
+    }
     words.remove_prefix(std::min(end + 1, words.size()));
   }
   return text + line;

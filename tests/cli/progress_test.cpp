@@ -37,7 +37,7 @@ std::string printed(ProgressMode mode, int steps) {
 
 TEST(Bar, ShowsStepsRateAndTimeLeft) {
   EXPECT_EQ(format_bar(drawing(10, 20), 60, false),
-            "picture 2/3 drawing [#######.......] 10/20  4.00 it/s  1:05 left");
+            "picture 2/3 drawing [#####.....] 10/20  4.00 it/s  1:05 left");
   const std::string line = format_bar(drawing(5, 20), 79, true);
   EXPECT_THAT(line, HasSubstr("█"));
   EXPECT_THAT(line, HasSubstr("5/20"));

@@ -1,0 +1,31 @@
+#include "cli/help.h"
+
+#include "cli/text.h"
+
+namespace mezzo::cli {
+namespace {
+
+constexpr std::size_t kFlagColumns = 30;
+constexpr std::size_t kTextColumns = 68;
+
+}  // namespace
+
+HelpFormatter::HelpFormatter() { column_width(kFlagColumns); }
+
+std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
+  const std::string type = option->get_type_size() == 0 ? "" : option->get_type_name();
+  // A range check adds itself to the name: "N:INT in [1 - 100]".
+  return type.empty() ? "" : " " + type.substr(0, type.find(':'));
+}
+
+std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
+  const std::string text = wrap(option->get_description(), kTextColumns, "");
+  std::string indented;
+  for (const char c : text) {
+    indented += c;
+    if (c == '\n') indented.append(kFlagColumns, ' ');
+  }
+  return indented;
+}
+
+}  // namespace mezzo::cli
