@@ -1,6 +1,9 @@
 #include "nn/layers.h"
 
 #include <cmath>
+#include <numeric>
+
+#include "tensor/convert.h"
 
 namespace mezzo::nn {
 namespace {
@@ -43,9 +46,24 @@ LayerNorm::LayerNorm(const Weights& w, const Config& c)
 Tensor LayerNorm::operator()(const Tensor& x) const { return ops::layer_norm(x, weight_, bias_, eps_); }
 
 Embedding::Embedding(const Weights& w, const Config& c)
-    : weight_(w.backend().upload(w.get("weight", {c.count, c.width}))) {}
+    : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {}
 
-Tensor Embedding::operator()(const Tensor& ids) const { return ops::embedding(weight_, ids); }
+Tensor Embedding::operator()(const Tensor& ids) const {
+  const auto width = weight_.dim(1), row_bytes = static_cast<std::int64_t>(*byte_size(weight_.dtype(), width));
+  Tensor rows(host(), DType::kF32, {ids.dim(0), ids.dim(1), width});
+  for (std::int64_t i = 0; backend_.has_data() && i < ids.numel(); ++i) {
+    const auto id = ids.data<std::int32_t>()[i];
+    check(0 <= id && id < weight_.dim(0), "a token id is inside the vocabulary");
+    to_float(weight_.dtype(), weight_.data<std::byte>() + id * row_bytes, width, rows.data<float>() + i * width);
+  }
+  return backend_.upload(rows);
+}
+
+Tensor Embedding::first(std::int64_t count) const {
+  Tensor ids(host(), DType::kI32, {1, count});
+  std::iota(ids.data<std::int32_t>(), ids.data<std::int32_t>() + count, 0);
+  return (*this)(ids).view({count, weight_.dim(1)});
+}
 
 Attention::Attention(const Weights& w, const Config& c)
     : config_(c),

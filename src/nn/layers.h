@@ -56,14 +56,16 @@ class LayerNorm {
   Tensor weight_, bias_;
 };
 
+/// Rows of a table. The table stays on the host in the file's type: only the rows asked for are converted.
 class Embedding {
  public:
   struct Config { std::int64_t count, width; };
   Embedding(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& ids) const;  // int32 [B, L] -> [B, L, width]
-  const Tensor& table() const { return weight_; }
+  Tensor operator()(const Tensor& ids) const;        // host int32 [B, L] -> [B, L, width]
+  Tensor first(std::int64_t count) const;            // [count, width]: rows 0, 1, ...
 
  private:
+  Backend& backend_;
   Tensor weight_;
 };
 

@@ -24,6 +24,14 @@ PlanPhase phase_of(const char* name, const Backend& backend, OpLog& log, std::ui
   return phase;
 }
 
+/// Embedding tables stay as the file has them; no backend counts them.
+std::uint64_t table_bytes(const ModelBundle& bundle) {
+  std::uint64_t n = 0;
+  for (const auto& t : bundle.components.at("text_encoder").weights->tensors())
+    if (t.name.find("_embedding.weight") != std::string::npos) n += t.bytes();
+  return n;
+}
+
 /// While a tensor is packed, its values are also in memory as they are in the file.
 std::uint64_t largest_tensor(const ModelBundle& bundle) {
   std::uint64_t most = 0;
@@ -87,6 +95,7 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
 
   const double steps = static_cast<double>(p.steps) * (p.init ? std::min(*p.strength, 1.0) : 1.0);
   plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) + plan.phases.back().seconds * static_cast<double>(pictures);
+  for (auto& phase : plan.phases) phase.peak += table_bytes(bundle);
   for (const auto& phase : plan.phases) plan.peak = std::max(plan.peak, phase.peak);
   return plan;
 }

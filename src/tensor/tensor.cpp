@@ -1,19 +1,37 @@
 #include "tensor/tensor.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <new>
 
 namespace mezzo {
 namespace {
 
+/// Large blocks come straight from the system and go straight back, so that loading a model leaves no holes behind.
+constexpr std::size_t kLarge = 1u << 20;
+
 class Host final : public Device {
  public:
   void* allocate(std::size_t bytes) override {
+    if (bytes >= kLarge) {
+      void* mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (mapped == MAP_FAILED) refuse(bytes);
+      return mapped;
+    }
     void* p = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t{64}, std::nothrow);
-    if (!p) fail<OutOfMemory>("{} MB of memory could not be had; close other programs or choose a smaller model", bytes >> 20);
+    if (!p) refuse(bytes);
     return p;
   }
-  void release(void* data, std::size_t) noexcept override { ::operator delete(data, std::align_val_t{64}); }
+  void release(void* data, std::size_t bytes) noexcept override {
+    if (bytes >= kLarge) ::munmap(data, bytes);
+    else ::operator delete(data, std::align_val_t{64});
+  }
+
+ private:
+  [[noreturn]] static void refuse(std::size_t bytes) {
+    fail<OutOfMemory>("{} MB of memory could not be had; close other programs or choose a smaller model", bytes >> 20);
+  }
 };
 
 std::array<std::int64_t, Shape::kMaxRank> dense_strides(const Shape& s) {

@@ -24,8 +24,13 @@ WeightMemory::WeightMemory(std::size_t bytes, ByteCount count, bool backed)
       fail<OutOfMemory>(
           "{} MB for a weight could not be had; close other programs or choose a smaller model",
           bytes >> 20);
-    if (alignment == kHugePage) ::madvise(data_, size, MADV_HUGEPAGE);
-    std::memset(data_, 0, size);
+    // Whole huge pages only: half-used last ones would add up to hundreds of megabytes.
+    const std::size_t whole = bytes / kHugePage * kHugePage;
+    if (whole > 0) {
+      ::madvise(data_, whole, MADV_HUGEPAGE);
+      ::madvise(data_ + whole, size - whole, MADV_NOHUGEPAGE);
+    }
+    std::memset(data_, 0, bytes);
   }
   *count_ += bytes_;
 }

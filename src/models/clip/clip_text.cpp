@@ -112,7 +112,7 @@ ClipTextOutput ClipText::operator()(const Tensor& ids, const Options& options, c
   if (options.skip < 1 || options.skip > count)
     fail<UsageError>("clip skip {} is outside 1..{}: the text encoder has {} layers", options.skip, count, count);
 
-  Tensor x = ops::add(token_embedding(ids), position_embedding.table().slice(0, 0, ids.dim(1)));
+  Tensor x = ops::add(token_embedding(ids), position_embedding.first(ids.dim(1)));
   (trace / "hidden_states" / 0)(x);
   Tensor kept;
   for (int i = 0; i < count; ++i) {

@@ -11,9 +11,13 @@ ResnetBlock::ResnetBlock(const Weights& w, const Config& c)
   if (c.in != c.out) conv_shortcut.emplace(w / "conv_shortcut", nn::Conv2d::Config{.in = c.in, .out = c.out, .kernel = 1, .padding = 0});
 }
 
-Tensor ResnetBlock::operator()(const Tensor& x, const Tensor& temb) const {
-  const Tensor h = conv1(norm1(x), {.channel_add = time_emb_proj ? (*time_emb_proj)(temb) : Tensor()});
-  return conv2(norm2(h), {.add = conv_shortcut ? (*conv_shortcut)(x) : x});
+// Each result replaces the one it is made from, so that large pictures need little memory.
+Tensor ResnetBlock::operator()(Tensor x, const Tensor& temb) const {
+  Tensor h = norm1(x);
+  if (conv_shortcut) x = (*conv_shortcut)(x);
+  h = conv1(h, {.channel_add = time_emb_proj ? (*time_emb_proj)(temb) : Tensor()});
+  h = norm2(h);
+  return conv2(h, {.add = x});
 }
 
 }  // namespace mezzo

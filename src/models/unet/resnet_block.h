@@ -10,7 +10,7 @@ class ResnetBlock {
  public:
   struct Config { std::int64_t in, out, temb; int groups; float eps; };  // temb 0: no timestep
   ResnetBlock(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x, const Tensor& temb = {}) const;  // [B, H, W, in], SiLU(embedding) [B, temb]
+  Tensor operator()(Tensor x, const Tensor& temb = {}) const;  // [B, H, W, in], SiLU(embedding) [B, temb]
 
  private:
   nn::GroupNorm norm1;

@@ -27,7 +27,7 @@ DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
 Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
                            const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
-    x = resnets[j](x, temb);
+    x = resnets[j](std::move(x), temb);
     (trace / "resnets" / j)(x);
     if (!attentions.empty()) {
       x = attentions[j](x, context);
@@ -49,13 +49,13 @@ MidBlock::MidBlock(const Weights& w, const UNetConfig& u)
 }
 
 Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, const Trace& trace) const {
-  x = resnet_0(x, temb);
+  x = resnet_0(std::move(x), temb);
   (trace / "resnets" / 0)(x);
   if (attention) {
     x = (*attention)(x, context);
     (trace / "attentions" / 0)(x);
   }
-  return resnet_1(x, temb);
+  return resnet_1(std::move(x), temb);
 }
 
 UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
@@ -71,7 +71,7 @@ Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, 
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     Tensor h = ops::concat(std::array{std::move(x), std::move(skips.back())}, -1);
     skips.pop_back();
-    x = resnets[j](h, temb);
+    x = resnets[j](std::move(h), temb);
     (trace / "resnets" / j)(x);
     if (!attentions.empty()) {
       x = attentions[j](x, context);

@@ -92,12 +92,12 @@ VaeMidBlock::VaeMidBlock(const Weights& w, const Config& c)
 }
 
 Tensor VaeMidBlock::operator()(Tensor x, const Trace& trace) const {
-  x = resnet_0(x);
+  x = resnet_0(std::move(x));
   if (attention) {
     x = (*attention)(x);
     (trace / "attentions" / 0)(x);
   }
-  return resnet_1(x);
+  return resnet_1(std::move(x));
 }
 
 VaeBlock::VaeBlock(const Weights& w, const Config& c) {
@@ -110,7 +110,7 @@ VaeBlock::VaeBlock(const Weights& w, const Config& c) {
 }
 
 Tensor VaeBlock::operator()(Tensor x) const {
-  for (const auto& resnet : resnets) x = resnet(x);
+  for (const auto& resnet : resnets) x = resnet(std::move(x));
   if (downsampler) x = (*downsampler)(x);
   if (upsampler) {
     x = ops::upsample_nearest(x, 2 * x.dim(1), 2 * x.dim(2));
