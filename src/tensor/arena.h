@@ -29,6 +29,7 @@ class Arena {
  private:
   std::byte* base_ = nullptr;
   std::size_t reserved_ = 0, limit_, top_ = 0, peak_ = 0, in_use_ = 0;
+  std::size_t highest_ = 0;  // the peak whatever was reset
   bool backed_;
   std::map<std::size_t, std::size_t> free_;  // offset -> size, below top_, never adjacent
   std::mutex mutex_;
