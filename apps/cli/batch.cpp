@@ -1,15 +1,15 @@
 // mezzo batch: every line of a file becomes pictures in a folder, with a manifest that --resume
 // continues from.
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/batch_file.h"
 #include "cli/commands.h"

@@ -1,7 +1,7 @@
 // mezzo bench: the speed of this machine with a model.
-#include <fmt/format.h>
-
 #include <memory>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"

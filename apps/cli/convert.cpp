@@ -1,8 +1,8 @@
 // mezzo convert: any model that can be read, as one self-contained file.
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <memory>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"

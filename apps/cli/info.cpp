@@ -1,7 +1,7 @@
 // mezzo info: what a file is, from its header alone.
-#include <fmt/format.h>
-
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -38,7 +38,8 @@ std::string describe(const FileReport::Network& n) {
 }
 
 std::string describe(const FileReport& r) {
-  std::string text = fmt::format("{}: {}, {}\n", r.path, r.kind, format_bytes(r.bytes));
+  std::string text =
+      fmt::format("{}: {}{}\n", r.path, r.kind, r.bytes == 0 ? "" : ", " + format_bytes(r.bytes));
   if (!r.family.empty()) text += fmt::format("family: {}\n", r.family);
   if (!r.form.empty()) text += fmt::format("form: {}\n", r.form);
   for (const auto& n : r.networks) text += describe(n);

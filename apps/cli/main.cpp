@@ -67,14 +67,18 @@ std::vector<std::string> names_for(const CLI::App& app, const std::string& word)
 }
 
 /// What CLI11 says about the command line, in our form.
-UsageError usage_error(const CLI::App& app, const CLI::App* chosen, const CLI::ParseError& error) {
+UsageError usage_error(const CLI::App& app, const CLI::App* chosen,
+                       const std::vector<std::string>& arguments, const CLI::ParseError& error) {
   const CLI::App& parsed = chosen != nullptr ? *chosen : app;
   const std::string help =
       chosen != nullptr ? fmt::format("mezzo {} --help", chosen->get_name()) : "mezzo --help";
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-    const std::vector<std::string> extra = parsed.remaining();
-    if (!extra.empty()) {
-      const std::string word = extra.front().substr(0, extra.front().find('='));
+    const std::vector<std::string> extra = parsed.remaining();  // in no certain order
+    const auto first = std::find_if(arguments.begin(), arguments.end(), [&](const std::string& a) {
+      return std::find(extra.begin(), extra.end(), a) != extra.end();
+    });
+    if (first != arguments.end()) {
+      const std::string word = first->substr(0, first->find('='));
       const std::string near = nearest(word, names_for(parsed, word));
       return UsageError(fmt::format("{}: there is no such {}; {}see {}", word,
                                     word.starts_with("-") ? "flag"
@@ -114,7 +118,7 @@ int run(const std::vector<std::string>& arguments, Session& session) {
     print(version() + "\n");
     return kDone;
   } catch (const CLI::ParseError& e) {
-    throw usage_error(app, chosen, e);
+    throw usage_error(app, chosen, arguments, e);
   }
   if (!session.command) throw UsageError("no command was given; see mezzo --help");
   return session.command();

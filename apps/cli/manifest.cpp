@@ -1,9 +1,9 @@
 #include "cli/manifest.h"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace mezzo::cli {

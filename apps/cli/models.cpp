@@ -1,8 +1,8 @@
 // mezzo models: what can be given to -m, and what the shipped model can draw.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"

@@ -1,13 +1,13 @@
 #include "cli/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+
+#include <fmt/format.h>
 
 #include "mezzotint/files.h"
 

@@ -1,8 +1,8 @@
 #include "cli/pictures.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "cli/exit_code.h"
 #include "cli/text.h"

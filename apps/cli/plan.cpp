@@ -1,7 +1,7 @@
 // mezzo plan: memory, work and time of a request, predicted without loading the model.
-#include <fmt/format.h>
-
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"

@@ -1,8 +1,8 @@
 // mezzo redo: reads the recipe inside a picture and draws it again, with changes where flags ask
 // for them.
-#include <fmt/format.h>
-
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/pictures.h"

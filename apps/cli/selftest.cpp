@@ -1,6 +1,5 @@
 // mezzo selftest: the checks that prove the build and the machine, a line each.
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"

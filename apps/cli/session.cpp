@@ -1,10 +1,10 @@
 #include "cli/session.h"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "mezzotint/files.h"
 

@@ -1,11 +1,11 @@
 #include "cli/settings.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "cli/text.h"
 #include "mezzotint/errors.h"

@@ -1,10 +1,11 @@
 #include "cli/signals.h"
 
-#include <fmt/format.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <string>
+
+#include <fmt/format.h>
 
 #include "cli/exit_code.h"
 

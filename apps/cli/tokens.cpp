@@ -1,7 +1,7 @@
 // mezzo tokens: the pieces of a prompt as the model's text encoder gets them.
-#include <fmt/format.h>
-
 #include <memory>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"

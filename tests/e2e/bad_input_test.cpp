@@ -122,7 +122,7 @@ TEST_F(BadInput, ModelsThatAreNone) {
   expect_model("empty", {"empty"});
   program_.write("page.safetensors",
                  "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n");
-  expect_model("page.safetensors", {"page.safetensors", "HTML"});
+  expect_model("page.safetensors", {"page.safetensors", "web page"});
   program_.write("nothing.safetensors", "");
   expect_model("nothing.safetensors", {"nothing.safetensors"});
   program_.write("pointer.ckpt",
@@ -250,7 +250,7 @@ TEST_F(BadInput, InfoExplainsWhatItCannotLoad) {
   program_.write("page.safetensors", "<!DOCTYPE html>");
   const Result r = program_.run({"info", "page.safetensors"});
   EXPECT_EQ(r.code, 3);
-  EXPECT_THAT(r.out, HasSubstr("HTML"));
+  EXPECT_THAT(r.out, HasSubstr("web page"));
   EXPECT_EQ(program_.run({"info", "/no/such"}).code, 3);
 }
 
