@@ -1,4 +1,5 @@
-// Any bytes as a PyTorch checkpoint, zip or stream: tensors that can be read whole, or a LoadError; and what it asks for.
+// Any bytes as a PyTorch checkpoint, zip or stream: tensors that can be read whole, or a LoadError;
+// and what it asks for.
 #include "checkpoint/torch_pickle.h"
 #include "fuzz_file.h"
 

@@ -1,8 +1,9 @@
 // The commands of the program: one file each, one row here.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <array>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/session.h"
 

@@ -2,12 +2,13 @@
 // table (params.h).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/session.h"
 #include "mezzotint/engine.h"

@@ -1,8 +1,9 @@
 // Saving what was drawn, and telling about it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "cli/options.h"
 #include "cli/output_names.h"

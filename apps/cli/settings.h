@@ -2,9 +2,10 @@
 // them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 namespace mezzo::cli {
 

@@ -23,9 +23,11 @@ struct EngineOptions {
   std::string precision = "auto";  // auto, f32, bf16
   std::string weights;             // stored type of weights: "" (the precision's), f32, f16, bf16
   std::string vae, clip;           // files that replace or supply these networks
-  std::string config;              // a diffusers folder that describes a single file (sizes, heads, tokenizer, scheduler)
-  int threads = 0;                 // 0: one per physical core
-  std::uint64_t max_ram = 0;       // bytes for the whole process; 0: no limit. Work that would need more is refused
+  std::string config;  // a diffusers folder that describes a single file (sizes, heads, tokenizer,
+                       // scheduler)
+  int threads = 0;     // 0: one per physical core
+  std::uint64_t max_ram =
+      0;  // bytes for the whole process; 0: no limit. Work that would need more is refused
 };
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };
@@ -33,39 +35,39 @@ enum class Phase { kLoad, kEncode, kDenoise, kDecode };
 /// Where the work is. Sent after every step and at the start of every phase.
 struct Progress {
   Phase phase = Phase::kLoad;
-  int step = 0, steps = 0;             // of this phase
-  int picture = 0, pictures = 0;       // pictures finished, and asked for
-  double seconds_per_step = 0;         // of denoising, so far
-  double seconds_left = 0;             // to the end of all pictures; 0 while unknown
-  const Image* preview = nullptr;      // a small picture of the present state, where one was asked for
+  int step = 0, steps = 0;         // of this phase
+  int picture = 0, pictures = 0;   // pictures finished, and asked for
+  double seconds_per_step = 0;     // of denoising, so far
+  double seconds_left = 0;         // to the end of all pictures; 0 while unknown
+  const Image* preview = nullptr;  // a small picture of the present state, where one was asked for
 };
 
 struct RunOptions {
   std::function<void(const Progress&)> progress;
-  int preview_every = 0;               // steps between previews; 0: none
-  std::stop_token stop;                // the run throws Cancelled within one layer of work after this is stopped
+  int preview_every = 0;  // steps between previews; 0: none
+  std::stop_token stop;   // the run throws Cancelled within one layer of work after this is stopped
 };
 
 /// A finished picture with everything that is needed to make it again.
 struct Picture {
-  Image image;             // RGB
+  Image image;  // RGB
   std::string prompt;
   std::int64_t seed = 0;
-  std::string infotext;    // the recipe as A1111 writes it
-  std::string request;     // the full request as JSON
-  double seconds = 0;      // of the batch it was made in, divided by its pictures
+  std::string infotext;  // the recipe as A1111 writes it
+  std::string request;   // the full request as JSON
+  double seconds = 0;    // of the batch it was made in, divided by its pictures
 };
 
 /// What `mezzo plan` tells: predicted from headers alone, before anything is loaded.
 struct PlanPhase {
-  std::string name;                 // text encoder, unet, vae decoder ...
+  std::string name;                                      // text encoder, unet, vae decoder ...
   std::uint64_t weights = 0, activations = 0, peak = 0;  // bytes
   std::int64_t flops = 0;
   double seconds = 0;
 };
 struct Plan {
   std::vector<PlanPhase> phases;
-  std::uint64_t peak = 0;           // resident bytes of the process at its highest point
+  std::uint64_t peak = 0;  // resident bytes of the process at its highest point
   double seconds = 0;
   std::string precision;
 };
@@ -75,40 +77,45 @@ struct TokenPiece {
   std::string text;
 };
 struct TokenReport {
-  std::vector<TokenPiece> pieces;   // of the prompt, without the start and end tokens
-  int used = 0, limit = 0;          // tokens with start and end, and how many the model reads
-  std::string cut;                  // the part of the prompt that the model does not see
+  std::vector<TokenPiece> pieces;  // of the prompt, without the start and end tokens
+  int used = 0, limit = 0;         // tokens with start and end, and how many the model reads
+  std::string cut;                 // the part of the prompt that the model does not see
 };
 
 struct BenchOptions {
   int width = 0, height = 0, steps = 20, repeats = 3;
-  bool layers = false;              // record every layer
-  bool whole = false;               // also run a whole picture rather than computing its time
+  bool layers = false;  // record every layer
+  bool whole = false;   // also run a whole picture rather than computing its time
 };
 
 /// What an open model is.
 struct ModelInfo {
-  std::string path, name, form, family;   // family as people call it: "SD 1.x", "SD 2.x", "SD 1.x inpainting"
-  std::string hash;                       // first 10 hex digits of the file's SHA-256, where it is one file
-  int width = 0, height = 0, steps = 0;   // its defaults
+  std::string path, name, form,
+      family;        // family as people call it: "SD 1.x", "SD 2.x", "SD 1.x inpainting"
+  std::string hash;  // first 10 hex digits of the file's SHA-256, where it is one file
+  int width = 0, height = 0, steps = 0;  // its defaults
   double guidance = 0;
   std::string sampler, prediction;
-  std::vector<std::string> objects;       // what it says that it can draw
+  std::vector<std::string> objects;  // what it says that it can draw
   std::vector<std::string> notes;
 };
 
 class Engine {
  public:
-  /// `model`: a file or folder. Throws LoadError, OutOfMemory, UsageError (see docs/architecture.md).
-  static Engine open(const std::string& model, const EngineOptions& options = {}, const RunOptions& run = {});
+  /// `model`: a file or folder. Throws LoadError, OutOfMemory, UsageError (see
+  /// docs/architecture.md).
+  static Engine open(const std::string& model, const EngineOptions& options = {},
+                     const RunOptions& run = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
   ~Engine();
 
-  /// Draws prompts x count pictures, in order. The same request gives the same bytes, alone or in company.
+  /// Draws prompts x count pictures, in order. The same request gives the same bytes, alone or in
+  /// company.
   std::vector<Picture> generate(const GenerateParams& params, const RunOptions& run = {});
   /// The same, handing over each picture as soon as it is finished.
-  void generate(const GenerateParams& params, const RunOptions& run, const std::function<void(Picture)>& done);
+  void generate(const GenerateParams& params, const RunOptions& run,
+                const std::function<void(Picture)>& done);
 
   /// The request with every default filled in as this model has it.
   GenerateParams resolve(const GenerateParams& params) const;

@@ -9,8 +9,9 @@
 
 namespace mezzo {
 
-/// Finds a model: a path, a name in one of `folders` (with or without extension), a Hugging Face id in its offline cache,
-/// or "" for the model that ships with Mezzotint. Throws LoadError: where it looked, and the command that would fetch it.
+/// Finds a model: a path, a name in one of `folders` (with or without extension), a Hugging Face id
+/// in its offline cache, or "" for the model that ships with Mezzotint. Throws LoadError: where it
+/// looked, and the command that would fetch it.
 std::string find_model(const std::string& name, const std::vector<std::string>& folders);
 
 struct ModelEntry {
@@ -18,12 +19,14 @@ struct ModelEntry {
   std::uint64_t bytes = 0;
   bool shipped = false;
   std::vector<std::string> objects;  // what it says that it can draw
-  std::string error;  // why it cannot be used, where it cannot
+  std::string error;                 // why it cannot be used, where it cannot
 };
-/// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers only.
+/// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers
+/// only.
 std::vector<ModelEntry> list_models(const std::vector<std::string>& folders);
 
-/// What a file is, from its header: kind, networks, types, missing and unknown tensors, and which option takes it.
+/// What a file is, from its header: kind, networks, types, missing and unknown tensors, and which
+/// option takes it.
 struct FileReport {
   std::string path, kind, family, form, advice;
   std::uint64_t bytes = 0;
@@ -31,23 +34,23 @@ struct FileReport {
     std::string name;
     std::uint64_t parameters = 0, bytes = 0;
     std::vector<std::string> dtypes;
-    std::string config;   // one line: channels, heads, layers
+    std::string config;  // one line: channels, heads, layers
     bool config_from_file = false;
     std::vector<std::string> missing;
   };
   std::vector<Network> networks;
-  std::vector<std::string> objects;    // what the model says that it can draw
-  std::vector<std::string> unknown;    // tensors that no network takes
-  std::vector<std::string> warnings;   // such as callables that a pickle asks for (never run)
-  std::string error;                   // why it cannot be loaded, where it cannot
+  std::vector<std::string> objects;   // what the model says that it can draw
+  std::vector<std::string> unknown;   // tensors that no network takes
+  std::vector<std::string> warnings;  // such as callables that a pickle asks for (never run)
+  std::string error;                  // why it cannot be loaded, where it cannot
 };
 FileReport inspect(const std::string& path);
 std::string to_json(const FileReport& report);
 std::string to_json(const Plan& plan);
 
 /// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
-/// weights: "f16" (default), "bf16", "f32", "q8_0" (large matrices and convolutions; sensitive layers stay f16), or per
-/// network "unet=q8_0,vae=f16".
+/// weights: "f16" (default), "bf16", "f32", "q8_0" (large matrices and convolutions; sensitive
+/// layers stay f16), or per network "unet=q8_0,vae=f16".
 struct ConvertOptions {
   std::string weights = "f16";
   std::string vae, clip, config;
@@ -57,29 +60,33 @@ struct ConvertReport {
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::vector<std::pair<std::string, int>> dtypes;  // how many tensors of each type were written
 };
-ConvertReport convert(const std::string& model, const std::string& out, const ConvertOptions& options,
-                      const RunOptions& run = {});
+ConvertReport convert(const std::string& model, const std::string& out,
+                      const ConvertOptions& options, const RunOptions& run = {});
 
 /// What a prompt becomes for a model, read from its tokenizer alone: nothing else is loaded.
-TokenReport count_tokens(const std::string& model, const EngineOptions& options, const std::string& prompt);
+TokenReport count_tokens(const std::string& model, const EngineOptions& options,
+                         const std::string& prompt);
 
 /// Reads PNG, JPEG or WebP (turned upright, limits checked before decoding). Throws UsageError.
 Image load_image(const std::string& path);
-/// Writes PNG, JPEG or WebP by the name's ending, with the recipe inside, atomically. Throws UsageError, DeviceError.
+/// Writes PNG, JPEG or WebP by the name's ending, with the recipe inside, atomically. Throws
+/// UsageError, DeviceError.
 void save_picture(const std::string& path, const Picture& picture, int quality = 92);
 void save_image(const std::string& path, const Image& image, int quality = 92);
-/// The recipe inside a picture: the full request where Mezzotint wrote it, else what its A1111 text says.
-/// Throws UsageError where there is none.
+/// The recipe inside a picture: the full request where Mezzotint wrote it, else what its A1111 text
+/// says. Throws UsageError where there is none.
 GenerateParams read_recipe(const std::string& path, std::string* model_name = nullptr);
 
 /// Sampler and schedule names for lists: {name, display name}.
 std::vector<std::pair<std::string, std::string>> sampler_names();
 std::vector<std::pair<std::string, std::string>> schedule_names();
 
-/// Proves build and machine against embedded reference values: prints a line a check through `line`. True when all pass.
+/// Proves build and machine against embedded reference values: prints a line a check through
+/// `line`. True when all pass.
 bool selftest(const std::function<void(bool ok, std::string_view line)>& line);
 
-/// Receives the library's warnings (a prompt that is too long, an ignored tensor). Default: dropped.
+/// Receives the library's warnings (a prompt that is too long, an ignored tensor). Default:
+/// dropped.
 void on_warning(std::function<void(std::string_view)> sink);
 
 /// "mezzo 0.1.0"

@@ -1,7 +1,8 @@
-// What a device must be able to do. ops/ validates, allocates results and calls these; models never see a backend's kernels.
-// Activations are float32, NHWC ([B, H, W, C], tokens [B, L, D] are the same memory) and contiguous unless a comment says
-// that a view is taken. Primitives are pure virtual; fused operations have a body made of primitives and are overridden
-// where a backend does better.
+// What a device must be able to do. ops/ validates, allocates results and calls these; models never
+// see a backend's kernels. Activations are float32, NHWC ([B, H, W, C], tokens [B, L, D] are the
+// same memory) and contiguous unless a comment says that a view is taken. Primitives are pure
+// virtual; fused operations have a body made of primitives and are overridden where a backend does
+// better.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@
 
 namespace mezzo {
 
-/// Arithmetic of products. kF32: the reference. kBF16: 16-bit weights, and bfloat16 products where the CPU has them
-/// (elsewhere the weights are widened and the products are float32, which is more exact).
+/// Arithmetic of products. kF32: the reference. kBF16: 16-bit weights, and bfloat16 products where
+/// the CPU has them (elsewhere the weights are widened and the products are float32, which is more
+/// exact).
 enum class Precision { kF32, kBF16 };
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
@@ -28,7 +30,8 @@ class Packed {
 };
 using PackedPtr = std::shared_ptr<const Packed>;
 
-/// Geometry of a convolution; square kernel, zero padding (top, left, bottom, right), no dilation, one group.
+/// Geometry of a convolution; square kernel, zero padding (top, left, bottom, right), no dilation,
+/// one group.
 struct Conv2dConfig {
   std::int64_t in = 0, out = 0;
   int kernel = 3, stride = 1;
@@ -37,8 +40,9 @@ struct Conv2dConfig {
 
 /// What follows the product: out = activation(product + bias + channel_add) + add.
 struct Epilogue {
-  Tensor channel_add = {};  // [B, C]: added to every pixel or token of an image (the timestep embedding)
-  Tensor add = {};          // shape of the result: the residual
+  Tensor channel_add =
+      {};           // [B, C]: added to every pixel or token of an image (the timestep embedding)
+  Tensor add = {};  // shape of the result: the residual
   Activation activation = Activation::kNone;
 };
 
@@ -48,7 +52,8 @@ struct GroupNormConfig {
   Activation activation = Activation::kNone;
 };
 
-/// Softmax(scale * q k^T + mask) v for every head. Rows of q, k, v may be strided views (a slice of a fused projection).
+/// Softmax(scale * q k^T + mask) v for every head. Rows of q, k, v may be strided views (a slice of
+/// a fused projection).
 struct AttentionConfig {
   int heads = 1;
   float scale = 1.0f;
@@ -58,8 +63,8 @@ struct AttentionConfig {
 
 /// One kind of operation in a run: how often, how much work, how long.
 struct OpRecord {
-  std::string name;  // conv3x3, conv1x1, linear, attention, group_norm ...
-  std::string shape; // of the operands, for per-layer tables
+  std::string name;   // conv3x3, conv1x1, linear, attention, group_norm ...
+  std::string shape;  // of the operands, for per-layer tables
   std::int64_t flops = 0, bytes = 0;
   double seconds = 0;
 };
@@ -72,35 +77,48 @@ struct OpLog {
 class Backend : public Device {
  public:
   /// Weight as [out, in, k, k] / [out, in] on the host, of any dtype; bias [out] or undefined.
-  virtual PackedPtr pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision) = 0;
+  virtual PackedPtr pack_conv2d(const Tensor& weight, const Tensor& bias, const Conv2dConfig&,
+                                Precision) = 0;
   virtual PackedPtr pack_linear(const Tensor& weight, const Tensor& bias, Precision) = 0;
-  /// Host values of any dtype as a float32 tensor of this device (norm weights, embeddings, latents).
+  /// Host values of any dtype as a float32 tensor of this device (norm weights, embeddings,
+  /// latents).
   virtual Tensor upload(const Tensor& values) = 0;
   /// The values of a float32 tensor of this device, contiguous on the host.
   virtual Tensor download(const Tensor& x) = 0;
 
   // Primitives. `out` has its final shape; x [B, H, W, in] -> out [B, H', W', out].
   virtual void conv2d(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) = 0;
-  virtual void linear(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) = 0;  // [..., in] -> [..., out]
-  virtual void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&,
-                         Tensor& out) = 0;  // [B, Lq, heads*d], [B, Lk, heads*d] twice -> [B, Lq, heads*d]
-  virtual void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig&,
+  virtual void linear(const Tensor& x, const Packed& w, const Epilogue&,
+                      Tensor& out) = 0;  // [..., in] -> [..., out]
+  virtual void attention(
+      const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&,
+      Tensor& out) = 0;  // [B, Lq, heads*d], [B, Lk, heads*d] twice -> [B, Lq, heads*d]
+  virtual void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const GroupNormConfig&,
                           Tensor& out) = 0;  // [B, ..., C]
-  virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
-                          Tensor& out) = 0;  // over the last dimension; weight and bias may be undefined
+  virtual void layer_norm(
+      const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+      Tensor& out) = 0;  // over the last dimension; weight and bias may be undefined
   virtual void rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) = 0;
-  virtual void activate(const Tensor& x, Activation, Tensor& out) = 0;       // out may be x
-  virtual void add(const Tensor& a, const Tensor& b, Tensor& out) = 0;       // same shape, or b [..., C] repeats over a's leading dimensions
+  virtual void activate(const Tensor& x, Activation, Tensor& out) = 0;  // out may be x
+  virtual void add(
+      const Tensor& a, const Tensor& b,
+      Tensor& out) = 0;  // same shape, or b [..., C] repeats over a's leading dimensions
   virtual void multiply(const Tensor& a, const Tensor& b, Tensor& out) = 0;  // the same
-  virtual void scale(const Tensor& x, float factor, float offset, Tensor& out) = 0;  // x * factor + offset
+  virtual void scale(const Tensor& x, float factor, float offset,
+                     Tensor& out) = 0;  // x * factor + offset
   virtual void clamp(const Tensor& x, float low, float high, Tensor& out) = 0;
-  virtual void embedding(const Tensor& table, const Tensor& ids, Tensor& out) = 0;  // [V, D], host int32 [B, L] -> [B, L, D]
-  virtual void upsample_nearest(const Tensor& x, Tensor& out) = 0;  // [B, H, W, C] -> [B, H', W', C]
-  /// Copies between float32 views of equal shape, whatever their strides (concatenation, NCHW <-> NHWC).
+  virtual void embedding(const Tensor& table, const Tensor& ids,
+                         Tensor& out) = 0;  // [V, D], host int32 [B, L] -> [B, L, D]
+  virtual void upsample_nearest(const Tensor& x,
+                                Tensor& out) = 0;  // [B, H, W, C] -> [B, H', W', C]
+  /// Copies between float32 views of equal shape, whatever their strides (concatenation, NCHW <->
+  /// NHWC).
   virtual void copy(const Tensor& x, Tensor& out) = 0;
 
   // Fused operations.
-  virtual void geglu(const Tensor& x, Tensor& out);  // [..., 2D] = [value | gate] -> value * gelu(gate), exact erf
+  virtual void geglu(const Tensor& x,
+                     Tensor& out);  // [..., 2D] = [value | gate] -> value * gelu(gate), exact erf
 
   /// Bytes of packed weights alive, and of activations at the highest point so far.
   virtual std::size_t weight_bytes() const = 0;
@@ -120,14 +138,15 @@ class Backend : public Device {
 };
 
 struct CpuOptions {
-  int threads = 0;             // 0: one per physical core available to the process
-  std::size_t max_bytes = 0;   // of activations; 0: no limit
+  int threads = 0;            // 0: one per physical core available to the process
+  std::size_t max_bytes = 0;  // of activations; 0: no limit
 };
 
 /// The CPU of this process. Results do not depend on `threads` nor on an image's place in a batch.
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& = {});
 
-/// No data: runs the same code to count memory, work and time of the CPU backend with these options.
+/// No data: runs the same code to count memory, work and time of the CPU backend with these
+/// options.
 std::unique_ptr<Backend> make_meta_backend(const CpuOptions& = {});
 
 /// Whether the CPU multiplies bfloat16 faster than float32 (AVX512-BF16 or AMX).

@@ -1,4 +1,5 @@
-// Integer arithmetic that refuses to overflow: for every size, count or offset that came from a file or a request.
+// Integer arithmetic that refuses to overflow: for every size, count or offset that came from a
+// file or a request.
 #pragma once
 
 #include <concepts>
@@ -27,13 +28,17 @@ std::optional<T> checked_add(T a, T b) {
   return r;
 }
 
-/// Product of dimensions, each >= 0, or nothing when one is negative or the product does not fit in int64.
+/// Product of dimensions, each >= 0, or nothing when one is negative or the product does not fit in
+/// int64.
 inline std::optional<std::int64_t> checked_product(std::span<const std::int64_t> dims) {
   std::int64_t n = 1;
   bool empty = false;
   for (auto d : dims) {
     if (d < 0) return std::nullopt;
-    if (d == 0) { empty = true; continue; }
+    if (d == 0) {
+      empty = true;
+      continue;
+    }
     auto r = checked_mul(n, d);
     if (!r) return std::nullopt;
     n = *r;
@@ -50,10 +55,14 @@ T narrow(S v) {
 
 /// ceil(a / b) for a >= 0, b > 0.
 template <std::integral T>
-constexpr T ceil_div(T a, T b) { return a / b + (a % b != 0); }
+constexpr T ceil_div(T a, T b) {
+  return a / b + (a % b != 0);
+}
 
 /// The smallest multiple of b that is >= a, for a >= 0, b > 0.
 template <std::integral T>
-constexpr T round_up(T a, T b) { return ceil_div(a, b) * b; }
+constexpr T round_up(T a, T b) {
+  return ceil_div(a, b) * b;
+}
 
 }  // namespace mezzo

@@ -1,13 +1,15 @@
 #include "base/config.h"
 
 #include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
 namespace mezzo {
 
-ConfigReader::ConfigReader(const nlohmann::json& json, std::string origin) : json_(json), origin_(std::move(origin)) {
+ConfigReader::ConfigReader(const nlohmann::json& json, std::string origin)
+    : json_(json), origin_(std::move(origin)) {
   if (!json.is_object() && !json.is_null())
     fail<LoadError>("{}: is not a JSON object; it should be the model's config.json", origin_);
 }
@@ -21,17 +23,20 @@ const nlohmann::json* ConfigReader::find(std::string_view key) const {
 void ConfigReader::refuse(std::string_view key, std::string_view expected) const {
   const auto* v = find(key);
   fail<LoadError>("{}: \"{}\" should be {}, found {}", origin_, key, expected,
-                  v ? v->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 60) : "nothing");
+                  v ? v->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).substr(0, 60)
+                    : "nothing");
 }
 
 bool ConfigReader::has(std::string_view key) const { return find(key) != nullptr; }
 
-std::int64_t ConfigReader::integer(std::string_view key, std::optional<std::int64_t> fallback, std::int64_t min,
-                                   std::int64_t max) const {
+std::int64_t ConfigReader::integer(std::string_view key, std::optional<std::int64_t> fallback,
+                                   std::int64_t min, std::int64_t max) const {
   const auto* v = find(key);
   if (!v && fallback) return *fallback;
   const auto wanted = fmt::format("a whole number from {} to {}", min, max);
-  if (!v || !v->is_number_integer() || (v->is_number_unsigned() && v->get<std::uint64_t>() > INT64_MAX)) refuse(key, wanted);
+  if (!v || !v->is_number_integer() ||
+      (v->is_number_unsigned() && v->get<std::uint64_t>() > INT64_MAX))
+    refuse(key, wanted);
   const auto n = v->get<std::int64_t>();
   if (n < min || n > max) refuse(key, wanted);
   return n;
@@ -58,7 +63,8 @@ std::string ConfigReader::text(std::string_view key, std::optional<std::string> 
   return v->get<std::string>();
 }
 
-std::vector<std::string> ConfigReader::texts(std::string_view key, std::vector<std::string> fallback) const {
+std::vector<std::string> ConfigReader::texts(std::string_view key,
+                                             std::vector<std::string> fallback) const {
   const auto* v = find(key);
   if (!v) return fallback;
   if (!v->is_array() || v->size() > 64) refuse(key, "a list of texts");
@@ -70,7 +76,8 @@ std::vector<std::string> ConfigReader::texts(std::string_view key, std::vector<s
   return out;
 }
 
-std::vector<std::int64_t> ConfigReader::integers(std::string_view key, std::size_t count, std::vector<std::int64_t> fallback,
+std::vector<std::int64_t> ConfigReader::integers(std::string_view key, std::size_t count,
+                                                 std::vector<std::int64_t> fallback,
                                                  std::int64_t min, std::int64_t max) const {
   const auto* v = find(key);
   if (!v) return fallback;

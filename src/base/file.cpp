@@ -35,9 +35,11 @@ File::File(const fs::path& path) : path_(path) {
     fail<LoadError>("{}: cannot be opened: {}; check the path", path.string(), why());
   if (S_ISDIR(st.st_mode)) fail<LoadError>("{}: is a folder, a file is needed here", path.string());
   if (!S_ISREG(st.st_mode))
-    fail<LoadError>("{}: is not a regular file (a pipe, socket or device); give a file", path.string());
+    fail<LoadError>("{}: is not a regular file (a pipe, socket or device); give a file",
+                    path.string());
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd_ < 0) fail<LoadError>("{}: cannot be opened: {}; check its permissions", path.string(), why());
+  if (fd_ < 0)
+    fail<LoadError>("{}: cannot be opened: {}; check its permissions", path.string(), why());
   if (::fstat(fd_, &st) != 0 || !S_ISREG(st.st_mode)) {
     ::close(fd_);
     fail<LoadError>("{}: changed while it was opened; try again", path.string());
@@ -51,14 +53,16 @@ File::~File() {
 
 void File::read(std::uint64_t offset, std::span<std::byte> out) const {
   if (offset > size_ || out.size() > size_ - offset)
-    fail<LoadError>("{}: {} bytes at offset {} lie outside the file ({} bytes); it is truncated or damaged",
-                    path_.string(), out.size(), offset, size_);
+    fail<LoadError>(
+        "{}: {} bytes at offset {} lie outside the file ({} bytes); it is truncated or damaged",
+        path_.string(), out.size(), offset, size_);
   while (!out.empty()) {
     const ssize_t n = ::pread(fd_, out.data(), std::min<std::size_t>(out.size(), 1u << 30),
                               static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail<LoadError>("{}: reading failed: {}", path_.string(), why());
-    if (n == 0) fail<LoadError>("{}: became shorter while it was read; load it again", path_.string());
+    if (n == 0)
+      fail<LoadError>("{}: became shorter while it was read; load it again", path_.string());
     out = out.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
@@ -67,7 +71,8 @@ void File::read(std::uint64_t offset, std::span<std::byte> out) const {
 std::string read_text_file(const fs::path& path, std::uint64_t limit) {
   File f(path);
   if (f.size() > limit)
-    fail<LoadError>("{}: {} bytes are more than the {} expected of such a file", path.string(), f.size(), limit);
+    fail<LoadError>("{}: {} bytes are more than the {} expected of such a file", path.string(),
+                    f.size(), limit);
   std::string text(f.size(), '\0');
   f.read(0, std::as_writable_bytes(std::span(text)));
   return text;

@@ -14,7 +14,8 @@ namespace mezzo {
 
 namespace fs = std::filesystem;
 
-/// A regular file opened for reading. The size is taken once, when it is opened. Thread-safe: reads carry their offset.
+/// A regular file opened for reading. The size is taken once, when it is opened. Thread-safe: reads
+/// carry their offset.
 class File {
  public:
   /// Throws LoadError (missing, a folder, not a regular file, no permission), saying which.
@@ -26,7 +27,8 @@ class File {
   const fs::path& path() const { return path_; }
   std::uint64_t size() const { return size_; }
 
-  /// Fills `out` from `offset`. Throws LoadError when the range is not inside the file, or the file shrank meanwhile.
+  /// Fills `out` from `offset`. Throws LoadError when the range is not inside the file, or the file
+  /// shrank meanwhile.
   void read(std::uint64_t offset, std::span<std::byte> out) const;
 
  private:

@@ -11,7 +11,8 @@ namespace mezzo {
 
 enum class LogLevel { kDebug, kInfo, kWarning };
 
-/// Receives every message; replaces the sink set before. An empty function drops the messages (the default).
+/// Receives every message; replaces the sink set before. An empty function drops the messages (the
+/// default).
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 void set_log_sink(LogSink sink);
 

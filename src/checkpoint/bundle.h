@@ -1,39 +1,47 @@
-// A model as it lies on disk, whatever its form: networks with canonical (diffusers) tensor names, configs, tokenizers.
+// A model as it lies on disk, whatever its form: networks with canonical (diffusers) tensor names,
+// configs, tokenizers.
 #pragma once
 
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "weights/source.h"
 
 namespace mezzo {
 
-/// One network. `config` is its config.json, or null where the file brings none (then it is detected from the tensors).
+/// One network. `config` is its config.json, or null where the file brings none (then it is
+/// detected from the tensors).
 struct Component {
   std::shared_ptr<const TensorSource> weights;
   nlohmann::json config;
 };
 
-/// The files of a tokenizer, as text: vocab.json, merges.txt, tokenizer_config.json ... by file name.
+/// The files of a tokenizer, as text: vocab.json, merges.txt, tokenizer_config.json ... by file
+/// name.
 using TokenizerFiles = std::map<std::string, std::string>;
 
 struct ModelBundle {
   fs::path path;
-  std::string form;  // "diffusers folder", "single file (LDM names, safetensors)", "Mezzotint GGUF" ...
-  std::map<std::string, Component> components;      // unet, vae, text_encoder (later text_encoder_2, transformer ...)
+  std::string
+      form;  // "diffusers folder", "single file (LDM names, safetensors)", "Mezzotint GGUF" ...
+  std::map<std::string, Component>
+      components;  // unet, vae, text_encoder (later text_encoder_2, transformer ...)
   std::map<std::string, TokenizerFiles> tokenizers;  // tokenizer, tokenizer_2 ...
-  nlohmann::json scheduler;  // scheduler_config.json, or null
-  nlohmann::json defaults;   // the model's recommended settings and what it can draw (objects.json), or null
+  nlohmann::json scheduler;                          // scheduler_config.json, or null
+  nlohmann::json
+      defaults;  // the model's recommended settings and what it can draw (objects.json), or null
   std::vector<std::string> unknown;  // tensors that no rule took, by their names in the file
 };
 
 struct OpenOptions {
-  fs::path vae, clip;   // replace or supply these networks: a file or folder each
-  fs::path config;      // a diffusers folder that gives configs, tokenizer and scheduler for a single file
+  fs::path vae, clip;  // replace or supply these networks: a file or folder each
+  fs::path
+      config;  // a diffusers folder that gives configs, tokenizer and scheduler for a single file
 };
 
 /// Opens a file or folder, choosing the reader by content, never by name. Reads headers only.

@@ -14,7 +14,8 @@ constexpr std::uint32_t kVersion = 1;
 std::string key(std::string_view part) { return std::string(kKey) + std::string(part); }
 
 // Reads one tensor and leaves it in `out` as the type asked for.
-void fill_converted(const TensorSource& source, std::size_t index, DType type, std::span<std::byte> out) {
+void fill_converted(const TensorSource& source, std::size_t index, DType type,
+                    std::span<std::byte> out) {
   const TensorInfo& t = source.tensors()[index];
   if (t.dtype == type) return source.read(index, out);
   Tensor in(host(), t.dtype, t.shape);
@@ -55,9 +56,8 @@ void write_bundle(const ModelBundle& bundle, const fs::path& out, const DTypePol
       TensorInfo stored = tensors[i];
       stored.name = name + "." + stored.name;
       stored.dtype = policy(name, tensors[i]);
-      writer.add(stored, [source = component.weights, i, type = stored.dtype](std::span<std::byte> to) {
-        fill_converted(*source, i, type, to);
-      });
+      writer.add(stored, [source = component.weights, i, type = stored.dtype](
+                             std::span<std::byte> to) { fill_converted(*source, i, type, to); });
     }
   }
   writer.write(out);
@@ -67,24 +67,30 @@ bool is_bundle(const Gguf& file) { return file.values().contains(key("version"))
 
 ModelBundle read_bundle(const std::shared_ptr<const Gguf>& file, const fs::path& path) {
   if (const auto version = file->integer(key("version")); version != kVersion)
-    fail<LoadError>("{}: Mezzotint model version {}; this build reads version {}: update Mezzotint", path.string(),
-                    version.value_or(-1), kVersion);
+    fail<LoadError>("{}: Mezzotint model version {}; this build reads version {}: update Mezzotint",
+                    path.string(), version.value_or(-1), kVersion);
   ModelBundle bundle;
   bundle.path = path;
   bundle.form = "Mezzotint GGUF";
   for (const auto& name : file->strings(key("components")).value_or(std::vector<std::string>())) {
-    Component c{with_prefix_removed(file, name + "."), json_value(*file, key(name + ".config"), path)};
-    if (name.empty() || c.weights->tensors().empty()) fail<LoadError>("{}: has no tensors of its network \"{}\"; the file is damaged", path.string(), name);
+    Component c{with_prefix_removed(file, name + "."),
+                json_value(*file, key(name + ".config"), path)};
+    if (name.empty() || c.weights->tensors().empty())
+      fail<LoadError>("{}: has no tensors of its network \"{}\"; the file is damaged",
+                      path.string(), name);
     bundle.components[name] = std::move(c);
   }
   for (const auto& name : file->strings(key("tokenizers")).value_or(std::vector<std::string>())) {
     const std::string begin = key(name + ".");
-    for (auto it = file->values().lower_bound(begin); it != file->values().end() && it->first.starts_with(begin); ++it)
-      if (auto text = file->string(it->first)) bundle.tokenizers[name][it->first.substr(begin.size())] = std::move(*text);
+    for (auto it = file->values().lower_bound(begin);
+         it != file->values().end() && it->first.starts_with(begin); ++it)
+      if (auto text = file->string(it->first))
+        bundle.tokenizers[name][it->first.substr(begin.size())] = std::move(*text);
   }
   bundle.scheduler = json_value(*file, key("scheduler"), path);
   bundle.defaults = json_value(*file, key("defaults"), path);
-  if (bundle.components.empty()) fail<LoadError>("{}: names no networks; the file is damaged", path.string());
+  if (bundle.components.empty())
+    fail<LoadError>("{}: names no networks; the file is damaged", path.string());
   return bundle;
 }
 

@@ -15,21 +15,34 @@ namespace {
 using nlohmann::json;
 
 // Only these folders are ever looked at, whatever model_index.json says.
-constexpr std::array kComponents = {"unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"};
+constexpr std::array kComponents = {"unet",         "transformer",    "vae",
+                                    "text_encoder", "text_encoder_2", "text_encoder_3"};
 constexpr std::array kTokenizers = {"tokenizer", "tokenizer_2", "tokenizer_3"};
-constexpr std::array kTokenizerFiles = {"vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
-                                        "special_tokens_map.json", "added_tokens.json", "spiece.model"};
+constexpr std::array kTokenizerFiles = {"vocab.json",
+                                        "merges.txt",
+                                        "tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "added_tokens.json",
+                                        "spiece.model"};
 
 // Weights of one network, the better file first.
-constexpr std::array kWeightFiles = {
-    "diffusion_pytorch_model.safetensors", "model.safetensors",
-    "diffusion_pytorch_model.safetensors.index.json", "model.safetensors.index.json",
-    "diffusion_pytorch_model.fp16.safetensors", "model.fp16.safetensors",
-    "diffusion_pytorch_model.safetensors.index.fp16.json", "model.safetensors.index.fp16.json",
-    "diffusion_pytorch_model.fp16.safetensors.index.json", "model.fp16.safetensors.index.json",
-    "diffusion_pytorch_model.bin", "pytorch_model.bin",
-    "diffusion_pytorch_model.bin.index.json", "pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.fp16.bin", "pytorch_model.fp16.bin"};
+constexpr std::array kWeightFiles = {"diffusion_pytorch_model.safetensors",
+                                     "model.safetensors",
+                                     "diffusion_pytorch_model.safetensors.index.json",
+                                     "model.safetensors.index.json",
+                                     "diffusion_pytorch_model.fp16.safetensors",
+                                     "model.fp16.safetensors",
+                                     "diffusion_pytorch_model.safetensors.index.fp16.json",
+                                     "model.safetensors.index.fp16.json",
+                                     "diffusion_pytorch_model.fp16.safetensors.index.json",
+                                     "model.fp16.safetensors.index.json",
+                                     "diffusion_pytorch_model.bin",
+                                     "pytorch_model.bin",
+                                     "diffusion_pytorch_model.bin.index.json",
+                                     "pytorch_model.bin.index.json",
+                                     "diffusion_pytorch_model.fp16.bin",
+                                     "pytorch_model.fp16.bin"};
 constexpr std::size_t kMaxShards = 1000;
 
 bool is_there(const fs::path& p) {
@@ -44,7 +57,8 @@ bool is_folder(const fs::path& p) {
 
 // A shard is a file of the same folder: a name, never a path.
 bool is_basename(const std::string& s) {
-  return !s.empty() && s != "." && s != ".." && s.find_first_of("/\\") == std::string::npos && s.find('\0') == std::string::npos;
+  return !s.empty() && s != "." && s != ".." && s.find_first_of("/\\") == std::string::npos &&
+         s.find('\0') == std::string::npos;
 }
 
 std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
@@ -55,22 +69,28 @@ std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
   std::set<std::string> files;
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string() || !is_basename(file.get<std::string>()))
-      fail<LoadError>("{}: tensor {} is said to be in {}, which is no file of this folder", index.string(), tensor, file.dump());
+      fail<LoadError>("{}: tensor {} is said to be in {}, which is no file of this folder",
+                      index.string(), tensor, file.dump());
     files.insert(file.get<std::string>());
   }
-  if (files.size() > kMaxShards) fail<LoadError>("{}: {} files are too many", index.string(), files.size());
+  if (files.size() > kMaxShards)
+    fail<LoadError>("{}: {} files are too many", index.string(), files.size());
   std::vector<std::shared_ptr<const TensorSource>> parts;
   for (const auto& f : files) parts.push_back(open_weights(index.parent_path() / f));
   auto all = merged(std::move(parts), index.string());
   for (const auto& [tensor, file] : map->items())
-    if (!all->has(tensor)) fail<LoadError>("{}: tensor {} is in none of the files; download them again", index.string(), tensor);
+    if (!all->has(tensor))
+      fail<LoadError>("{}: tensor {} is in none of the files; download them again", index.string(),
+                      tensor);
   return all;
 }
 
 std::shared_ptr<const TensorSource> open_folder_weights(const fs::path& folder) {
   for (const std::string_view file : kWeightFiles)
-    if (const fs::path p = folder / file; is_there(p)) return file.ends_with(".json") ? open_shards(p) : open_weights(p);
-  fail<LoadError>("{}: no weights (such as {}) are in this folder; the download is incomplete", folder.string(), kWeightFiles[0]);
+    if (const fs::path p = folder / file; is_there(p))
+      return file.ends_with(".json") ? open_shards(p) : open_weights(p);
+  fail<LoadError>("{}: no weights (such as {}) are in this folder; the download is incomplete",
+                  folder.string(), kWeightFiles[0]);
 }
 
 void read_if_there(const fs::path& file, json& to) {
@@ -86,7 +106,8 @@ bool is_listed(const json& index, const char* component) {
 Component open_component(const fs::path& folder, const std::string& component) {
   Component c;
   read_if_there(folder / "config.json", c.config);
-  if (!c.config.is_null() && !c.config.is_object()) fail<LoadError>("{}: is not a JSON object", (folder / "config.json").string());
+  if (!c.config.is_null() && !c.config.is_object())
+    fail<LoadError>("{}: is not a JSON object", (folder / "config.json").string());
   c.weights = canonical_component(component, open_folder_weights(folder));
   return c;
 }
@@ -97,18 +118,23 @@ bool is_diffusers_folder(const fs::path& path) { return is_there(path / "model_i
 
 ModelBundle open_diffusers_folder(const fs::path& path) {
   const json index = read_json_file(path / "model_index.json");
-  if (!index.is_object()) fail<LoadError>("{}: is not a JSON object", (path / "model_index.json").string());
+  if (!index.is_object())
+    fail<LoadError>("{}: is not a JSON object", (path / "model_index.json").string());
   ModelBundle bundle;
   bundle.path = path;
   bundle.form = "diffusers folder";
   for (const char* name : kComponents) {
     if (!is_listed(index, name)) continue;
     if (!is_folder(path / name))
-      fail<LoadError>("{}: model_index.json names {}, but that folder is missing; the download is incomplete", path.string(), name);
+      fail<LoadError>(
+          "{}: model_index.json names {}, but that folder is missing; the download is incomplete",
+          path.string(), name);
     bundle.components[name] = open_component(path / name, name);
   }
   if (bundle.components.empty())
-    fail<LoadError>("{}: model_index.json names no network that is known here (unet, vae, text_encoder ...)", path.string());
+    fail<LoadError>(
+        "{}: model_index.json names no network that is known here (unet, vae, text_encoder ...)",
+        path.string());
   read_folder_description(path, bundle);
   return bundle;
 }
@@ -119,7 +145,8 @@ Component open_component_folder(const fs::path& path, const std::string& compone
 }
 
 void read_folder_description(const fs::path& path, ModelBundle& bundle) {
-  for (auto& [name, component] : bundle.components) read_if_there(path / name / "config.json", component.config);
+  for (auto& [name, component] : bundle.components)
+    read_if_there(path / name / "config.json", component.config);
   for (const char* name : kTokenizers) {
     TokenizerFiles files;
     for (const char* file : kTokenizerFiles)

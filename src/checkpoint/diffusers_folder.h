@@ -1,5 +1,5 @@
-// The folder layout of diffusers: model_index.json, and for every network a folder with config.json and weights
-// (safetensors, 16-bit variants, shards with an index, older .bin files).
+// The folder layout of diffusers: model_index.json, and for every network a folder with config.json
+// and weights (safetensors, 16-bit variants, shards with an index, older .bin files).
 #pragma once
 
 #include <string>
@@ -14,11 +14,12 @@ bool is_diffusers_folder(const fs::path& path);
 /// Opens the whole model. Reads headers only. Throws LoadError.
 ModelBundle open_diffusers_folder(const fs::path& path);
 
-/// One network: a folder with weights, or a model's folder that has it as `component`. Throws LoadError.
+/// One network: a folder with weights, or a model's folder that has it as `component`. Throws
+/// LoadError.
 Component open_component_folder(const fs::path& path, const std::string& component);
 
-/// Configs, tokenizers, scheduler and defaults of a folder, for weights that lie elsewhere. Networks that `bundle`
-/// lacks stay absent; files that the folder lacks leave what is there.
+/// Configs, tokenizers, scheduler and defaults of a folder, for weights that lie elsewhere.
+/// Networks that `bundle` lacks stay absent; files that the folder lacks leave what is there.
 void read_folder_description(const fs::path& path, ModelBundle& bundle);
 
 }  // namespace mezzo

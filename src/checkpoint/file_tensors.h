@@ -1,4 +1,5 @@
-// Tensors that lie in one file, each as one range of bytes: what safetensors and GGUF readers come down to.
+// Tensors that lie in one file, each as one range of bytes: what safetensors and GGUF readers come
+// down to.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace mezzo {
 
-inline constexpr std::size_t kMaxTensors = 100'000;   // in one file
-inline constexpr std::size_t kMaxNameLength = 1024;   // bytes of a tensor name
+inline constexpr std::size_t kMaxTensors = 100'000;  // in one file
+inline constexpr std::size_t kMaxNameLength = 1024;  // bytes of a tensor name
 
 struct StoredTensor {
   TensorInfo info;

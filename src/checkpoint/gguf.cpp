@@ -47,7 +47,8 @@ class Cursor {
     offset_ += n;
   }
   [[noreturn]] void reject(std::string_view what) const {
-    fail<LoadError>("{}: GGUF, byte {}: {}; the file is damaged or forged", file_.path().string(), offset_, what);
+    fail<LoadError>("{}: GGUF, byte {}: {}; the file is damaged or forged", file_.path().string(),
+                    offset_, what);
   }
 
  private:
@@ -81,11 +82,14 @@ Header read_header(Cursor& in, const std::string& path) {
   if (in.get<std::uint32_t>() != 0x46554747) fail<LoadError>("{}: is no GGUF file", path);
   const auto version = in.get<std::uint32_t>();
   if (version != 0 && (version & 0xffff) == 0)
-    fail<LoadError>("{}: is a big-endian GGUF file; convert it to little-endian with gguf-py", path);
+    fail<LoadError>("{}: is a big-endian GGUF file; convert it to little-endian with gguf-py",
+                    path);
   if (version != 2 && version != 3)
-    fail<LoadError>("{}: GGUF version {}; versions 2 and 3 can be read: convert the model again", path, version);
+    fail<LoadError>("{}: GGUF version {}; versions 2 and 3 can be read: convert the model again",
+                    path, version);
   const auto tensors = in.get<std::uint64_t>(), keys = in.get<std::uint64_t>();
-  if (tensors > kMaxTensors || keys > kMaxKeys) in.reject(fmt::format("{} tensors and {} keys", tensors, keys));
+  if (tensors > kMaxTensors || keys > kMaxKeys)
+    in.reject(fmt::format("{} tensors and {} keys", tensors, keys));
   return {tensors, keys};
 }
 
@@ -130,11 +134,15 @@ StoredTensor read_tensor(Cursor& in, const std::string& path) {
   const auto number = in.get<std::uint32_t>();
   const auto row = std::ranges::find(kGgmlTypes, number, &GgmlType::number);
   if (row == kGgmlTypes.end())
-    fail<LoadError>("{}: element type {} cannot be read; use a file with f16, bf16, q4_0 to q8_0 or q2_k to q6_k", what, number);
+    fail<LoadError>(
+        "{}: element type {} cannot be read; use a file with f16, bf16, q4_0 to q8_0 or q2_k to "
+        "q6_k",
+        what, number);
   t.info.dtype = row->dtype;
   const int block = info(row->dtype).block;
   if (block > 1 && (dims.empty() || dims.back() % block != 0))
-    fail<LoadError>("{}: its rows are no whole blocks of {}; the file is damaged or forged", what, name(row->dtype));
+    fail<LoadError>("{}: its rows are no whole blocks of {}; the file is damaged or forged", what,
+                    name(row->dtype));
   t.info.shape = checked_shape(dims, row->dtype, what);
   t.offset = in.get<std::uint64_t>();
   return t;
@@ -144,17 +152,21 @@ std::uint64_t alignment_of(const Gguf& values, const std::string& path) {
   if (!values.values().contains("general.alignment")) return kGgufAlignment;
   const auto a = values.integer("general.alignment").value_or(0);
   if (a < 8 || a > 65536 || !std::has_single_bit(static_cast<std::uint64_t>(a)))
-    fail<LoadError>("{}: alignment {} is no power of two from 8 to 65536; the file is damaged or forged", path, a);
+    fail<LoadError>(
+        "{}: alignment {} is no power of two from 8 to 65536; the file is damaged or forged", path,
+        a);
   return static_cast<std::uint64_t>(a);
 }
 
 // Makes offsets absolute and refuses misplaced or overlapping tensors.
-void place(std::vector<StoredTensor>& tensors, std::uint64_t data, std::uint64_t alignment, const std::string& path) {
+void place(std::vector<StoredTensor>& tensors, std::uint64_t data, std::uint64_t alignment,
+           const std::string& path) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (auto& t : tensors) {
     const auto offset = checked_add(data, t.offset);
     if (t.offset % alignment != 0 || !offset)
-      fail<LoadError>("{}: tensor {} at offset {} is misplaced; the file is damaged or forged", path, t.info.name, t.offset);
+      fail<LoadError>("{}: tensor {} at offset {} is misplaced; the file is damaged or forged",
+                      path, t.info.name, t.offset);
     t.offset = *offset;
     if (t.info.bytes() > 0) ranges.emplace_back(t.offset, t.info.bytes());
   }
@@ -167,16 +179,20 @@ void place(std::vector<StoredTensor>& tensors, std::uint64_t data, std::uint64_t
 void reshape(TensorInfo& t, std::span<const std::int64_t> dims, const std::string& path) {
   const std::string what = path + ": shape recorded for " + t.name;
   const Shape shape = checked_shape(dims, t.dtype, what);
-  if (shape.numel() != t.shape.numel()) fail<LoadError>("{}: does not have as many values as the tensor", what);
+  if (shape.numel() != t.shape.numel())
+    fail<LoadError>("{}: does not have as many values as the tensor", what);
   t.shape = shape;
 }
 
 // Gives flattened tensors their shapes back.
-void restore_shapes(std::vector<StoredTensor>& tensors, const Gguf& values, const std::string& path) {
+void restore_shapes(std::vector<StoredTensor>& tensors, const Gguf& values,
+                    const std::string& path) {
   nlohmann::json shapes;
-  if (const auto text = values.string(kGgufShapesKey)) shapes = parse_json(*text, path + ": " + std::string(kGgufShapesKey));
+  if (const auto text = values.string(kGgufShapesKey))
+    shapes = parse_json(*text, path + ": " + std::string(kGgufShapesKey));
   for (auto& t : tensors) {
-    if (const auto dims = values.integers("comfy.gguf.orig_shape." + t.info.name)) reshape(t.info, *dims, path);
+    if (const auto dims = values.integers("comfy.gguf.orig_shape." + t.info.name))
+      reshape(t.info, *dims, path);
     if (!shapes.is_object() || !shapes.contains(t.info.name)) continue;
     std::vector<std::int64_t> dims;
     const auto& list = shapes[t.info.name];
@@ -191,18 +207,29 @@ void restore_shapes(std::vector<StoredTensor>& tensors, const Gguf& values, cons
 
 std::optional<std::int64_t> read_integer(Cursor& in, GgufType type) {
   const auto narrowed = [](auto v) -> std::optional<std::int64_t> {
-    return std::in_range<std::int64_t>(v) ? std::optional(static_cast<std::int64_t>(v)) : std::nullopt;
+    return std::in_range<std::int64_t>(v) ? std::optional(static_cast<std::int64_t>(v))
+                                          : std::nullopt;
   };
   switch (type) {
-    case GgufType::kU8: case GgufType::kBool: return in.get<std::uint8_t>();
-    case GgufType::kI8: return in.get<std::int8_t>();
-    case GgufType::kU16: return in.get<std::uint16_t>();
-    case GgufType::kI16: return in.get<std::int16_t>();
-    case GgufType::kU32: return in.get<std::uint32_t>();
-    case GgufType::kI32: return in.get<std::int32_t>();
-    case GgufType::kU64: return narrowed(in.get<std::uint64_t>());
-    case GgufType::kI64: return in.get<std::int64_t>();
-    default: return std::nullopt;
+    case GgufType::kU8:
+    case GgufType::kBool:
+      return in.get<std::uint8_t>();
+    case GgufType::kI8:
+      return in.get<std::int8_t>();
+    case GgufType::kU16:
+      return in.get<std::uint16_t>();
+    case GgufType::kI16:
+      return in.get<std::int16_t>();
+    case GgufType::kU32:
+      return in.get<std::uint32_t>();
+    case GgufType::kI32:
+      return in.get<std::int32_t>();
+    case GgufType::kU64:
+      return narrowed(in.get<std::uint64_t>());
+    case GgufType::kI64:
+      return in.get<std::int64_t>();
+    default:
+      return std::nullopt;
   }
 }
 
@@ -220,7 +247,8 @@ std::shared_ptr<const Gguf> open_gguf(const fs::path& path) {
   }
   const Gguf values(file, {}, std::move(keys));
   std::vector<StoredTensor> tensors;
-  for (std::uint64_t i = 0; i < header.tensors; ++i) tensors.push_back(read_tensor(in, path.string()));
+  for (std::uint64_t i = 0; i < header.tensors; ++i)
+    tensors.push_back(read_tensor(in, path.string()));
   const std::uint64_t alignment = alignment_of(values, path.string());
   place(tensors, round_up(in.offset(), alignment), alignment, path.string());
   restore_shapes(tensors, values, path.string());

@@ -1,4 +1,5 @@
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/checked.h"
@@ -26,7 +27,8 @@ const GgmlType* ggml_type(DType t) {
 // The dimensions that are stored: the shape itself where GGUF can say it, else [first, all others].
 std::vector<std::int64_t> stored_dims(DType dtype, const Shape& s) {
   const std::vector<std::int64_t> dims(s.begin(), s.end());
-  const bool rows_fit = !is_quantized(dtype) || (!dims.empty() && dims.back() % info(dtype).block == 0);
+  const bool rows_fit =
+      !is_quantized(dtype) || (!dims.empty() && dims.back() % info(dtype).block == 0);
   if (dims.size() >= 1 && dims.size() <= 4 && rows_fit) return dims;
   if (dims.empty()) return {1};
   return {dims[0], dims[0] == 0 ? 0 : s.numel() / dims[0]};
@@ -82,8 +84,8 @@ bool GgufWriter::can_hold(DType dtype, const Shape& shape) {
 
 void GgufWriter::add(const TensorInfo& tensor, Fill fill) {
   if (!can_hold(tensor.dtype, tensor.shape))
-    fail<UsageError>("{} {}: GGUF cannot hold this shape as {}; choose another type for it", tensor.name,
-                     to_string(tensor.shape), name(tensor.dtype));
+    fail<UsageError>("{} {}: GGUF cannot hold this shape as {}; choose another type for it",
+                     tensor.name, to_string(tensor.shape), name(tensor.dtype));
   tensors_.push_back({tensor, stored_dims(tensor.dtype, tensor.shape), std::move(fill)});
 }
 
@@ -92,7 +94,8 @@ void GgufWriter::write(const fs::path& path) const {
   std::uint64_t value_count = value_count_;
   auto shapes = nlohmann::json::object();
   for (const auto& e : tensors_)
-    if (const std::span<const std::int64_t> s = e.tensor.shape.dims(); !std::ranges::equal(s, e.dims))
+    if (const std::span<const std::int64_t> s = e.tensor.shape.dims();
+        !std::ranges::equal(s, e.dims))
       shapes[e.tensor.name] = std::vector<std::int64_t>(s.begin(), s.end());
   if (!shapes.empty()) {
     put_text(values, kGgufShapesKey);
@@ -111,7 +114,8 @@ void GgufWriter::write(const fs::path& path) const {
   for (const auto& e : tensors_) {
     put_text(header, e.tensor.name);
     put(header, static_cast<std::uint32_t>(e.dims.size()));
-    for (std::size_t i = e.dims.size(); i-- > 0;) put(header, static_cast<std::uint64_t>(e.dims[i]));
+    for (std::size_t i = e.dims.size(); i-- > 0;)
+      put(header, static_cast<std::uint64_t>(e.dims[i]));
     put(header, ggml_type(e.tensor.dtype)->number);
     put(header, offset);
     offset = round_up(offset + e.tensor.bytes(), kGgufAlignment);

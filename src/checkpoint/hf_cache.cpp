@@ -42,10 +42,13 @@ fs::path hf_cache_folder() {
 
 std::optional<fs::path> find_in_hf_cache(std::string_view id) {
   const auto slash = id.find('/');
-  if (slash == std::string_view::npos || !is_name(id.substr(0, slash)) || !is_name(id.substr(slash + 1))) return std::nullopt;
+  if (slash == std::string_view::npos || !is_name(id.substr(0, slash)) ||
+      !is_name(id.substr(slash + 1)))
+    return std::nullopt;
   const fs::path cache = hf_cache_folder();
   if (cache.empty()) return std::nullopt;
-  const fs::path model = cache / ("models--" + std::string(id.substr(0, slash)) + "--" + std::string(id.substr(slash + 1)));
+  const fs::path model = cache / ("models--" + std::string(id.substr(0, slash)) + "--" +
+                                  std::string(id.substr(slash + 1)));
   std::error_code ignored;
   if (const auto commit = commit_of(model); !commit.empty())
     if (const fs::path p = model / "snapshots" / commit; fs::is_directory(p, ignored)) return p;

@@ -1,4 +1,5 @@
-// The local cache of Hugging Face downloads: models--ORG--NAME/{refs,snapshots}. Only read; nothing is downloaded.
+// The local cache of Hugging Face downloads: models--ORG--NAME/{refs,snapshots}. Only read; nothing
+// is downloaded.
 #pragma once
 
 #include <optional>
@@ -8,12 +9,12 @@
 
 namespace mezzo {
 
-/// The cache: $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.
-/// Empty where none of these is set.
+/// The cache: $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else
+/// ~/.cache/huggingface/hub. Empty where none of these is set.
 fs::path hf_cache_folder();
 
-/// The snapshot folder of "org/name" in the cache: the one that refs/main names, else the only one. Nothing when it is not
-/// there or `id` is no such name.
+/// The snapshot folder of "org/name" in the cache: the one that refs/main names, else the only one.
+/// Nothing when it is not there or `id` is no such name.
 std::optional<fs::path> find_in_hf_cache(std::string_view id);
 
 }  // namespace mezzo

@@ -17,15 +17,16 @@ struct Family {
   const char* name;
 };
 constexpr std::array kFamilies = {
-    Family{768, "Stable Diffusion 1"}, Family{1024, "Stable Diffusion 2"}, Family{2048, "Stable Diffusion XL"},
-    Family{1280, "Stable Diffusion XL refiner"}};
+    Family{768, "Stable Diffusion 1"}, Family{1024, "Stable Diffusion 2"},
+    Family{2048, "Stable Diffusion XL"}, Family{1280, "Stable Diffusion XL refiner"}};
 
 // Networks that are something by themselves.
 struct Single {
   const char *component, *kind, *advice;
 };
 constexpr std::array kSingles = {
-    Single{"unet", "UNet", "the file has only the UNet: give --vae and --clip too, and a folder with the configs"},
+    Single{"unet", "UNet",
+           "the file has only the UNet: give --vae and --clip too, and a folder with the configs"},
     Single{"vae", "VAE", "give a model with -m and this file with --vae"},
     Single{"text_encoder", "text encoder", "give a model with -m and this file with --clip"},
 };
@@ -84,7 +85,8 @@ void report_other(const fs::path& path, CheckpointReport& r) {
     return;
   }
   r.kind = "unknown";
-  for (const auto& [name, weights] : found.components) r.components.push_back(count(name, *weights));
+  for (const auto& [name, weights] : found.components)
+    r.components.push_back(count(name, *weights));
   for (const auto& single : kSingles)
     if (found.components.size() == 1 && found.components.contains(single.component)) {
       r.kind = single.kind;
@@ -97,7 +99,8 @@ void report_other(const fs::path& path, CheckpointReport& r) {
 void report_pickle(const fs::path& path, CheckpointReport& r) {
   try {
     if (detect_format(path) == FileFormat::kTorch)
-      for (const auto& call : pickle_requests(path).called) r.pickle_calls.push_back(call + " -- not run");
+      for (const auto& call : pickle_requests(path).called)
+        r.pickle_calls.push_back(call + " -- not run");
   } catch (const LoadError&) {
     // The problem is reported by whoever opens the file.
   }
@@ -111,7 +114,8 @@ std::string family_of(const ModelBundle& bundle) {
   if (it == bundle.components.end()) return {};
   const TensorSource& unet = *it->second.weights;
   const std::int64_t context = context_width(unet);
-  std::string family = context > 0 ? fmt::format("Stable Diffusion UNet, context width {}", context) : "unconditional UNet";
+  std::string family = context > 0 ? fmt::format("Stable Diffusion UNet, context width {}", context)
+                                   : "unconditional UNet";
   for (const auto& row : kFamilies)
     if (row.context == context) family = row.name;
   if (const auto* conv = tensor(unet, "conv_in.weight"); conv && conv->shape.rank() == 4) {

@@ -1,5 +1,5 @@
-// What a file or folder is, from headers only, without a word of judgement too early: for `mezzo info`, and for
-// messages that tell people which option takes the file.
+// What a file or folder is, from headers only, without a word of judgement too early: for `mezzo
+// info`, and for messages that tell people which option takes the file.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace mezzo {
 
 struct ComponentReport {
-  std::string name;                            // unet, vae ...; "tensors" for what is no network of a model
+  std::string name;  // unet, vae ...; "tensors" for what is no network of a model
   std::size_t tensors = 0;
   std::int64_t parameters = 0;
   std::uint64_t bytes = 0;                     // as stored
@@ -20,14 +20,16 @@ struct ComponentReport {
 };
 
 struct CheckpointReport {
-  std::string kind;    // "model", "UNet", "VAE", "text encoder", "LoRA", "textual inversion embedding", "unreadable" ...
-  std::string form;    // "diffusers folder", "single file (LDM names, safetensors)" ...
-  std::string family;  // "Stable Diffusion 1", "Stable Diffusion 1, inpainting" ...; empty when unknown
+  std::string kind;  // "model", "UNet", "VAE", "text encoder", "LoRA", "textual inversion
+                     // embedding", "unreadable" ...
+  std::string form;  // "diffusers folder", "single file (LDM names, safetensors)" ...
+  std::string
+      family;  // "Stable Diffusion 1", "Stable Diffusion 1, inpainting" ...; empty when unknown
   std::vector<ComponentReport> components;
-  std::vector<std::string> unknown;         // tensors that no rule takes
-  std::vector<std::string> pickle_calls;    // what a pickle asks Python to call, and was not run
-  std::string advice;                       // what to do with the file; empty for a complete model
-  std::string problem;                      // why it cannot be read; empty when it can
+  std::vector<std::string> unknown;       // tensors that no rule takes
+  std::vector<std::string> pickle_calls;  // what a pickle asks Python to call, and was not run
+  std::string advice;                     // what to do with the file; empty for a complete model
+  std::string problem;                    // why it cannot be read; empty when it can
 };
 
 /// Never throws for what is in the file: what is wrong stands in `problem`.

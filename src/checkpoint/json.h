@@ -1,8 +1,9 @@
 // JSON from files: limited depth, no duplicate keys, errors that name the file.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 
@@ -13,8 +14,8 @@ inline constexpr int kMaxJsonDepth = 32;
 /// Parses UTF-8 JSON. `what` names the text in messages. Throws LoadError.
 nlohmann::json parse_json(std::string_view text, std::string_view what);
 
-/// The file as JSON; Python's Infinity and NaN read as null. Throws LoadError when it is missing, larger than 64 MB or not
-/// JSON.
+/// The file as JSON; Python's Infinity and NaN read as null. Throws LoadError when it is missing,
+/// larger than 64 MB or not JSON.
 nlohmann::json read_json_file(const fs::path& path);
 
 }  // namespace mezzo

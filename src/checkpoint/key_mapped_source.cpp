@@ -11,17 +11,22 @@ int part_of(Transform t) { return static_cast<int>(t) - static_cast<int>(Transfo
 Shape transformed(const TensorInfo& t, Transform transform, const std::string& origin) {
   const Shape& s = t.shape;
   const auto reject = [&](const char* need) {
-    fail<LoadError>("{}: tensor {} is {} {}, {} is needed; the file is damaged or of another kind", origin, t.name,
-                    name(t.dtype), to_string(s), need);
+    fail<LoadError>("{}: tensor {} is {} {}, {} is needed; the file is damaged or of another kind",
+                    origin, t.name, name(t.dtype), to_string(s), need);
   };
   switch (transform) {
-    case Transform::kNone: return s;
-    case Transform::kSqueeze1x1: return s.rank() == 4 && s[2] == 1 && s[3] == 1 ? Shape{s[0], s[1]} : s;
+    case Transform::kNone:
+      return s;
+    case Transform::kSqueeze1x1:
+      return s.rank() == 4 && s[2] == 1 && s[3] == 1 ? Shape{s[0], s[1]} : s;
     case Transform::kTranspose:
       if (s.rank() != 2 || is_quantized(t.dtype)) reject("a plain matrix");
       return {s[1], s[0]};
-    case Transform::kFirst: case Transform::kSecond: case Transform::kThird: {
-      if (s.rank() < 1 || s[0] % 3 != 0 || !byte_size(t.dtype, s.numel() / 3)) reject("a first dimension of three parts");
+    case Transform::kFirst:
+    case Transform::kSecond:
+    case Transform::kThird: {
+      if (s.rank() < 1 || s[0] % 3 != 0 || !byte_size(t.dtype, s.numel() / 3))
+        reject("a first dimension of three parts");
       Shape third = s;
       third.set(0, s[0] / 3);
       return third;
@@ -32,14 +37,16 @@ Shape transformed(const TensorInfo& t, Transform transform, const std::string& o
 
 }  // namespace
 
-KeyMappedSource::KeyMappedSource(std::shared_ptr<const TensorSource> source, std::vector<MappedTensor> tensors)
+KeyMappedSource::KeyMappedSource(std::shared_ptr<const TensorSource> source,
+                                 std::vector<MappedTensor> tensors)
     : source_(std::move(source)), mapped_(std::move(tensors)) {
   std::ranges::sort(mapped_, {}, &MappedTensor::name);
   infos_.reserve(mapped_.size());
   for (const auto& m : mapped_) {
     const TensorInfo& from = source_->tensors()[m.index];
     if (!infos_.empty() && infos_.back().name == m.name)
-      fail<LoadError>("{}: {} and another tensor both mean {}; the file mixes two layouts", origin(), from.name, m.name);
+      fail<LoadError>("{}: {} and another tensor both mean {}; the file mixes two layouts",
+                      origin(), from.name, m.name);
     infos_.push_back({m.name, from.dtype, transformed(from, m.transform, origin())});
   }
 }
@@ -47,16 +54,19 @@ KeyMappedSource::KeyMappedSource(std::shared_ptr<const TensorSource> source, std
 void KeyMappedSource::read(std::size_t index, std::span<std::byte> out) const {
   const MappedTensor& m = mapped_[index];
   check(out.size() == infos_[index].bytes(), "read() gets room for exactly one tensor");
-  if (m.transform == Transform::kNone || m.transform == Transform::kSqueeze1x1) return source_->read(m.index, out);
+  if (m.transform == Transform::kNone || m.transform == Transform::kSqueeze1x1)
+    return source_->read(m.index, out);
   std::vector<std::byte> all(source_->tensors()[m.index].bytes());
   source_->read(m.index, all);
   if (m.transform != Transform::kTranspose) {
-    const auto part = std::span(all).subspan(out.size() * static_cast<std::size_t>(part_of(m.transform)), out.size());
+    const auto part = std::span(all).subspan(
+        out.size() * static_cast<std::size_t>(part_of(m.transform)), out.size());
     std::ranges::copy(part, out.begin());
     return;
   }
   const Shape& shape = infos_[index].shape;  // [columns, rows] of what was read
-  const auto rows = static_cast<std::size_t>(shape[1]), columns = static_cast<std::size_t>(shape[0]);
+  const auto rows = static_cast<std::size_t>(shape[1]),
+             columns = static_cast<std::size_t>(shape[0]);
   const auto size = static_cast<std::size_t>(info(infos_[index].dtype).bytes);
   for (std::size_t c = 0; c < columns; ++c)
     for (std::size_t r = 0; r < rows; ++r)

@@ -1,4 +1,5 @@
-// A source under canonical names: every tensor of another source renamed, split, transposed or squeezed as a map says.
+// A source under canonical names: every tensor of another source renamed, split, transposed or
+// squeezed as a map says.
 #pragma once
 
 #include <memory>

@@ -9,6 +9,7 @@
 namespace mezzo {
 
 /// All tensors of all parts. Throws LoadError when a name occurs twice.
-std::shared_ptr<const TensorSource> merged(std::vector<std::shared_ptr<const TensorSource>> parts, std::string origin);
+std::shared_ptr<const TensorSource> merged(std::vector<std::shared_ptr<const TensorSource>> parts,
+                                           std::string origin);
 
 }  // namespace mezzo

@@ -20,17 +20,24 @@ struct Foreign {
   std::string_view what;
 };
 constexpr std::array kForeign = {
-    Foreign{"version https://git-lfs"sv, "a Git LFS pointer, not the file itself: run \"git lfs pull\" or download the file"},
-    Foreign{"\x89PNG"sv, "a PNG picture; a model file is needed here (pictures go to --init or --mask)"},
-    Foreign{"\xff\xd8\xff"sv, "a JPEG picture; a model file is needed here (pictures go to --init or --mask)"},
+    Foreign{"version https://git-lfs"sv,
+            "a Git LFS pointer, not the file itself: run \"git lfs pull\" or download the file"},
+    Foreign{"\x89PNG"sv,
+            "a PNG picture; a model file is needed here (pictures go to --init or --mask)"},
+    Foreign{"\xff\xd8\xff"sv,
+            "a JPEG picture; a model file is needed here (pictures go to --init or --mask)"},
     Foreign{"GIF8"sv, "a GIF picture; a model file is needed here"},
     Foreign{"7z\xbc\xaf\x27\x1c"sv, "a 7z archive: unpack it and give what is inside"},
     Foreign{"Rar!"sv, "a RAR archive: unpack it and give what is inside"},
     Foreign{"\x1f\x8b"sv, "a gzip archive: unpack it and give what is inside"},
-    Foreign{"\xfd" "7zXZ"sv, "an xz archive: unpack it and give what is inside"},
+    Foreign{"\xfd"
+            "7zXZ"sv,
+            "an xz archive: unpack it and give what is inside"},
     Foreign{"\x28\xb5\x2f\xfd"sv, "a zstd archive: unpack it and give what is inside"},
     Foreign{"%PDF"sv, "a PDF document"},
-    Foreign{"\x7f" "ELF"sv, "a program"},
+    Foreign{"\x7f"
+            "ELF"sv,
+            "a program"},
     Foreign{"MZ"sv, "a Windows program"},
     Foreign{"ggml"sv, "a GGML file, older than GGUF: get a GGUF or safetensors file"},
     Foreign{"lmgg"sv, "a GGML file, older than GGUF: get a GGUF or safetensors file"},
@@ -45,13 +52,15 @@ bool begins_like_web_page(std::string_view head) {
   const auto at = head.find_first_not_of(" \t\r\n\xef\xbb\xbf");
   if (at == std::string_view::npos || head[at] != '<') return false;
   std::string tag(head.substr(at, 32));
-  std::ranges::transform(tag, tag.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return tag.starts_with("<!doctype") || tag.starts_with("<html") || tag.starts_with("<head") || tag.starts_with("<?xml") ||
-         tag.starts_with("<!--");
+  std::ranges::transform(tag, tag.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return tag.starts_with("<!doctype") || tag.starts_with("<html") || tag.starts_with("<head") ||
+         tag.starts_with("<?xml") || tag.starts_with("<!--");
 }
 
 bool is_text(std::string_view head) {
-  return std::ranges::all_of(head, [](unsigned char c) { return c >= 32 || c == '\n' || c == '\r' || c == '\t'; });
+  return std::ranges::all_of(
+      head, [](unsigned char c) { return c >= 32 || c == '\n' || c == '\r' || c == '\t'; });
 }
 
 // 8 bytes of length, then a JSON object.
@@ -59,7 +68,8 @@ bool begins_like_safetensors(std::string_view head, std::uint64_t file_size) {
   if (head.size() < 9) return false;
   std::uint64_t n;
   std::memcpy(&n, head.data(), 8);
-  return head[8] == '{' || (n <= file_size - 8 && n < 100'000'000 && (head[8] == ' ' || head[8] == '['));
+  return head[8] == '{' ||
+         (n <= file_size - 8 && n < 100'000'000 && (head[8] == ' ' || head[8] == '['));
 }
 
 }  // namespace
@@ -79,20 +89,32 @@ FileFormat detect_format(const fs::path& path) {
   for (const auto& f : kForeign)
     if (head.starts_with(f.magic)) fail<LoadError>("{}: is {}", where, f.what);
   if (begins_like_web_page(head))
-    fail<LoadError>("{}: is a web page, probably an error message saved by a download; download the file again", where);
+    fail<LoadError>(
+        "{}: is a web page, probably an error message saved by a download; download the file again",
+        where);
   if (head.starts_with("GGUF")) return FileFormat::kGguf;
   if (head.starts_with("PK\x03\x04")) return FileFormat::kTorch;
   if (begins_like_safetensors(head, file.size())) return FileFormat::kSafetensors;
-  if (head[0] == '\x80' && head.size() > 1 && static_cast<unsigned char>(head[1]) <= 5) return FileFormat::kTorch;
-  if (is_text(head)) fail<LoadError>("{}: is a text file; a model is a .safetensors, .ckpt or .gguf file or a diffusers folder", where);
-  fail<LoadError>("{}: is no model file that can be recognised; it should be safetensors, a PyTorch checkpoint or GGUF", where);
+  if (head[0] == '\x80' && head.size() > 1 && static_cast<unsigned char>(head[1]) <= 5)
+    return FileFormat::kTorch;
+  if (is_text(head))
+    fail<LoadError>(
+        "{}: is a text file; a model is a .safetensors, .ckpt or .gguf file or a diffusers folder",
+        where);
+  fail<LoadError>(
+      "{}: is no model file that can be recognised; it should be safetensors, a PyTorch checkpoint "
+      "or GGUF",
+      where);
 }
 
 std::shared_ptr<const TensorSource> open_weights(const fs::path& path) {
   switch (detect_format(path)) {
-    case FileFormat::kSafetensors: return open_safetensors(path);
-    case FileFormat::kTorch: return open_torch(path);
-    case FileFormat::kGguf: return open_gguf(path);
+    case FileFormat::kSafetensors:
+      return open_safetensors(path);
+    case FileFormat::kTorch:
+      return open_torch(path);
+    case FileFormat::kGguf:
+      return open_gguf(path);
   }
   fail<InternalError>("a file format without a reader");
 }

@@ -11,15 +11,16 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 64u << 20;
 constexpr std::size_t kMaxOps = 10'000'000;
-constexpr std::size_t kMaxValues = 500'000;    // a checkpoint with optimiser state has about 50,000
-constexpr std::size_t kMaxStack = 4'000'000;   // references on the stack and in containers
+constexpr std::size_t kMaxValues = 500'000;   // a checkpoint with optimiser state has about 50,000
+constexpr std::size_t kMaxStack = 4'000'000;  // references on the stack and in containers
 constexpr std::size_t kMaxGlobals = 10'000;
 
 struct CutOff {};  // the bytes end inside the pickle
 
 }  // namespace
 
-Pickle::Pickle(std::string_view bytes, std::string what, bool more_may_follow) : bytes_(bytes), what_(std::move(what)) {
+Pickle::Pickle(std::string_view bytes, std::string what, bool more_may_follow)
+    : bytes_(bytes), what_(std::move(what)) {
   if (bytes_.size() > kMaxBytes) bytes_ = bytes_.substr(0, kMaxBytes);
   add(Kind::kNone);
   add(Kind::kBool, 0);
@@ -50,20 +51,34 @@ void Pickle::step(std::uint8_t op) {
     case 0x80:  // PROTO
       if (number(1) > 5) reject("a protocol later than 5");
       return;
-    case 0x95: number(8); return;  // FRAME: only a hint for buffering
-    case '(': marks_.push_back(stack_.size()); return;
-    case '0':  // POP
-      if (!marks_.empty() && marks_.back() == stack_.size()) marks_.pop_back();
-      else pop();
+    case 0x95:
+      number(8);
+      return;  // FRAME: only a hint for buffering
+    case '(':
+      marks_.push_back(stack_.size());
       return;
-    case '1': pop_to_mark(); return;
-    case '2': push(top()); return;  // DUP
+    case '0':  // POP
+      if (!marks_.empty() && marks_.back() == stack_.size())
+        marks_.pop_back();
+      else
+        pop();
+      return;
+    case '1':
+      pop_to_mark();
+      return;
+    case '2':
+      push(top());
+      return;  // DUP
     case '.':
       root_ = pop();
       stopped_ = true;
       return;
-    case 0x82: case 0x83: case 0x84: reject("it asks for the extension registry, which is never used here");
-    default: reject(fmt::format("unknown instruction 0x{:02x}", op));
+    case 0x82:
+    case 0x83:
+    case 0x84:
+      reject("it asks for the extension registry, which is never used here");
+    default:
+      reject(fmt::format("unknown instruction 0x{:02x}", op));
   }
 }
 
@@ -85,41 +100,82 @@ bool Pickle::step_constant(std::uint8_t op) {
     push(add(Kind::kInt, static_cast<std::int64_t>(v)));
   };
   switch (op) {
-    case 'N': push(0); return true;
-    case 0x89: push(1); return true;
-    case 0x88: push(2); return true;
-    case 'K': small(1); return true;
-    case 'M': small(2); return true;
-    case 'J': push(add(Kind::kInt, static_cast<std::int32_t>(number(4)))); return true;
-    case 'I': case 'L': {
+    case 'N':
+      push(0);
+      return true;
+    case 0x89:
+      push(1);
+      return true;
+    case 0x88:
+      push(2);
+      return true;
+    case 'K':
+      small(1);
+      return true;
+    case 'M':
+      small(2);
+      return true;
+    case 'J':
+      push(add(Kind::kInt, static_cast<std::int32_t>(number(4))));
+      return true;
+    case 'I':
+    case 'L': {
       const std::string_view s = text_line();
-      if (op == 'I' && (s == "00" || s == "01")) { push(s == "01" ? 2 : 1); return true; }
+      if (op == 'I' && (s == "00" || s == "01")) {
+        push(s == "01" ? 2 : 1);
+        return true;
+      }
       std::int64_t v = 0;
-      if (const auto r = std::from_chars(s.data(), s.data() + s.size(), v); r.ec != std::errc() || r.ptr != s.data() + s.size())
+      if (const auto r = std::from_chars(s.data(), s.data() + s.size(), v);
+          r.ec != std::errc() || r.ptr != s.data() + s.size())
         reject("a number that cannot be read");
       push(add(Kind::kInt, v));
       return true;
     }
-    case 'F': text_line(); push(add(Kind::kFloat)); return true;  // floats carry nothing that is used
-    case 'G': push(add(Kind::kFloat, static_cast<std::int64_t>(number(8)))); return true;
-    case 0x8a: big(number(1)); return true;
+    case 'F':
+      text_line();
+      push(add(Kind::kFloat));
+      return true;  // floats carry nothing that is used
+    case 'G':
+      push(add(Kind::kFloat, static_cast<std::int64_t>(number(8))));
+      return true;
+    case 0x8a:
+      big(number(1));
+      return true;
     case 0x8b: {
       const auto n = static_cast<std::int32_t>(number(4));
       if (n < 0) reject("a number of negative length");
       big(static_cast<std::uint64_t>(n));
       return true;
     }
-    case 'S': {  // a quoted line; keys with escapes do not occur in checkpoints and stay as they are written
+    case 'S': {  // a quoted line; keys with escapes do not occur in checkpoints and stay as they
+                 // are written
       std::string_view s = line();
-      if (s.size() < 2 || s.front() != s.back() || (s.front() != '\'' && s.front() != '"')) reject("a string without quotes");
+      if (s.size() < 2 || s.front() != s.back() || (s.front() != '\'' && s.front() != '"'))
+        reject("a string without quotes");
       push(add_text(s.substr(1, s.size() - 2)));
       return true;
     }
-    case 'V': push(add_text(line())); return true;
-    case 'U': case 'C': case 0x8c: text(1); return true;
-    case 'T': case 'X': case 'B': text(4); return true;
-    case 0x8d: case 0x8e: case 0x96: text(8); return true;
-    default: return false;
+    case 'V':
+      push(add_text(line()));
+      return true;
+    case 'U':
+    case 'C':
+    case 0x8c:
+      text(1);
+      return true;
+    case 'T':
+    case 'X':
+    case 'B':
+      text(4);
+      return true;
+    case 0x8d:
+    case 0x8e:
+    case 0x96:
+      text(8);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -135,23 +191,46 @@ bool Pickle::step_container(std::uint8_t op) {
     push(add_items(kind, std::move(items)));
   };
   switch (op) {
-    case ')': tuple_of(0); return true;
-    case 0x85: tuple_of(1); return true;
-    case 0x86: tuple_of(2); return true;
-    case 0x87: tuple_of(3); return true;
-    case ']': push(add_items(Kind::kList, {})); return true;
-    case '}': push(add_items(Kind::kDict, {})); return true;
-    case 0x8f: push(add_items(Kind::kSet, {})); return true;
-    case 't': from_mark(Kind::kTuple); return true;
-    case 'l': from_mark(Kind::kList); return true;
-    case 'd': from_mark(Kind::kDict); return true;
-    case 0x91: from_mark(Kind::kSet); return true;
+    case ')':
+      tuple_of(0);
+      return true;
+    case 0x85:
+      tuple_of(1);
+      return true;
+    case 0x86:
+      tuple_of(2);
+      return true;
+    case 0x87:
+      tuple_of(3);
+      return true;
+    case ']':
+      push(add_items(Kind::kList, {}));
+      return true;
+    case '}':
+      push(add_items(Kind::kDict, {}));
+      return true;
+    case 0x8f:
+      push(add_items(Kind::kSet, {}));
+      return true;
+    case 't':
+      from_mark(Kind::kTuple);
+      return true;
+    case 'l':
+      from_mark(Kind::kList);
+      return true;
+    case 'd':
+      from_mark(Kind::kDict);
+      return true;
+    case 0x91:
+      from_mark(Kind::kSet);
+      return true;
     case 'a': {
       const Id v = pop();
       extend(top(), {v}, false);
       return true;
     }
-    case 'e': case 0x90: {
+    case 'e':
+    case 0x90: {
       const auto items = pop_to_mark();
       extend(top(), items, false);
       return true;
@@ -167,7 +246,8 @@ bool Pickle::step_container(std::uint8_t op) {
       extend(top(), items, true);
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -175,19 +255,35 @@ bool Pickle::step_memo(std::uint8_t op) {
   const auto slot = [&] {
     const std::string_view s = line();
     std::uint64_t v = 0;
-    if (const auto r = std::from_chars(s.data(), s.data() + s.size(), v); r.ec != std::errc() || r.ptr != s.data() + s.size())
+    if (const auto r = std::from_chars(s.data(), s.data() + s.size(), v);
+        r.ec != std::errc() || r.ptr != s.data() + s.size())
       reject("a memo number that cannot be read");
     return v;
   };
   switch (op) {
-    case 'p': remember(slot()); return true;
-    case 'q': remember(number(1)); return true;
-    case 'r': remember(number(4)); return true;
-    case 0x94: remember(memo_.size() + sparse_memo_.size()); return true;
-    case 'g': recall(slot()); return true;
-    case 'h': recall(number(1)); return true;
-    case 'j': recall(number(4)); return true;
-    default: return false;
+    case 'p':
+      remember(slot());
+      return true;
+    case 'q':
+      remember(number(1));
+      return true;
+    case 'r':
+      remember(number(4));
+      return true;
+    case 0x94:
+      remember(memo_.size() + sparse_memo_.size());
+      return true;
+    case 'g':
+      recall(slot());
+      return true;
+    case 'h':
+      recall(number(1));
+      return true;
+    case 'j':
+      recall(number(4));
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -201,11 +297,13 @@ bool Pickle::step_call(std::uint8_t op) {
     }
     case 0x93: {  // STACK_GLOBAL
       const Id name = pop(), module = pop();
-      if (kind(name) != Kind::kText || kind(module) != Kind::kText) reject("a global without a name");
+      if (kind(name) != Kind::kText || kind(module) != Kind::kText)
+        reject("a global without a name");
       push(add_global(text(module), text(name)));
       return true;
     }
-    case 'R': case 0x81: {  // REDUCE, NEWOBJ
+    case 'R':
+    case 0x81: {  // REDUCE, NEWOBJ
       const Id args = pop(), callable = pop();
       push(add_call(callable, args));
       return true;
@@ -236,13 +334,15 @@ bool Pickle::step_call(std::uint8_t op) {
       calls_[values_[object].index].state = state;
       return true;
     }
-    case 'P': case 'Q': {
+    case 'P':
+    case 'Q': {
       const Id id = op == 'P' ? add_text(line()) : pop();
       persistents_.push_back(add(Kind::kPersistent, 0, id));
       push(persistents_.back());
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -276,7 +376,8 @@ Pickle::Id Pickle::add(Kind kind, std::int64_t n, std::uint32_t index) {
 }
 
 Pickle::Id Pickle::add_text(std::string_view s) {
-  return add(Kind::kText, s.empty() ? 0 : s.data() - bytes_.data(), static_cast<std::uint32_t>(s.size()));
+  return add(Kind::kText, s.empty() ? 0 : s.data() - bytes_.data(),
+             static_cast<std::uint32_t>(s.size()));
 }
 
 Pickle::Id Pickle::add_items(Kind kind, std::vector<Id> items) {
@@ -286,11 +387,13 @@ Pickle::Id Pickle::add_items(Kind kind, std::vector<Id> items) {
 
 Pickle::Id Pickle::add_global(std::string_view module, std::string_view name) {
   const std::string full = std::string(module) + "." + std::string(name);
-  if (const auto it = interned_globals_.find(full); it != interned_globals_.end()) return it->second;
+  if (const auto it = interned_globals_.find(full); it != interned_globals_.end())
+    return it->second;
   if (globals_.size() >= kMaxGlobals) reject("too many different names");
   globals_.push_back({module, name, false});
   named_.push_back(full);
-  return interned_globals_[full] = add(Kind::kGlobal, 0, static_cast<std::uint32_t>(globals_.size() - 1));
+  return interned_globals_[full] =
+             add(Kind::kGlobal, 0, static_cast<std::uint32_t>(globals_.size() - 1));
 }
 
 Pickle::Id Pickle::add_call(Id callable, Id args) {
@@ -313,7 +416,8 @@ Pickle::Id Pickle::pop() {
 }
 
 Pickle::Id Pickle::top() const {
-  if (stack_.empty() || (!marks_.empty() && marks_.back() == stack_.size())) reject("it takes more values than there are");
+  if (stack_.empty() || (!marks_.empty() && marks_.back() == stack_.size()))
+    reject("it takes more values than there are");
   return stack_.back();
 }
 
@@ -328,16 +432,20 @@ std::vector<Pickle::Id> Pickle::pop_to_mark() {
 // Adds to a list or set, or pairs to a dict; a call's result may be either.
 void Pickle::extend(Id target, const std::vector<Id>& items, bool pairs) {
   const Kind k = kind(target);
-  const bool fits = k == Kind::kCall || (pairs ? k == Kind::kDict : k == Kind::kList || k == Kind::kSet);
+  const bool fits =
+      k == Kind::kCall || (pairs ? k == Kind::kDict : k == Kind::kList || k == Kind::kSet);
   if (!fits) reject("items for what cannot hold them");
-  auto& to = containers_[k == Kind::kCall ? call_items_[values_[target].index] : values_[target].index];
+  auto& to =
+      containers_[k == Kind::kCall ? call_items_[values_[target].index] : values_[target].index];
   to.insert(to.end(), items.begin(), items.end());
 }
 
 void Pickle::remember(std::uint64_t slot) {
   const Id v = top();
-  if (slot < memo_.size()) memo_[slot] = v;
-  else if (slot > memo_.size()) sparse_memo_[slot] = v;
+  if (slot < memo_.size())
+    memo_[slot] = v;
+  else if (slot > memo_.size())
+    sparse_memo_[slot] = v;
   else {
     memo_.push_back(v);
     sparse_memo_.erase(slot);

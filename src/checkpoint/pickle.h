@@ -1,6 +1,7 @@
-// A data-only reader of Python pickles (protocols 0-5, the opcode table of CPython's pickletools). Nothing in a pickle
-// is ever run or looked up: a call becomes a record of what was asked for, and the reader of the result decides which
-// records it understands. One pass, no recursion, values by reference: size and time follow the number of opcodes.
+// A data-only reader of Python pickles (protocols 0-5, the opcode table of CPython's pickletools).
+// Nothing in a pickle is ever run or looked up: a call becomes a record of what was asked for, and
+// the reader of the result decides which records it understands. One pass, no recursion, values by
+// reference: size and time follow the number of opcodes.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +16,28 @@ class Pickle {
  public:
   using Id = std::uint32_t;  // of a value
   enum class Kind : std::uint8_t {
-    kNone, kBool, kInt, kFloat, kText, kTuple, kList, kSet, kDict, kGlobal, kCall, kPersistent
+    kNone,
+    kBool,
+    kInt,
+    kFloat,
+    kText,
+    kTuple,
+    kList,
+    kSet,
+    kDict,
+    kGlobal,
+    kCall,
+    kPersistent
   };
-  /// A call that was asked for: callable(*args), then the state given by BUILD (0: none, the value None).
+  /// A call that was asked for: callable(*args), then the state given by BUILD (0: none, the value
+  /// None).
   struct Call {
     Id callable, args, state;
   };
 
-  /// Reads one pickle from the beginning of `bytes`, which must outlive this. `what` names it in messages.
-  /// Throws LoadError. With `more_may_follow`, sets cut_off() instead of throwing when the bytes end too early.
+  /// Reads one pickle from the beginning of `bytes`, which must outlive this. `what` names it in
+  /// messages. Throws LoadError. With `more_may_follow`, sets cut_off() instead of throwing when
+  /// the bytes end too early.
   Pickle(std::string_view bytes, std::string what, bool more_may_follow = false);
 
   bool cut_off() const { return cut_off_; }
@@ -33,11 +47,12 @@ class Pickle {
   Kind kind(Id v) const { return values_[v].kind; }
   bool boolean(Id v) const { return values_[v].number != 0; }
   std::int64_t integer(Id v) const { return values_[v].number; }
-  std::string_view text(Id v) const;                 // strings, bytes, integers beyond 64 bits (little endian)
-  const std::vector<Id>& items(Id v) const;          // tuple, list, set; dict and call: key, value, key, value ...
+  std::string_view text(Id v) const;  // strings, bytes, integers beyond 64 bits (little endian)
+  const std::vector<Id>& items(
+      Id v) const;  // tuple, list, set; dict and call: key, value, key, value ...
   const Call& call(Id v) const { return calls_[values_[v].index]; }
   Id persistent(Id v) const { return values_[v].index; }  // the persistent id, usually a tuple
-  std::string global(Id v) const;                    // "module.name"; empty when v is no global
+  std::string global(Id v) const;  // "module.name"; empty when v is no global
 
   /// Value of a text key in a dict or in the items given to a call, or nothing (npos).
   Id get(Id dict, std::string_view key) const;
@@ -52,8 +67,9 @@ class Pickle {
  private:
   struct Value {
     Kind kind;
-    std::uint32_t index = 0;   // into containers_, calls_; text: length; persistent: its id
-    std::int64_t number = 0;   // text: offset in bytes_; global: offset of module (index: into globals_)
+    std::uint32_t index = 0;  // into containers_, calls_; text: length; persistent: its id
+    std::int64_t number =
+        0;  // text: offset in bytes_; global: offset of module (index: into globals_)
   };
   struct Global {
     std::string_view module, name;
@@ -97,8 +113,8 @@ class Pickle {
   std::vector<std::uint32_t> call_items_;  // container of what was added to a call's result
   std::vector<Id> stack_;
   std::vector<std::size_t> marks_;
-  std::vector<Id> memo_;                              // slots 0, 1, 2 ...
-  std::unordered_map<std::uint64_t, Id> sparse_memo_; // the others
+  std::vector<Id> memo_;                               // slots 0, 1, 2 ...
+  std::unordered_map<std::uint64_t, Id> sparse_memo_;  // the others
   std::vector<std::string> called_, named_;
   std::vector<Id> persistents_;
   std::unordered_map<std::string, Id> interned_globals_;

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "base/checked.h"
 
@@ -37,8 +38,8 @@ struct Entry {
   std::optional<std::vector<std::int64_t>> offsets;
 };
 
-// Follows the header event by event: { name: {dtype, shape: [..], data_offsets: [b, e]}, "__metadata__": {k: "v"} }.
-// Nothing else is let in, so no text can make it nest, recurse or grow.
+// Follows the header event by event: { name: {dtype, shape: [..], data_offsets: [b, e]},
+// "__metadata__": {k: "v"} }. Nothing else is let in, so no text can make it nest, recurse or grow.
 class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(std::string path) : path_(std::move(path)) {}
@@ -53,7 +54,8 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override {
     if (depth_-- == 2) {
-      if (!in_metadata_ && !(entries.back().dtype && entries.back().shape && entries.back().offsets))
+      if (!in_metadata_ &&
+          !(entries.back().dtype && entries.back().shape && entries.back().offsets))
         reject("has no dtype, shape or data_offsets");
       in_metadata_ = false;
     }
@@ -101,17 +103,23 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool number_integer(number_integer_t) override { reject("has a negative size or offset"); }
-  bool number_float(number_float_t, const string_t&) override { reject("has a size or offset that is no integer"); }
+  bool number_float(number_float_t, const string_t&) override {
+    reject("has a size or offset that is no integer");
+  }
   bool null() override { reject("has an empty field"); }
   bool boolean(bool) override { reject("has true or false where none belongs"); }
   bool binary(binary_t&) override { reject("has binary data"); }
   bool parse_error(std::size_t at, const std::string&, const nlohmann::json::exception&) override {
-    fail<LoadError>("{}: the safetensors header is not valid JSON (byte {}); the file is damaged or something else", path_, at);
+    fail<LoadError>(
+        "{}: the safetensors header is not valid JSON (byte {}); the file is damaged or something "
+        "else",
+        path_, at);
   }
 
  private:
   [[noreturn]] void reject(const std::string& what) {
-    fail<LoadError>("{}: safetensors header: \"{}\" {}; the file is damaged or forged", path_, name_, what);
+    fail<LoadError>("{}: safetensors header: \"{}\" {}; the file is damaged or forged", path_,
+                    name_, what);
   }
   std::optional<std::vector<std::int64_t>>& list() {
     auto& e = entries.back();
@@ -129,15 +137,20 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
 std::string read_header(const File& file) {
   const auto& path = file.path().string();
-  if (file.size() < 8) fail<LoadError>("{}: {} bytes are too few for a safetensors file; copy or download it again", path, file.size());
+  if (file.size() < 8)
+    fail<LoadError>("{}: {} bytes are too few for a safetensors file; copy or download it again",
+                    path, file.size());
   std::uint64_t n = 0;
   file.read(0, std::as_writable_bytes(std::span(&n, 1)));
   if (n > kMaxHeader || n > file.size() - 8)
-    fail<LoadError>("{}: a safetensors header of {} bytes does not fit (file: {} bytes); it is truncated or something else",
-                    path, n, file.size());
+    fail<LoadError>(
+        "{}: a safetensors header of {} bytes does not fit (file: {} bytes); it is truncated or "
+        "something else",
+        path, n, file.size());
   std::string header(n, '\0');
   file.read(8, std::as_writable_bytes(std::span(header)));
-  if (header.empty() || header[0] != '{') fail<LoadError>("{}: the safetensors header is not a JSON object", path);
+  if (header.empty() || header[0] != '{')
+    fail<LoadError>("{}: the safetensors header is not a JSON object", path);
   return header;
 }
 
@@ -146,7 +159,8 @@ StoredTensor checked_entry(Entry& e, std::uint64_t data_begin, const std::string
   const Shape shape = checked_shape(*e.shape, *e.dtype, what);
   const auto& o = *e.offsets;
   if (o.size() != 2 || o[1] < o[0] || o[1] - o[0] != *byte_size(*e.dtype, shape.numel()))
-    fail<LoadError>("{}: data_offsets do not span the bytes of {} {}", what, name(*e.dtype), to_string(shape));
+    fail<LoadError>("{}: data_offsets do not span the bytes of {} {}", what, name(*e.dtype),
+                    to_string(shape));
   return {{std::move(e.name), *e.dtype, shape}, data_begin + static_cast<std::uint64_t>(o[0])};
 }
 
@@ -170,17 +184,21 @@ std::shared_ptr<const Safetensors> open_safetensors(const fs::path& path) {
   std::uint64_t end = data_begin;
   for (const auto& t : tensors) {
     if (t.offset != end)
-      fail<LoadError>("{}: tensor {} leaves a hole or overlaps another one; the file is damaged or forged",
-                      path.string(), t.info.name);
+      fail<LoadError>(
+          "{}: tensor {} leaves a hole or overlaps another one; the file is damaged or forged",
+          path.string(), t.info.name);
     end += t.info.bytes();
   }
   if (end > file->size())
-    fail<LoadError>("{}: truncated: {} of {} bytes are missing; copy or download it again", path.string(),
-                    end - file->size(), end);
+    fail<LoadError>("{}: truncated: {} of {} bytes are missing; copy or download it again",
+                    path.string(), end - file->size(), end);
   if (end < file->size())
-    fail<LoadError>("{}: {} bytes follow the last tensor, the format allows none; the file is damaged or forged",
-                    path.string(), file->size() - end);
-  return std::make_shared<const Safetensors>(std::move(file), std::move(tensors), std::move(reader.metadata));
+    fail<LoadError>(
+        "{}: {} bytes follow the last tensor, the format allows none; the file is damaged or "
+        "forged",
+        path.string(), file->size() - end);
+  return std::make_shared<const Safetensors>(std::move(file), std::move(tensors),
+                                             std::move(reader.metadata));
 }
 
 }  // namespace mezzo

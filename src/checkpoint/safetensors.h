@@ -1,5 +1,6 @@
-// The safetensors format, as strict as its reference implementation (huggingface/safetensors): 8 bytes header length,
-// JSON header, data that the tensors cover exactly: no hole, no overlap, nothing left over.
+// The safetensors format, as strict as its reference implementation (huggingface/safetensors): 8
+// bytes header length, JSON header, data that the tensors cover exactly: no hole, no overlap,
+// nothing left over.
 #pragma once
 
 #include <map>

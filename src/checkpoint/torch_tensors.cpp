@@ -19,16 +19,26 @@ struct TypeName {
   DType dtype;
 };
 constexpr std::array kTypes = {
-    TypeName{"torch.FloatStorage", DType::kF32},      TypeName{"torch.HalfStorage", DType::kF16},
-    TypeName{"torch.BFloat16Storage", DType::kBF16},  TypeName{"torch.DoubleStorage", DType::kF64},
-    TypeName{"torch.CharStorage", DType::kI8},        TypeName{"torch.ByteStorage", DType::kU8},
-    TypeName{"torch.ShortStorage", DType::kI16},      TypeName{"torch.IntStorage", DType::kI32},
-    TypeName{"torch.LongStorage", DType::kI64},       TypeName{"torch.BoolStorage", DType::kBool},
-    TypeName{"torch.storage.UntypedStorage", DType::kU8}, TypeName{"torch.UntypedStorage", DType::kU8},
-    TypeName{"torch.float8_e4m3fn", DType::kF8E4M3},  TypeName{"torch.float8_e5m2", DType::kF8E5M2},
-    TypeName{"torch.uint16", DType::kU16},            TypeName{"torch.uint32", DType::kU32},
-    TypeName{"torch.uint64", DType::kU64},            TypeName{"torch.float32", DType::kF32},
-    TypeName{"torch.float16", DType::kF16},           TypeName{"torch.bfloat16", DType::kBF16},
+    TypeName{"torch.FloatStorage", DType::kF32},
+    TypeName{"torch.HalfStorage", DType::kF16},
+    TypeName{"torch.BFloat16Storage", DType::kBF16},
+    TypeName{"torch.DoubleStorage", DType::kF64},
+    TypeName{"torch.CharStorage", DType::kI8},
+    TypeName{"torch.ByteStorage", DType::kU8},
+    TypeName{"torch.ShortStorage", DType::kI16},
+    TypeName{"torch.IntStorage", DType::kI32},
+    TypeName{"torch.LongStorage", DType::kI64},
+    TypeName{"torch.BoolStorage", DType::kBool},
+    TypeName{"torch.storage.UntypedStorage", DType::kU8},
+    TypeName{"torch.UntypedStorage", DType::kU8},
+    TypeName{"torch.float8_e4m3fn", DType::kF8E4M3},
+    TypeName{"torch.float8_e5m2", DType::kF8E5M2},
+    TypeName{"torch.uint16", DType::kU16},
+    TypeName{"torch.uint32", DType::kU32},
+    TypeName{"torch.uint64", DType::kU64},
+    TypeName{"torch.float32", DType::kF32},
+    TypeName{"torch.float16", DType::kF16},
+    TypeName{"torch.bfloat16", DType::kBF16},
 };
 
 // Callables that are understood. Everything else stays a record without meaning.
@@ -51,14 +61,28 @@ constexpr std::array kCallables = {
 
 // Modules that no weights file has a reason to name, and single functions of others.
 constexpr std::array<std::string_view, 38> kDangerousModules = {
-    "os", "posix", "nt", "subprocess", "pty", "sys", "socket", "shutil", "runpy", "importlib", "ctypes", "pickle", "_pickle",
-    "webbrowser", "http", "urllib", "requests", "code", "codeop", "builtins", "__builtin__", "__builtins__", "io", "_io",
-    "pathlib", "tempfile", "multiprocessing", "threading", "asyncio", "signal", "marshal", "types", "operator", "_operator",
-    "functools", "pip", "timeit", "bdb"};
-constexpr std::array<std::string_view, 28> kHarmlessNames = {
-    "set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray", "complex", "slice",
-    "object", "range", "long", "unicode", "basestring", "xrange", "deque", "OrderedDict", "SimpleNamespace", "partial", "PosixPath",
-    "WindowsPath", "PurePosixPath", "Path", "BytesIO"};
+    "os",          "posix",           "nt",        "subprocess", "pty",
+    "sys",         "socket",          "shutil",    "runpy",      "importlib",
+    "ctypes",      "pickle",          "_pickle",   "webbrowser", "http",
+    "urllib",      "requests",        "code",      "codeop",     "builtins",
+    "__builtin__", "__builtins__",    "io",        "_io",        "pathlib",
+    "tempfile",    "multiprocessing", "threading", "asyncio",    "signal",
+    "marshal",     "types",           "operator",  "_operator",  "functools",
+    "pip",         "timeit",          "bdb"};
+constexpr std::array<std::string_view, 28> kHarmlessNames = {"set",         "frozenset",
+                                                             "list",        "dict",
+                                                             "tuple",       "int",
+                                                             "float",       "bool",
+                                                             "str",         "bytes",
+                                                             "bytearray",   "complex",
+                                                             "slice",       "object",
+                                                             "range",       "long",
+                                                             "unicode",     "basestring",
+                                                             "xrange",      "deque",
+                                                             "OrderedDict", "SimpleNamespace",
+                                                             "partial",     "PosixPath",
+                                                             "WindowsPath", "PurePosixPath",
+                                                             "Path",        "BytesIO"};
 
 const Callable* callable_of(const Pickle& p, Id v) {
   if (p.kind(v) != Kind::kCall) return nullptr;
@@ -90,12 +114,15 @@ std::optional<std::vector<std::int64_t>> integers(const Pickle& p, Id v) {
   return r;
 }
 
-// The last element that the view touches must lie in the storage, and the view must not be larger than it.
+// The last element that the view touches must lie in the storage, and the view must not be larger
+// than it.
 void check_view(const TorchTensor& t, const std::string& what) {
   const auto n = t.info.shape.numel();
   if (t.first < 0 || n > t.storage_elements)
-    fail<LoadError>("{}: its shape {} needs more than the {} numbers of its storage; the file is damaged or forged", what,
-                    to_string(t.info.shape), t.storage_elements);
+    fail<LoadError>(
+        "{}: its shape {} needs more than the {} numbers of its storage; the file is damaged or "
+        "forged",
+        what, to_string(t.info.shape), t.storage_elements);
   std::optional<std::int64_t> last = t.first;
   for (int i = 0; i < t.info.shape.rank() && last; ++i) {
     const std::int64_t stride = t.strides[static_cast<std::size_t>(i)];
@@ -110,29 +137,39 @@ void check_view(const TorchTensor& t, const std::string& what) {
 TorchTensor tensor_of(const Pickle& p, Id v, const std::string& name, const std::string& path) {
   const std::string what = path + ": tensor " + name;
   const Callable* c = callable_of(p, v);
-  for (int depth = 0; c && c->builder == Builder::kParameter; ++depth) {  // the first argument is the tensor
+  for (int depth = 0; c && c->builder == Builder::kParameter;
+       ++depth) {  // the first argument is the tensor
     const Id args = p.call(v).args;
-    if (depth == 4 || p.kind(args) != Kind::kTuple || p.items(args).empty()) fail<LoadError>("{}: malformed parameter", what);
+    if (depth == 4 || p.kind(args) != Kind::kTuple || p.items(args).empty())
+      fail<LoadError>("{}: malformed parameter", what);
     v = p.items(args)[0];
     c = callable_of(p, v);
   }
   if (!c || (c->builder != Builder::kTensor && c->builder != Builder::kTensorWithDType))
     fail<LoadError>("{}: a parameter that holds no tensor; the file is damaged or forged", what);
   const Id args_id = p.call(v).args;
-  if (p.kind(args_id) != Kind::kTuple || p.items(args_id).size() < 4) fail<LoadError>("{}: malformed tensor record", what);
+  if (p.kind(args_id) != Kind::kTuple || p.items(args_id).size() < 4)
+    fail<LoadError>("{}: malformed tensor record", what);
   const auto& args = p.items(args_id);  // storage, offset, size, stride, ...
-  if (p.kind(args[0]) != Kind::kPersistent || p.kind(args[1]) != Kind::kInt) fail<LoadError>("{}: malformed tensor record", what);
+  if (p.kind(args[0]) != Kind::kPersistent || p.kind(args[1]) != Kind::kInt)
+    fail<LoadError>("{}: malformed tensor record", what);
   TorchStorage storage = torch_storage(p, args[0], path);
   if (c->builder == Builder::kTensorWithDType) {
-    const auto row = args.size() > 6 ? std::ranges::find(kTypes, p.global(args[6]), &TypeName::global) : kTypes.end();
+    const auto row = args.size() > 6
+                         ? std::ranges::find(kTypes, p.global(args[6]), &TypeName::global)
+                         : kTypes.end();
     if (row == kTypes.end()) fail<LoadError>("{}: unknown dtype", what);
     storage.elements /= info(row->dtype).bytes;
     storage.dtype = row->dtype;
   }
   const auto size = integers(p, args[2]), stride = integers(p, args[3]);
-  if (!size || !stride || size->size() != stride->size()) fail<LoadError>("{}: malformed shape or strides", what);
-  TorchTensor t{{name, storage.dtype, checked_shape(*size, storage.dtype, what)}, std::move(storage.key), storage.elements,
-                p.integer(args[1]), *stride};
+  if (!size || !stride || size->size() != stride->size())
+    fail<LoadError>("{}: malformed shape or strides", what);
+  TorchTensor t{{name, storage.dtype, checked_shape(*size, storage.dtype, what)},
+                std::move(storage.key),
+                storage.elements,
+                p.integer(args[1]),
+                *stride};
   check_view(t, what);
   return t;
 }
@@ -148,7 +185,8 @@ std::string key_text(const Pickle& p, Id key) {
   return {};
 }
 
-// Everything below `root`, iteratively. A container that was seen is not entered again: shared or recursive ones end.
+// Everything below `root`, iteratively. A container that was seen is not entered again: shared or
+// recursive ones end.
 std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
   constexpr std::size_t kMaxDepth = 64;
   struct Open {
@@ -163,7 +201,8 @@ std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
     if (holds_tensor(p, v)) {
       if (found.size() >= kMaxTensors) fail<LoadError>("pickle: more than {} tensors", kMaxTensors);
       found.emplace_back(std::move(name), v);
-    } else if (is_container(p, v) && depth < kMaxDepth && name.size() <= kMaxNameLength && seen.insert(v).second) {
+    } else if (is_container(p, v) && depth < kMaxDepth && name.size() <= kMaxNameLength &&
+               seen.insert(v).second) {
       open.push_back({v, std::move(name) + ".", depth});
     }
   };
@@ -173,11 +212,13 @@ std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
     const auto& items = p.items(o.container);
     const Kind k = p.kind(o.container);
     if (k == Kind::kList || k == Kind::kTuple) {
-      for (std::size_t i = 0; i < items.size(); ++i) visit(o.prefix + std::to_string(i), items[i], o.depth + 1);
+      for (std::size_t i = 0; i < items.size(); ++i)
+        visit(o.prefix + std::to_string(i), items[i], o.depth + 1);
       continue;
     }
     for (std::size_t i = 0; i + 1 < items.size(); i += 2)
-      if (auto key = key_text(p, items[i]); !key.empty()) visit(o.prefix + key, items[i + 1], o.depth + 1);
+      if (auto key = key_text(p, items[i]); !key.empty())
+        visit(o.prefix + key, items[i + 1], o.depth + 1);
   }
   return found;
 }
@@ -197,10 +238,14 @@ bool is_dangerous(std::string_view global) {
 
 TorchStorage torch_storage(const Pickle& p, Id persistent, const std::string& path) {
   const Id id = p.kind(persistent) == Kind::kPersistent ? p.persistent(persistent) : 0;
-  const auto malformed = [&]() { fail<LoadError>("{}: malformed storage record; the file is damaged or forged", path); };
+  const auto malformed = [&]() {
+    fail<LoadError>("{}: malformed storage record; the file is damaged or forged", path);
+  };
   if (p.kind(id) != Kind::kTuple || p.items(id).size() < 5) malformed();
-  const auto& f = p.items(id);  // "storage", type, key, location, number of elements, [view of another storage]
-  if (p.kind(f[0]) != Kind::kText || p.text(f[0]) != "storage" || p.kind(f[2]) != Kind::kText || p.kind(f[4]) != Kind::kInt)
+  const auto& f =
+      p.items(id);  // "storage", type, key, location, number of elements, [view of another storage]
+  if (p.kind(f[0]) != Kind::kText || p.text(f[0]) != "storage" || p.kind(f[2]) != Kind::kText ||
+      p.kind(f[4]) != Kind::kInt)
     malformed();
   const std::string type = p.global(f[1]);
   const auto row = std::ranges::find(kTypes, type, &TypeName::global);
@@ -208,14 +253,18 @@ TorchStorage torch_storage(const Pickle& p, Id persistent, const std::string& pa
   const std::int64_t n = p.integer(f[4]);
   if (n < 0 || !byte_size(row->dtype, n)) malformed();
   if (f.size() > 5 && p.kind(f[5]) != Kind::kNone)
-    fail<LoadError>("{}: holds storages that are views of others (a very old PyTorch); load and save it again with torch", path);
+    fail<LoadError>(
+        "{}: holds storages that are views of others (a very old PyTorch); load and save it again "
+        "with torch",
+        path);
   return {std::string(p.text(f[2])), row->dtype, n};
 }
 
 std::vector<TorchTensor> torch_tensors(const Pickle& p, const std::string& path) {
   Id weights = p.root();
   for (const auto key : {"state_dict", "model", "params_ema", "params"})
-    if (const Id v = p.get(p.root(), key); v != Pickle::kAbsent && is_container(p, v) && !flatten(p, v).empty()) {
+    if (const Id v = p.get(p.root(), key);
+        v != Pickle::kAbsent && is_container(p, v) && !flatten(p, v).empty()) {
       weights = v;
       break;
     }
@@ -223,7 +272,8 @@ std::vector<TorchTensor> torch_tensors(const Pickle& p, const std::string& path)
   if (holds_tensor(p, weights)) {
     tensors.push_back(tensor_of(p, weights, "tensor", path));
   } else if (is_container(p, weights)) {
-    for (const auto& [name, id] : flatten(p, weights)) tensors.push_back(tensor_of(p, id, name, path));
+    for (const auto& [name, id] : flatten(p, weights))
+      tensors.push_back(tensor_of(p, id, name, path));
   }
   if (tensors.empty()) fail<LoadError>("{}: a pickle without tensors; it is no checkpoint", path);
   return tensors;

@@ -1,4 +1,5 @@
-// From the records of a pickle to tensors: which calls mean a tensor, which dictionary holds the weights.
+// From the records of a pickle to tensors: which calls mean a tensor, which dictionary holds the
+// weights.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,8 @@ struct TorchTensor {
   std::vector<std::int64_t> strides;  // in elements, one per dimension
 };
 
-/// The tensors of the pickle's state dictionary, checked against the sizes the pickle itself gives. Throws LoadError.
+/// The tensors of the pickle's state dictionary, checked against the sizes the pickle itself gives.
+/// Throws LoadError.
 std::vector<TorchTensor> torch_tensors(const Pickle& pickle, const std::string& path);
 
 struct TorchStorage {

@@ -15,7 +15,8 @@ constexpr std::uint64_t kMaxMembers = 100'000;
 constexpr std::uint64_t kMaxDirectory = 64ull << 20;
 
 [[noreturn]] void damaged(const File& file, std::string_view what) {
-  fail<LoadError>("{}: damaged zip archive: {}; copy or download it again", file.path().string(), what);
+  fail<LoadError>("{}: damaged zip archive: {}; copy or download it again", file.path().string(),
+                  what);
 }
 
 template <class T>
@@ -54,7 +55,9 @@ Directory find_directory(const File& file) {
   const std::uint64_t tail_size = std::min<std::uint64_t>(file.size(), 22 + 65535);
   const std::string tail = read_range(file, file.size() - tail_size, tail_size);
   for (std::size_t i = tail.size() - 22 + 1; i-- > 0;) {
-    if (at<std::uint32_t>(tail, i) != kEnd || at<std::uint16_t>(tail, i + 20) != tail.size() - i - 22) continue;
+    if (at<std::uint32_t>(tail, i) != kEnd ||
+        at<std::uint16_t>(tail, i + 20) != tail.size() - i - 22)
+      continue;
     const std::uint64_t end = file.size() - tail_size + i;
     const std::string_view r = std::string_view(tail).substr(i, 22);
     if (at<std::uint16_t>(r, 4) != 0 || at<std::uint16_t>(r, 8) != at<std::uint16_t>(r, 10))
@@ -62,13 +65,16 @@ Directory find_directory(const File& file) {
     Directory d{at<std::uint16_t>(r, 10), at<std::uint32_t>(r, 12), at<std::uint32_t>(r, 16), end};
     const Directory small = d;
     // The two records must tell the same story wherever the small one can hold it.
-    const auto agree = [](std::uint64_t s, std::uint64_t limit, std::uint64_t l) { return s == limit || s == l; };
+    const auto agree = [](std::uint64_t s, std::uint64_t limit, std::uint64_t l) {
+      return s == limit || s == l;
+    };
     if (read_end64(file, end, d) &&
         !(agree(small.count, 0xffff, d.count) && agree(small.size, 0xffffffff, d.size) &&
           agree(small.offset, 0xffffffff, d.offset)))
       damaged(file, "its two end records disagree");
     if (d.count > kMaxMembers) damaged(file, "too many members");
-    if (d.offset > d.end || d.size != d.end - d.offset || d.size > kMaxDirectory || d.size / 46 < d.count)
+    if (d.offset > d.end || d.size != d.end - d.offset || d.size > kMaxDirectory ||
+        d.size / 46 < d.count)
       damaged(file, "the directory does not fit");
     return d;
   }
@@ -85,7 +91,8 @@ struct Entry {
 void widen(const File& file, std::string_view extra, Entry& e) {
   for (std::size_t i = 0; i + 4 <= extra.size();) {
     const std::size_t id = at<std::uint16_t>(extra, i), n = at<std::uint16_t>(extra, i + 2);
-    if (n > extra.size() - i - 4) break;  // PyTorch's padding field may end short; only zip64 matters
+    if (n > extra.size() - i - 4)
+      break;  // PyTorch's padding field may end short; only zip64 matters
     if (id == 1) {
       std::size_t p = i + 4;
       for (std::uint64_t* v : {&e.size, &e.packed, &e.header}) {
@@ -105,8 +112,10 @@ Entry next_entry(const File& file, std::string_view directory, std::size_t& pos)
   if (directory.size() - pos < 46 || at<std::uint32_t>(directory, pos) != kCentral)
     damaged(file, "a directory entry is cut off");
   const std::string_view h = directory.substr(pos, 46);
-  const std::size_t name = at<std::uint16_t>(h, 28), extra = at<std::uint16_t>(h, 30), comment = at<std::uint16_t>(h, 32);
-  if (directory.size() - pos - 46 < name + extra + comment) damaged(file, "a directory entry is cut off");
+  const std::size_t name = at<std::uint16_t>(h, 28), extra = at<std::uint16_t>(h, 30),
+                    comment = at<std::uint16_t>(h, 32);
+  if (directory.size() - pos - 46 < name + extra + comment)
+    damaged(file, "a directory entry is cut off");
   Entry e{directory.substr(pos + 46, name), at<std::uint16_t>(h, 8),  at<std::uint16_t>(h, 10),
           at<std::uint32_t>(h, 20),         at<std::uint32_t>(h, 24), at<std::uint32_t>(h, 42)};
   widen(file, directory.substr(pos + 46 + name, extra), e);
@@ -114,14 +123,16 @@ Entry next_entry(const File& file, std::string_view directory, std::size_t& pos)
   return e;
 }
 
-// Where the member's data begins, after checking that its local header says what the directory says.
+// Where the member's data begins, after checking that its local header says what the directory
+// says.
 std::uint64_t data_offset(const File& file, const Entry& e, std::uint64_t limit) {
-  if (e.header > limit || limit - e.header < 30 + e.name.size()) damaged(file, "a member lies outside");
+  if (e.header > limit || limit - e.header < 30 + e.name.size())
+    damaged(file, "a member lies outside");
   const std::string h = read_range(file, e.header, 30 + e.name.size());
   if (at<std::uint32_t>(h, 0) != kLocal) damaged(file, "no member where the directory says");
   const std::size_t name = at<std::uint16_t>(h, 26), extra = at<std::uint16_t>(h, 28);
-  if (name != e.name.size() || std::string_view(h).substr(30) != e.name || at<std::uint16_t>(h, 6) != e.flags ||
-      at<std::uint16_t>(h, 8) != e.method)
+  if (name != e.name.size() || std::string_view(h).substr(30) != e.name ||
+      at<std::uint16_t>(h, 6) != e.flags || at<std::uint16_t>(h, 8) != e.method)
     damaged(file, "a member's two headers disagree");
   const std::uint64_t begin = e.header + 30 + name + extra;
   if (begin > limit || e.packed > limit - begin) damaged(file, "a member is larger than the file");
@@ -129,7 +140,8 @@ std::uint64_t data_offset(const File& file, const Entry& e, std::uint64_t limit)
   widen(file, read_range(file, e.header + 30 + name, extra), local);
   // With bit 3 the sizes follow the data, and the local header has zeros.
   const bool later = (e.flags & 8) && local.packed == 0 && local.size == 0;
-  if (!later && (local.packed != e.packed || local.size != e.size)) damaged(file, "a member's two headers disagree");
+  if (!later && (local.packed != e.packed || local.size != e.size))
+    damaged(file, "a member's two headers disagree");
   return begin;
 }
 
@@ -155,20 +167,26 @@ Zip::Zip(std::shared_ptr<const File> file) : file_(std::move(file)) {
     if (ranges[i].first < ranges[i - 1].second) damaged(*file_, "members overlap");
   std::ranges::sort(members_, {}, &Member::name);
   for (std::size_t i = 1; i < members_.size(); ++i)
-    if (members_[i].name == members_[i - 1].name) damaged(*file_, "two members are named " + members_[i].name);
+    if (members_[i].name == members_[i - 1].name)
+      damaged(*file_, "two members are named " + members_[i].name);
 }
 
 const Zip::Member* Zip::find(std::string_view name) const {
-  const auto it = std::ranges::lower_bound(members_, name, {}, [](const Member& m) -> std::string_view { return m.name; });
+  const auto it = std::ranges::lower_bound(
+      members_, name, {}, [](const Member& m) -> std::string_view { return m.name; });
   if (it == members_.end() || it->name != name) return nullptr;
   if (!it->stored)
-    fail<LoadError>("{}: member {} is compressed, PyTorch stores its files uncompressed; unpack and save it again with torch.save",
-                    file_->path().string(), name);
+    fail<LoadError>(
+        "{}: member {} is compressed, PyTorch stores its files uncompressed; unpack and save it "
+        "again with torch.save",
+        file_->path().string(), name);
   return &*it;
 }
 
 std::string Zip::read(const Member& member, std::uint64_t limit) const {
-  if (member.size > limit) fail<LoadError>("{}: member {} has {} bytes, at most {} are allowed", file_->path().string(), member.name, member.size, limit);
+  if (member.size > limit)
+    fail<LoadError>("{}: member {} has {} bytes, at most {} are allowed", file_->path().string(),
+                    member.name, member.size, limit);
   return read_range(*file_, member.offset, member.size);
 }
 

@@ -1,5 +1,6 @@
-// Reader of zip and zip64 archives as PyTorch writes them: stored members only, listed and checked, never extracted.
-// What two zip readers could see differently is refused: headers that disagree, members that overlap, names twice.
+// Reader of zip and zip64 archives as PyTorch writes them: stored members only, listed and checked,
+// never extracted. What two zip readers could see differently is refused: headers that disagree,
+// members that overlap, names twice.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@ class Zip {
     std::string name;
     std::uint64_t offset = 0;  // of the data, in the file
     std::uint64_t size = 0;
-    bool stored = true;        // false: compressed; it has no bytes that could be used
+    bool stored = true;  // false: compressed; it has no bytes that could be used
   };
 
   /// Throws LoadError.

@@ -1,10 +1,10 @@
 #include "image/infotext.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include <nlohmann/json.hpp>
+#include <utf8proc.h>
 
 #include "image/infotext_defaults.h"
 #include "image/text_encoding.h"

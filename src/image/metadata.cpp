@@ -1,9 +1,9 @@
 #include "image/metadata.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <zlib.h>
 
 #include "base/log.h"
 #include "image/text_encoding.h"

@@ -1,14 +1,14 @@
 // PNG through libpng's low-level API (PNG specification 1.2, third edition). The chunks are walked
 // by our own code first: it checks sizes and checksums and takes texts and EXIF; libpng sees
 // nothing but IHDR, PLTE, tRNS and IDAT.
-#include <png.h>
-#include <zlib.h>
-
 #include <cstdio>
 #include <cstring>
 #include <new>
 #include <string>
 #include <string_view>
+
+#include <png.h>
+#include <zlib.h>
 
 #include "base/checked.h"
 #include "base/error.h"

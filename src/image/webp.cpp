@@ -1,11 +1,11 @@
 // WebP through libwebp (RFC 9649); EXIF by our own reader.
+#include <memory>
+#include <string>
+
 #include <webp/decode.h>
 #include <webp/demux.h>
 #include <webp/encode.h>
 #include <webp/mux.h>
-
-#include <memory>
-#include <string>
 
 #include "base/error.h"
 #include "image/exif.h"

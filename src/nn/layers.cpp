@@ -8,24 +8,32 @@
 namespace mezzo::nn {
 namespace {
 
-Tensor bias_of(const Weights& w, bool bias, std::int64_t out) { return bias ? w.get("bias", {out}) : Tensor(); }
+Tensor bias_of(const Weights& w, bool bias, std::int64_t out) {
+  return bias ? w.get("bias", {out}) : Tensor();
+}
 
 }  // namespace
 
 Linear::Linear(const Weights& w, const Config& c)
     : out_(c.out),
-      weight_(w.backend().pack_linear(w.get("weight", {c.out, c.in}), bias_of(w, c.bias, c.out), w.precision())) {}
+      weight_(w.backend().pack_linear(w.get("weight", {c.out, c.in}), bias_of(w, c.bias, c.out),
+                                      w.precision())) {}
 
 Tensor Linear::operator()(const Tensor& x, const Epilogue& epilogue) const {
   return ops::linear(x, *weight_, out_, epilogue);
 }
 
 Conv2d::Conv2d(const Weights& w, const Config& c)
-    : config_{.in = c.in, .out = c.out, .kernel = c.kernel, .stride = c.stride,
-              .pad_top = c.pad_end_only ? 0 : c.padding, .pad_left = c.pad_end_only ? 0 : c.padding,
-              .pad_bottom = c.padding, .pad_right = c.padding},
-      weight_(w.backend().pack_conv2d(w.get("weight", {c.out, c.in, c.kernel, c.kernel}), bias_of(w, c.bias, c.out),
-                                      config_, w.precision())) {}
+    : config_{.in = c.in,
+              .out = c.out,
+              .kernel = c.kernel,
+              .stride = c.stride,
+              .pad_top = c.pad_end_only ? 0 : c.padding,
+              .pad_left = c.pad_end_only ? 0 : c.padding,
+              .pad_bottom = c.padding,
+              .pad_right = c.padding},
+      weight_(w.backend().pack_conv2d(w.get("weight", {c.out, c.in, c.kernel, c.kernel}),
+                                      bias_of(w, c.bias, c.out), config_, w.precision())) {}
 
 Tensor Conv2d::operator()(const Tensor& x, const Epilogue& epilogue) const {
   return ops::conv2d(x, *weight_, config_, epilogue);
@@ -36,25 +44,31 @@ GroupNorm::GroupNorm(const Weights& w, const Config& c)
       weight_(w.backend().upload(w.get("weight", {c.channels}))),
       bias_(w.backend().upload(w.get("bias", {c.channels}))) {}
 
-Tensor GroupNorm::operator()(const Tensor& x) const { return ops::group_norm(x, weight_, bias_, config_); }
+Tensor GroupNorm::operator()(const Tensor& x) const {
+  return ops::group_norm(x, weight_, bias_, config_);
+}
 
 LayerNorm::LayerNorm(const Weights& w, const Config& c)
     : eps_(c.eps),
       weight_(w.backend().upload(w.get("weight", {c.width}))),
       bias_(w.backend().upload(w.get("bias", {c.width}))) {}
 
-Tensor LayerNorm::operator()(const Tensor& x) const { return ops::layer_norm(x, weight_, bias_, eps_); }
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  return ops::layer_norm(x, weight_, bias_, eps_);
+}
 
 Embedding::Embedding(const Weights& w, const Config& c)
     : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {}
 
 Tensor Embedding::operator()(const Tensor& ids) const {
-  const auto width = weight_.dim(1), row_bytes = static_cast<std::int64_t>(*byte_size(weight_.dtype(), width));
+  const auto width = weight_.dim(1),
+             row_bytes = static_cast<std::int64_t>(*byte_size(weight_.dtype(), width));
   Tensor rows(host(), DType::kF32, {ids.dim(0), ids.dim(1), width});
   for (std::int64_t i = 0; backend_.has_data() && i < ids.numel(); ++i) {
     const auto id = ids.data<std::int32_t>()[i];
     check(0 <= id && id < weight_.dim(0), "a token id is inside the vocabulary");
-    to_float(weight_.dtype(), weight_.data<std::byte>() + id * row_bytes, width, rows.data<float>() + i * width);
+    to_float(weight_.dtype(), weight_.data<std::byte>() + id * row_bytes, width,
+             rows.data<float>() + i * width);
   }
   return backend_.upload(rows);
 }
@@ -75,7 +89,8 @@ Attention::Attention(const Weights& w, const Config& c)
 Tensor Attention::operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const {
   const AttentionConfig attention{.heads = static_cast<int>(config_.heads),
                                   .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size))};
-  return to_out(ops::attention(to_q(x), to_k(context), to_v(context), attention), {.add = residual});
+  return to_out(ops::attention(to_q(x), to_k(context), to_v(context), attention),
+                {.add = residual});
 }
 
 FeedForward::FeedForward(const Weights& w, const Config& c)
@@ -92,8 +107,10 @@ Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const Sinus
   auto* row = features.data<float>();
   for (double t : timesteps) {
     for (std::int64_t i = 0; i < half; ++i) {
-      // float32 like the reference: the phases of late timesteps depend on the rounding of the frequency.
-      const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(static_cast<double>(half) - c.freq_shift);
+      // float32 like the reference: the phases of late timesteps depend on the rounding of the
+      // frequency.
+      const float exponent = -std::log(10000.0f) * static_cast<float>(i) /
+                             static_cast<float>(static_cast<double>(half) - c.freq_shift);
       const float phase = static_cast<float>(t) * std::exp(exponent);
       row[i + (c.flip_sin_to_cos ? half : 0)] = std::sin(phase);
       row[i + (c.flip_sin_to_cos ? 0 : half)] = std::cos(phase);
@@ -105,7 +122,8 @@ Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const Sinus
 }
 
 TimestepEmbedding::TimestepEmbedding(const Weights& w, const Config& c)
-    : linear_1(w / "linear_1", {.in = c.in, .out = c.out}), linear_2(w / "linear_2", {.in = c.out, .out = c.out}) {}
+    : linear_1(w / "linear_1", {.in = c.in, .out = c.out}),
+      linear_2(w / "linear_2", {.in = c.out, .out = c.out}) {}
 
 Tensor TimestepEmbedding::operator()(const Tensor& x) const {
   return linear_2(linear_1(x, {.activation = Activation::kSilu}));

@@ -12,9 +12,13 @@ namespace mezzo::nn {
 /// y = x W^T + b. Weight [out, in].
 class Linear {
  public:
-  struct Config { std::int64_t in, out; bool bias = true; };
+  struct Config {
+    std::int64_t in, out;
+    bool bias = true;
+  };
   Linear(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;  // [..., in] -> [..., out]
+  Tensor operator()(const Tensor& x,
+                    const Epilogue& epilogue = {}) const;  // [..., in] -> [..., out]
 
  private:
   std::int64_t out_;
@@ -24,7 +28,12 @@ class Linear {
 /// Convolution on [B, H, W, in]. Weight [out, in, k, k].
 class Conv2d {
  public:
-  struct Config { std::int64_t in, out; int kernel = 3, stride = 1, padding = 1; bool bias = true; bool pad_end_only = false; };
+  struct Config {
+    std::int64_t in, out;
+    int kernel = 3, stride = 1, padding = 1;
+    bool bias = true;
+    bool pad_end_only = false;
+  };
   Conv2d(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;
 
@@ -36,7 +45,12 @@ class Conv2d {
 /// Group normalisation (Wu & He 2018) over [B, ..., C], with the activation that follows it.
 class GroupNorm {
  public:
-  struct Config { std::int64_t channels; int groups; float eps; Activation activation = Activation::kNone; };
+  struct Config {
+    std::int64_t channels;
+    int groups;
+    float eps;
+    Activation activation = Activation::kNone;
+  };
   GroupNorm(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;
 
@@ -47,7 +61,10 @@ class GroupNorm {
 
 class LayerNorm {
  public:
-  struct Config { std::int64_t width; float eps = 1e-5f; };
+  struct Config {
+    std::int64_t width;
+    float eps = 1e-5f;
+  };
   LayerNorm(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;  // [..., width]
 
@@ -56,23 +73,30 @@ class LayerNorm {
   Tensor weight_, bias_;
 };
 
-/// Rows of a table. The table stays on the host in the file's type: only the rows asked for are converted.
+/// Rows of a table. The table stays on the host in the file's type: only the rows asked for are
+/// converted.
 class Embedding {
  public:
-  struct Config { std::int64_t count, width; };
+  struct Config {
+    std::int64_t count, width;
+  };
   Embedding(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& ids) const;        // host int32 [B, L] -> [B, L, width]
-  Tensor first(std::int64_t count) const;            // [count, width]: rows 0, 1, ...
+  Tensor operator()(const Tensor& ids) const;  // host int32 [B, L] -> [B, L, width]
+  Tensor first(std::int64_t count) const;      // [count, width]: rows 0, 1, ...
 
  private:
   Backend& backend_;
   Tensor weight_;
 };
 
-/// Multi-head attention with separate projections (to_q, to_k, to_v, to_out.0), as diffusers' Attention.
+/// Multi-head attention with separate projections (to_q, to_k, to_v, to_out.0), as diffusers'
+/// Attention.
 class Attention {
  public:
-  struct Config { std::int64_t query, context, heads, head_size; bool qkv_bias = false; };
+  struct Config {
+    std::int64_t query, context, heads, head_size;
+    bool qkv_bias = false;
+  };
   Attention(const Weights& w, const Config& c);
   /// x [B, L, query] attends to context [B, Lk, context]; the result plus `residual` [B, L, query].
   Tensor operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const;
@@ -85,7 +109,10 @@ class Attention {
 /// Gated feed-forward (GEGLU, Shazeer 2020): net.0.proj doubles, net.2 returns.
 class FeedForward {
  public:
-  struct Config { std::int64_t width; std::int64_t multiple = 4; };
+  struct Config {
+    std::int64_t width;
+    std::int64_t multiple = 4;
+  };
   FeedForward(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x, const Tensor& residual) const;  // [B, L, width]
 
@@ -93,14 +120,21 @@ class FeedForward {
   Linear proj, out;
 };
 
-/// Sinusoidal features of timesteps (Vaswani et al. 2017), [B] -> [B, width] on the device of `backend`.
-struct SinusoidConfig { std::int64_t width; bool flip_sin_to_cos = true; double freq_shift = 0; };
+/// Sinusoidal features of timesteps (Vaswani et al. 2017), [B] -> [B, width] on the device of
+/// `backend`.
+struct SinusoidConfig {
+  std::int64_t width;
+  bool flip_sin_to_cos = true;
+  double freq_shift = 0;
+};
 Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const SinusoidConfig& c);
 
 /// linear_1, SiLU, linear_2.
 class TimestepEmbedding {
  public:
-  struct Config { std::int64_t in, out; };
+  struct Config {
+    std::int64_t in, out;
+  };
   TimestepEmbedding(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;  // [B, in] -> [B, out]
 

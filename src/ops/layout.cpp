@@ -4,7 +4,8 @@
 namespace mezzo::ops {
 
 Tensor embedding(const Tensor& table, const Tensor& ids) {
-  check(table.rank() == 2 && ids.rank() == 2 && ids.dtype() == DType::kI32, "embedding takes [V, D] and int32 [B, L]");
+  check(table.rank() == 2 && ids.rank() == 2 && ids.dtype() == DType::kI32,
+        "embedding takes [V, D] and int32 [B, L]");
   Tensor out(table.device(), DType::kF32, {ids.dim(0), ids.dim(1), table.dim(1)});
   backend_of(table).embedding(table, ids, out);
   return out;

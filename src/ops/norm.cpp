@@ -2,8 +2,10 @@
 
 namespace mezzo::ops {
 
-Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig& c) {
-  check(x.rank() >= 3 && x.dim(-1) % c.groups == 0 && weight.numel() == x.dim(-1), "groups divide the channels");
+Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const GroupNormConfig& c) {
+  check(x.rank() >= 3 && x.dim(-1) % c.groups == 0 && weight.numel() == x.dim(-1),
+        "groups divide the channels");
   Tensor out(x.device(), DType::kF32, x.shape());
   backend_of(x).group_norm(x, weight, bias, c, out);
   return out;

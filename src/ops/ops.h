@@ -1,5 +1,5 @@
-// Free functions on tensors: check shapes, allocate the result, let the operand's backend compute it.
-// Activations are float32, NHWC. Every function is pure: operands stay as they are.
+// Free functions on tensors: check shapes, allocate the result, let the operand's backend compute
+// it. Activations are float32, NHWC. Every function is pure: operands stay as they are.
 #pragma once
 
 #include <span>
@@ -12,19 +12,22 @@ namespace mezzo::ops {
 Backend& backend_of(const Tensor& x);
 
 /// [B, H, W, in] -> [B, H', W', out]; out = activation(conv(x) + bias + channel_add) + add.
-Tensor conv2d(const Tensor& x, const Packed& w, const Conv2dConfig& config, const Epilogue& epilogue = {});
+Tensor conv2d(const Tensor& x, const Packed& w, const Conv2dConfig& config,
+              const Epilogue& epilogue = {});
 /// [..., in] -> [..., out]
-Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features, const Epilogue& epilogue = {});
+Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features,
+              const Epilogue& epilogue = {});
 /// [B, Lq, heads*d], [B, Lk, heads*d] twice -> [B, Lq, heads*d]
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig& config);
 
-Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig& config);
+Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const GroupNormConfig& config);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps);
 
 Tensor activate(const Tensor& x, Activation activation);
 inline Tensor silu(const Tensor& x) { return activate(x, Activation::kSilu); }
-Tensor geglu(const Tensor& x);  // [..., 2D] -> [..., D]
+Tensor geglu(const Tensor& x);                      // [..., 2D] -> [..., D]
 Tensor add(const Tensor& a, const Tensor& b);       // b may repeat over a's leading dimensions
 Tensor multiply(const Tensor& a, const Tensor& b);  // the same
 Tensor scale(const Tensor& x, float factor, float offset = 0);

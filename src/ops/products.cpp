@@ -9,7 +9,8 @@ namespace {
 void check_epilogue(const Epilogue& e, const Shape& out) {
   if (e.add) check(e.add.shape() == out, "the added tensor has the shape of the result");
   if (e.channel_add)
-    check(e.channel_add.rank() == 2 && e.channel_add.dim(0) == out[0] && e.channel_add.dim(1) == out[-1],
+    check(e.channel_add.rank() == 2 && e.channel_add.dim(0) == out[0] &&
+              e.channel_add.dim(1) == out[-1],
           "channel_add is [batch, channels]");
 }
 }  // namespace
@@ -25,7 +26,8 @@ Tensor conv2d(const Tensor& x, const Packed& w, const Conv2dConfig& c, const Epi
   return out;
 }
 
-Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features, const Epilogue& epilogue) {
+Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features,
+              const Epilogue& epilogue) {
   check(x.rank() >= 1, "linear takes [..., in]");
   Shape shape = x.shape();
   shape.set(-1, out_features);
@@ -36,8 +38,10 @@ Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features, const
 }
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig& c) {
-  check(q.rank() == 3 && k.rank() == 3 && v.shape() == k.shape(), "attention takes [B, L, heads*d] three times");
-  check(q.dim(0) == k.dim(0) && q.dim(2) == k.dim(2) && q.dim(2) % c.heads == 0, "heads divide the width");
+  check(q.rank() == 3 && k.rank() == 3 && v.shape() == k.shape(),
+        "attention takes [B, L, heads*d] three times");
+  check(q.dim(0) == k.dim(0) && q.dim(2) == k.dim(2) && q.dim(2) % c.heads == 0,
+        "heads divide the width");
   Tensor out(q.device(), DType::kF32, q.shape());
   backend_of(q).attention(q, k, v, c, out);
   return out;

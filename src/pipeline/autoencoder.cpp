@@ -7,7 +7,8 @@ namespace {
 
 /// Reads the weights of one half; what belongs to the other half is not an unused tensor.
 template <class Half, class Config>
-std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision precision, const Config& config) {
+std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision precision,
+                            const Config& config) {
   const Weights w(vae.weights, backend, precision, "vae");
   auto half = std::make_unique<Half>(w, config);
   w.finish();
@@ -16,8 +17,12 @@ std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision pr
 
 class KlAutoencoder final : public Autoencoder {
  public:
-  KlAutoencoder(const Component& vae, Backend& backend, Precision precision, const AutoencoderKLConfig& config)
-      : vae_(vae), backend_(backend), precision_(precision), config_(config),
+  KlAutoencoder(const Component& vae, Backend& backend, Precision precision,
+                const AutoencoderKLConfig& config)
+      : vae_(vae),
+        backend_(backend),
+        precision_(precision),
+        config_(config),
         decoder_(build<VaeDecoder>(vae, backend, precision, config)) {}
 
   Tensor decode(const Tensor& latents) const override {
@@ -46,8 +51,12 @@ class KlAutoencoder final : public Autoencoder {
 
 class TinyAutoencoder final : public Autoencoder {
  public:
-  TinyAutoencoder(const Component& vae, Backend& backend, Precision precision, const AutoencoderTinyConfig& config)
-      : vae_(vae), backend_(backend), precision_(precision), config_(config),
+  TinyAutoencoder(const Component& vae, Backend& backend, Precision precision,
+                  const AutoencoderTinyConfig& config)
+      : vae_(vae),
+        backend_(backend),
+        precision_(precision),
+        config_(config),
         decoder_(build<TinyDecoder>(vae, backend, precision, config)) {}
 
   Tensor decode(const Tensor& latents) const override { return (*decoder_)(latents); }
@@ -58,7 +67,9 @@ class TinyAutoencoder final : public Autoencoder {
   }
 
   std::int64_t latent_channels() const override { return config_.latent_channels; }
-  std::int64_t factor() const override { return std::int64_t{1} << (config_.decoder_block_out_channels.size() - 1); }
+  std::int64_t factor() const override {
+    return std::int64_t{1} << (config_.decoder_block_out_channels.size() - 1);
+  }
 
  private:
   Component vae_;
@@ -71,14 +82,19 @@ class TinyAutoencoder final : public Autoencoder {
 
 }  // namespace
 
-std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend, Precision precision) {
+std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend,
+                                              Precision precision) {
   const auto origin = vae.weights->origin() + " (vae config)";
   if (vae.config.is_object() && vae.config.value("_class_name", "") == "AutoencoderTiny")
-    return std::make_unique<TinyAutoencoder>(vae, backend, precision, AutoencoderTinyConfig::parse(vae.config, origin));
+    return std::make_unique<TinyAutoencoder>(vae, backend, precision,
+                                             AutoencoderTinyConfig::parse(vae.config, origin));
   if (vae.config.is_null() && vae.weights->has("decoder.layers.2.conv.0.weight"))
-    return std::make_unique<TinyAutoencoder>(vae, backend, precision, AutoencoderTinyConfig::parse(nullptr, origin));
+    return std::make_unique<TinyAutoencoder>(vae, backend, precision,
+                                             AutoencoderTinyConfig::parse(nullptr, origin));
   return std::make_unique<KlAutoencoder>(vae, backend, precision,
-      vae.config.is_null() ? AutoencoderKLConfig::detect(*vae.weights) : AutoencoderKLConfig::parse(vae.config, origin));
+                                         vae.config.is_null()
+                                             ? AutoencoderKLConfig::detect(*vae.weights)
+                                             : AutoencoderKLConfig::parse(vae.config, origin));
 }
 
 }  // namespace mezzo

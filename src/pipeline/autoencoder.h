@@ -1,4 +1,5 @@
-// The autoencoder of a model, whichever kind its config names: pictures to the latents that the denoiser works on, and back.
+// The autoencoder of a model, whichever kind its config names: pictures to the latents that the
+// denoiser works on, and back.
 #pragma once
 
 #include <functional>
@@ -16,7 +17,8 @@ using PosteriorNoise = std::function<Tensor(const Shape& nhwc)>;
 class Autoencoder {
  public:
   virtual ~Autoencoder() = default;
-  /// Latents [B, H, W, C] as the denoiser has them -> picture [B, factor*H, factor*W, 3] in about [-1, 1].
+  /// Latents [B, H, W, C] as the denoiser has them -> picture [B, factor*H, factor*W, 3] in about
+  /// [-1, 1].
   virtual Tensor decode(const Tensor& latents) const = 0;
   /// Picture [B, H, W, 3] in [-1, 1] -> latents, sampled from the posterior.
   virtual Tensor encode(const Tensor& image, const PosteriorNoise& noise) = 0;
@@ -24,8 +26,9 @@ class Autoencoder {
   virtual std::int64_t factor() const = 0;  // pixels a latent spans
 };
 
-/// From the component's config, or from the tensors where it has none. The encoder's weights are read when they are
-/// first needed. Throws LoadError.
-std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend, Precision precision);
+/// From the component's config, or from the tensors where it has none. The encoder's weights are
+/// read when they are first needed. Throws LoadError.
+std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend,
+                                              Precision precision);
 
 }  // namespace mezzo

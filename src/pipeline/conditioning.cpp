@@ -16,9 +16,11 @@ const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
   const auto limit = model_.configs.text.max_position_embeddings;
   const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<int>(limit));
   if (!tokens.cut.empty())
-    log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"", limit, tokens.cut);
+    log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
+                limit, tokens.cut);
   Tensor ids(host(), DType::kI32, {1, limit});
-  for (std::int64_t i = 0; i < limit; ++i) ids.data<std::int32_t>()[i] = tokens.ids[static_cast<std::size_t>(i)];
+  for (std::int64_t i = 0; i < limit; ++i)
+    ids.data<std::int32_t>()[i] = tokens.ids[static_cast<std::size_t>(i)];
   // One prompt at a time: the result does not depend on the company it is encoded in.
   const Tensor out = model_.text_encoder(ids, {.skip = clip_skip}).hidden;
   if (cache_.size() >= kRemembered) cache_.erase(cache_.begin());
@@ -27,7 +29,9 @@ const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
 
 Tensor Conditioning::operator()(const std::vector<std::string>& prompts, int clip_skip) {
   const auto& c = model_.configs.text;
-  Tensor rows(host(), DType::kF32, {static_cast<std::int64_t>(prompts.size()), c.max_position_embeddings, c.hidden_size});
+  Tensor rows(
+      host(), DType::kF32,
+      {static_cast<std::int64_t>(prompts.size()), c.max_position_embeddings, c.hidden_size});
   auto* to = rows.data<float>();
   for (const auto& prompt : prompts) {
     const Tensor& row = encoded(prompt, clip_skip);

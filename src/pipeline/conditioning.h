@@ -15,7 +15,8 @@ class Conditioning {
  public:
   explicit Conditioning(const Model& model) : model_(model) {}
 
-  /// One row of embeddings a prompt: [prompts, L, D] on the model's backend. Warns about prompts that do not fit.
+  /// One row of embeddings a prompt: [prompts, L, D] on the model's backend. Warns about prompts
+  /// that do not fit.
   Tensor operator()(const std::vector<std::string>& prompts, int clip_skip);
 
  private:

@@ -11,13 +11,16 @@
 namespace mezzo {
 namespace {
 
-/// Layers whose rounding shows most (TensorRT's exclusion list for diffusion models; reference: NVIDIA Model Optimizer),
-/// and those too small to matter: they stay at 16 bits when the rest is quantised.
-constexpr std::array<std::string_view, 8> kSensitive = {"conv_in", "conv_out", "time_embedding", "time_emb_proj",
-                                                        "conv_shortcut", "proj_out", "quant_conv", "position_embedding"};
+/// Layers whose rounding shows most (TensorRT's exclusion list for diffusion models; reference:
+/// NVIDIA Model Optimizer), and those too small to matter: they stay at 16 bits when the rest is
+/// quantised.
+constexpr std::array<std::string_view, 8> kSensitive = {
+    "conv_in",       "conv_out", "time_embedding", "time_emb_proj",
+    "conv_shortcut", "proj_out", "quant_conv",     "position_embedding"};
 
 bool is_sensitive(std::string_view name) {
-  return std::ranges::any_of(kSensitive, [&](auto part) { return name.find(part) != std::string_view::npos; });
+  return std::ranges::any_of(kSensitive,
+                             [&](auto part) { return name.find(part) != std::string_view::npos; });
 }
 
 /// "q8_0" or "unet=q8_0,vae=f16" as a type for each network; "" is the default of all.
@@ -31,28 +34,37 @@ std::map<std::string, DType, std::less<>> parse_spec(const std::string& spec) {
     const auto type = dtype_named(eq == std::string::npos ? item : item.substr(eq + 1));
     constexpr std::array kOffered = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
     if (!type || std::ranges::find(kOffered, *type) == kOffered.end())
-      fail<UsageError>("--weights {}: \"{}\" is not a type to convert to; f32, f16, bf16 and q8_0 are", spec, item);
+      fail<UsageError>(
+          "--weights {}: \"{}\" is not a type to convert to; f32, f16, bf16 and q8_0 are", spec,
+          item);
     types[network == "text" || network == "clip" ? "text_encoder" : network] = *type;
     at = end + 1;
   }
   for (const auto& [network, type] : types)
     if (network != "" && network != "unet" && network != "vae" && network != "text_encoder")
-      fail<UsageError>("--weights {}: \"{}\" is not a network; unet, vae and text_encoder are", spec, network);
+      fail<UsageError>("--weights {}: \"{}\" is not a network; unet, vae and text_encoder are",
+                       spec, network);
   return types;
 }
 
-bool is_float(DType t) { return t == DType::kF32 || t == DType::kF16 || t == DType::kBF16 || t == DType::kF64 || is_quantized(t); }
+bool is_float(DType t) {
+  return t == DType::kF32 || t == DType::kF16 || t == DType::kBF16 || t == DType::kF64 ||
+         is_quantized(t);
+}
 
 }  // namespace
 
-ConvertReport convert(const std::string& model, const std::string& out, const ConvertOptions& options, const RunOptions& run) {
+ConvertReport convert(const std::string& model, const std::string& out,
+                      const ConvertOptions& options, const RunOptions& run) {
   const auto types = parse_spec(options.weights);
-  const ModelBundle bundle = open_model(model, {.vae = options.vae, .clip = options.clip, .config = options.config});
+  const ModelBundle bundle =
+      open_model(model, {.vae = options.vae, .clip = options.clip, .config = options.config});
   require_components(bundle);
   std::error_code ignored;
   if (fs::exists(out, ignored) && !options.overwrite)
     fail<UsageError>("{} exists already; choose another name or allow overwriting (--force)", out);
-  if (fs::equivalent(model, out, ignored)) fail<UsageError>("{} would be written over itself; choose another name", out);
+  if (fs::equivalent(model, out, ignored))
+    fail<UsageError>("{} would be written over itself; choose another name", out);
 
   ConvertReport report;
   std::map<std::string, int> written;
@@ -64,8 +76,10 @@ ConvertReport convert(const std::string& model, const std::string& out, const Co
     if (run.progress) run.progress({.phase = Phase::kLoad, .step = ++done});
     const auto it = types.find(network);
     DType type = it == types.end() ? types.at("") : it->second;
-    if (!is_float(t.dtype)) type = t.dtype;
-    else if (type == DType::kQ8_0 && (t.shape.rank() < 2 || is_sensitive(t.name) || (t.shape.numel() / t.shape[0]) % 32 != 0))
+    if (!is_float(t.dtype))
+      type = t.dtype;
+    else if (type == DType::kQ8_0 && (t.shape.rank() < 2 || is_sensitive(t.name) ||
+                                      (t.shape.numel() / t.shape[0]) % 32 != 0))
       type = DType::kF16;
     ++written[std::string(name(type))];
     return type;

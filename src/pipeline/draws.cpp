@@ -9,7 +9,8 @@ namespace {
 class DrawsPerPicture final : public Draws {
  public:
   DrawsPerPicture(sampling::RandomSource source, std::span<const std::int64_t> seeds) {
-    for (auto seed : seeds) generators_.push_back(sampling::make_generator(source, static_cast<std::uint64_t>(seed)));
+    for (auto seed : seeds)
+      generators_.push_back(sampling::make_generator(source, static_cast<std::uint64_t>(seed)));
   }
   std::vector<float> next(std::int64_t channels, std::int64_t height, std::int64_t width) override {
     std::vector<float> all;
@@ -26,9 +27,12 @@ class DrawsPerPicture final : public Draws {
 
 }  // namespace
 
-std::unique_ptr<Draws> draws_per_picture(const std::string& source, std::span<const std::int64_t> seeds) {
-  if (source == "nv") return std::make_unique<DrawsPerPicture>(sampling::RandomSource::kPhilox, seeds);
-  if (source == "cpu") return std::make_unique<DrawsPerPicture>(sampling::RandomSource::kTorchCpu, seeds);
+std::unique_ptr<Draws> draws_per_picture(const std::string& source,
+                                         std::span<const std::int64_t> seeds) {
+  if (source == "nv")
+    return std::make_unique<DrawsPerPicture>(sampling::RandomSource::kPhilox, seeds);
+  if (source == "cpu")
+    return std::make_unique<DrawsPerPicture>(sampling::RandomSource::kTorchCpu, seeds);
   fail<UsageError>("rng \"{}\" is not known; nv and cpu are", source);
 }
 

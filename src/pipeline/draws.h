@@ -13,12 +13,15 @@ namespace mezzo {
 class Draws {
  public:
   virtual ~Draws() = default;
-  /// Standard normal values for every picture of the batch, [B, channels, height, width], one after the other.
-  virtual std::vector<float> next(std::int64_t channels, std::int64_t height, std::int64_t width) = 0;
+  /// Standard normal values for every picture of the batch, [B, channels, height, width], one after
+  /// the other.
+  virtual std::vector<float> next(std::int64_t channels, std::int64_t height,
+                                  std::int64_t width) = 0;
 };
 
 /// A generator for each picture, so that a picture is the same whatever is drawn beside it.
 /// source: "nv" (Philox) or "cpu" (PyTorch's generator). Throws UsageError for another name.
-std::unique_ptr<Draws> draws_per_picture(const std::string& source, std::span<const std::int64_t> seeds);
+std::unique_ptr<Draws> draws_per_picture(const std::string& source,
+                                         std::span<const std::int64_t> seeds);
 
 }  // namespace mezzo

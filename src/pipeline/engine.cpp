@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
+
+#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "image/mask.h"
@@ -22,7 +23,9 @@ namespace mezzo {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+double since(Clock::time_point t) {
+  return std::chrono::duration<double>(Clock::now() - t).count();
+}
 
 /// The sampler that a scheduler's config stands for.
 std::string sampler_name(const nlohmann::json& scheduler) {
@@ -31,7 +34,8 @@ std::string sampler_name(const nlohmann::json& scheduler) {
   return row ? std::string(row->name) : name;
 }
 
-ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const ModelDefaults& d, const nlohmann::json& scheduler) {
+ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const ModelDefaults& d,
+                   const nlohmann::json& scheduler) {
   ModelInfo m;
   m.path = bundle.path.string();
   m.name = bundle.path.stem().string();
@@ -52,7 +56,8 @@ std::int64_t random_seed() {
   return static_cast<std::int64_t>(device() % 0xFFFFFFFFu);
 }
 
-/// Puts the kept pixels back: softly towards the repainted ones, exactly where the blurred mask is black.
+/// Puts the kept pixels back: softly towards the repainted ones, exactly where the blurred mask is
+/// black.
 Image keep_unmasked(const Image& drawn, const GenerateParams& p) {
   const Image mask = blur(threshold(*p.mask), static_cast<double>(p.mask_blur));
   const Image hard = threshold(*p.mask);
@@ -61,7 +66,8 @@ Image keep_unmasked(const Image& drawn, const GenerateParams& p) {
     // Blurred inwards only: a pixel outside the mask stays as it was, to the bit.
     const int a = hard.pixels[i] ? mask.pixels[i] : 0;
     for (std::size_t c = 0; c < 3; ++c)
-      out.pixels[3 * i + c] = static_cast<std::uint8_t>((drawn.pixels[3 * i + c] * a + p.init->pixels[3 * i + c] * (255 - a) + 127) / 255);
+      out.pixels[3 * i + c] = static_cast<std::uint8_t>(
+          (drawn.pixels[3 * i + c] * a + p.init->pixels[3 * i + c] * (255 - a) + 127) / 255);
   }
   return out;
 }
@@ -83,8 +89,11 @@ struct Engine::State {
 
   GenerateParams resolved(const GenerateParams& p) const { return mezzo::resolve(p, defaults); }
   Job job(const GenerateParams& p, std::vector<std::string> prompts) const {
-    return {.params = p, .prompts = std::move(prompts), .latent_height = p.height / defaults.factor,
-            .latent_width = p.width / defaults.factor, .latent_channels = model->vae->latent_channels()};
+    return {.params = p,
+            .prompts = std::move(prompts),
+            .latent_height = p.height / defaults.factor,
+            .latent_width = p.width / defaults.factor,
+            .latent_channels = model->vae->latent_channels()};
   }
   void finish_hash() {
     if (hashing.joinable()) hashing.join();
@@ -105,35 +114,43 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   if (options.max_ram) check_memory(s->bundle, options, s->precision, {});
   s->backend = make_cpu_backend({.threads = options.threads});
   s->backend->set_stop(run.stop);
-  s->model = std::make_unique<Model>(s->bundle, *s->backend, s->precision, [&](const char*, int index, int count) {
-    if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
-    if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
-  });
+  s->model = std::make_unique<Model>(
+      s->bundle, *s->backend, s->precision, [&](const char*, int index, int count) {
+        if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
+        if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
+      });
   s->backend->trim();
   s->conditioning = std::make_unique<Conditioning>(*s->model);
   s->scheduler = scheduler_config(s->bundle, s->model->configs.unet);
   const auto factor = s->model->vae->factor();
-  s->defaults = ModelDefaults::from(s->bundle.defaults, s->model->configs.unet.sample_size * factor, path);
+  s->defaults =
+      ModelDefaults::from(s->bundle.defaults, s->model->configs.unet.sample_size * factor, path);
   s->defaults.factor = factor;
   s->defaults.inpainting = s->model->is_inpainting();
   s->info = describe(s->bundle, s->model->configs, s->defaults, s->scheduler);
-  s->hashing = std::jthread([state = s.get()](std::stop_token stop) { state->hash = model_hash(state->bundle.path, stop); });
+  s->hashing = std::jthread([state = s.get()](std::stop_token stop) {
+    state->hash = model_hash(state->bundle.path, stop);
+  });
   return Engine(std::move(s));
 }
 
 const ModelInfo& Engine::info() const { return state_->info; }
 
-GenerateParams Engine::resolve(const GenerateParams& params) const { return state_->resolved(params); }
+GenerateParams Engine::resolve(const GenerateParams& params) const {
+  return state_->resolved(params);
+}
 
 TokenReport Engine::tokens(const std::string& prompt) const {
-  return token_report(state_->model->tokenizer, prompt, static_cast<int>(state_->model->configs.text.max_position_embeddings));
+  return token_report(state_->model->tokenizer, prompt,
+                      static_cast<int>(state_->model->configs.text.max_position_embeddings));
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
   state_->backend->set_stop(run.stop);
   const auto size = [&](int given, std::int64_t own) { return given ? given : own; };
   return measure(*state_->model, *state_->conditioning, state_->scheduler, state_->precision,
-                 {.width = size(options.width, state_->defaults.width), .height = size(options.height, state_->defaults.height),
+                 {.width = size(options.width, state_->defaults.width),
+                  .height = size(options.height, state_->defaults.height),
                   .options = options});
 }
 
@@ -143,7 +160,8 @@ std::vector<Picture> Engine::generate(const GenerateParams& params, const RunOpt
   return pictures;
 }
 
-void Engine::generate(const GenerateParams& params, const RunOptions& options, const std::function<void(Picture)>& done) {
+void Engine::generate(const GenerateParams& params, const RunOptions& options,
+                      const std::function<void(Picture)>& done) {
   State& s = *state_;
   GenerateParams p = s.resolved(params);
   if (p.seed < 0) p.seed = random_seed();
@@ -158,17 +176,23 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options, c
       seeds.push_back(p.seed + i);
     }
   const std::size_t total = prompts.size();
-  const auto group = static_cast<std::size_t>(batch_pictures(p.width, p.height, static_cast<std::int64_t>(total)));
+  const auto group =
+      static_cast<std::size_t>(batch_pictures(p.width, p.height, static_cast<std::int64_t>(total)));
 
   for (std::size_t at = 0; at < total; at += group) {
     const std::size_t n = std::min(group, total - at);
     const auto begin = Clock::now();
-    Progress now{.phase = Phase::kEncode, .picture = static_cast<int>(at), .pictures = static_cast<int>(total)};
-    auto tell = [&] { if (options.progress) options.progress(now); };
+    Progress now{.phase = Phase::kEncode,
+                 .picture = static_cast<int>(at),
+                 .pictures = static_cast<int>(total)};
+    auto tell = [&] {
+      if (options.progress) options.progress(now);
+    };
     tell();
 
     const auto offset = static_cast<std::ptrdiff_t>(at);
-    const Job job = s.job(p, {prompts.begin() + offset, prompts.begin() + offset + static_cast<std::ptrdiff_t>(n)});
+    const Job job = s.job(
+        p, {prompts.begin() + offset, prompts.begin() + offset + static_cast<std::ptrdiff_t>(n)});
     const auto draws = draws_per_picture(p.rng, std::span(seeds).subspan(at, n));
     auto stepping = Clock::now();
     Watch watch;
@@ -198,8 +222,12 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options, c
       Image image = to_image(drawn.decoded[i]);
       if (p.mask && p.keep_unmasked) image = keep_unmasked(image, p);
       const PictureRecipe recipe{p, prompts[at + i], seeds[at + i], s.info};
-      done({.image = std::move(image), .prompt = prompts[at + i], .seed = seeds[at + i], .infotext = recipe_infotext(recipe),
-            .request = recipe_request(recipe), .seconds = seconds});
+      done({.image = std::move(image),
+            .prompt = prompts[at + i],
+            .seed = seeds[at + i],
+            .infotext = recipe_infotext(recipe),
+            .request = recipe_request(recipe),
+            .seconds = seconds});
     }
   }
   s.backend->trim();

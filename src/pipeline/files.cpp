@@ -15,7 +15,9 @@ void save_image(const std::string& path, const Image& image, int quality) {
 }
 
 void save_picture(const std::string& path, const Picture& picture, int quality) {
-  write_image(path, picture.image, {.parameters = picture.infotext, .request = picture.request, .other = {}}, {.quality = quality});
+  write_image(path, picture.image,
+              {.parameters = picture.infotext, .request = picture.request, .other = {}},
+              {.quality = quality});
 }
 
 std::vector<std::pair<std::string, std::string>> sampler_names() {

@@ -1,5 +1,5 @@
-// Where models are found: by path, by name in folders, in the offline cache of the Hugging Face hub, and beside the
-// program itself.
+// Where models are found: by path, by name in folders, in the offline cache of the Hugging Face
+// hub, and beside the program itself.
 #include <dlfcn.h>
 
 #include <algorithm>

@@ -1,23 +1,32 @@
-// SDEdit (Meng et al. 2022): the picture is noised to the level where the schedule is entered, then denoised.
+// SDEdit (Meng et al. 2022): the picture is noised to the level where the schedule is entered, then
+// denoised.
 #include "pipeline/encode_image.h"
 
 namespace mezzo {
 
 sampling::Latents encode_image(const Job& job, const Model& model, const Image& rgb, Draws& draws) {
   const Shape nchw{job.batch(), job.latent_channels, job.latent_height, job.latent_width};
-  const Tensor noise = upload_latents(
-      model.backend, sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width)), nchw);
+  const Tensor noise =
+      upload_latents(model.backend,
+                     sampling::Latents::from_floats(
+                         draws.next(job.latent_channels, job.latent_height, job.latent_width)),
+                     nchw);
   const Tensor image = upload_image(model.backend, rgb);
-  std::vector<Tensor> rows;  // the same picture for each of the batch, with its own draw from the posterior
+  std::vector<Tensor>
+      rows;  // the same picture for each of the batch, with its own draw from the posterior
   for (std::int64_t b = 0; b < job.batch(); ++b)
-    rows.push_back(model.vae->encode(image, [&](const Shape&) { return noise.slice(0, b, b + 1); }));
+    rows.push_back(
+        model.vae->encode(image, [&](const Shape&) { return noise.slice(0, b, b + 1); }));
   return download_latents(ops::concat(rows, 0));
 }
 
-Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws) {
+Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
+                     Draws& draws) {
   const auto image = encode_image(job, model, *job.params.init, draws);
-  const auto noise = sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width));
-  return {.x = sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
+  const auto noise = sampling::Latents::from_floats(
+      draws.next(job.latent_channels, job.latent_height, job.latent_width));
+  return {
+      .x = sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
 }
 
 }  // namespace mezzo

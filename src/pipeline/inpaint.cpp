@@ -1,5 +1,6 @@
-// Inpainting, in both kinds that diffusers has: models with 9 input channels [latents 4, mask 1, masked picture 4]
-// (Rombach et al. 2022), and ordinary models, where what is kept is put back after every step (Lugmayr et al. 2022).
+// Inpainting, in both kinds that diffusers has: models with 9 input channels [latents 4, mask 1,
+// masked picture 4] (Rombach et al. 2022), and ordinary models, where what is kept is put back
+// after every step (Lugmayr et al. 2022).
 #include <algorithm>
 #include <array>
 
@@ -11,7 +12,9 @@ namespace {
 
 /// 1 where a latent is repainted: [height * width].
 std::vector<double> latent_mask(const Job& job) {
-  const Image small = mask_to_latent(threshold(*job.params.mask), static_cast<int>(job.latent_width), static_cast<int>(job.latent_height));
+  const Image small =
+      mask_to_latent(threshold(*job.params.mask), static_cast<int>(job.latent_width),
+                     static_cast<int>(job.latent_height));
   std::vector<double> m(small.pixels.size());
   std::ranges::transform(small.pixels, m.begin(), [](std::uint8_t v) { return v ? 1.0 : 0.0; });
   return m;
@@ -24,19 +27,22 @@ Tensor masked_picture(const Job& job, Backend& backend) {
   Tensor values(host(), DType::kF32, {1, init.height, init.width, 3});
   for (std::size_t i = 0; i < mask.pixels.size(); ++i)
     for (std::size_t c = 0; c < 3; ++c)
-      values.data<float>()[3 * i + c] = mask.pixels[i] ? 0.0f : static_cast<float>(init.pixels[3 * i + c]) / 127.5f - 1.0f;
+      values.data<float>()[3 * i + c] =
+          mask.pixels[i] ? 0.0f : static_cast<float>(init.pixels[3 * i + c]) / 127.5f - 1.0f;
   return backend.upload(values);
 }
 
 /// mask [B, H, W, 1] and masked picture [B, H, W, 4] beside each other.
-Tensor extra_channels(const Job& job, const Model& model, const std::vector<double>& mask, const Tensor& masked, const sampling::Latents& noise) {
+Tensor extra_channels(const Job& job, const Model& model, const std::vector<double>& mask,
+                      const Tensor& masked, const sampling::Latents& noise) {
   const Shape nchw{job.batch(), job.latent_channels, job.latent_height, job.latent_width};
   const Tensor draws = upload_latents(model.backend, noise, nchw);
   const Shape plane{1, 1, job.latent_height, job.latent_width};
   const Tensor m = upload_latents(model.backend, sampling::Latents(mask), plane);
   std::vector<Tensor> rows;
   for (std::int64_t b = 0; b < job.batch(); ++b) {
-    const Tensor z = model.vae->encode(masked, [&](const Shape&) { return draws.slice(0, b, b + 1); });
+    const Tensor z =
+        model.vae->encode(masked, [&](const Shape&) { return draws.slice(0, b, b + 1); });
     rows.push_back(ops::concat(std::array{m, z}, -1));
   }
   return ops::concat(rows, 0);
@@ -44,19 +50,28 @@ Tensor extra_channels(const Job& job, const Model& model, const std::vector<doub
 
 }  // namespace
 
-Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws) {
-  const auto draw = [&] { return sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width)); };
+Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
+              Draws& draws) {
+  const auto draw = [&] {
+    return sampling::Latents::from_floats(
+        draws.next(job.latent_channels, job.latent_height, job.latent_width));
+  };
   const bool from_noise = *job.params.strength >= 1;
   const bool blends = !model.is_inpainting();
 
   sampling::Latents image;
   if (blends || !from_noise) image = encode_image(job, model, *job.params.init, draws);
   const auto noise = draw();
-  Start start{.x = from_noise ? sampling::from_noise(plan, noise) : sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
-  const auto posterior = draw();  // of the masked picture; drawn by ordinary models too, so that seeds agree with diffusers
+  Start start{.x = from_noise ? sampling::from_noise(plan, noise)
+                              : sampling::add_noise(image, noise, plan.start()),
+              .extra_channels = {},
+              .after_step = {}};
+  const auto posterior = draw();  // of the masked picture; drawn by ordinary models too, so that
+                                  // seeds agree with diffusers
   const auto mask = latent_mask(job);
   if (!blends) {
-    start.extra_channels = extra_channels(job, model, mask, masked_picture(job, model.backend), posterior);
+    start.extra_channels =
+        extra_channels(job, model, mask, masked_picture(job, model.backend), posterior);
     return start;
   }
   start.after_step = [=](const sampling::StepInfo& info, sampling::Latents& x) {

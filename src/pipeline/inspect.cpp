@@ -1,10 +1,11 @@
-// What a file is, for people: the checkpoint's own report, completed by building its networks without data.
-#include <fmt/ranges.h>
+// What a file is, for people: the checkpoint's own report, completed by building its networks
+// without data.
+#include "checkpoint/inspect.h"
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "checkpoint/inspect.h"
 #include "mezzotint/files.h"
 #include "models/clip/clip_text.h"
 #include "models/unet/unet.h"
@@ -18,7 +19,8 @@ namespace {
 template <class Config, class Build, class Line>
 void complete(FileReport::Network& n, const Component& c, Build&& build, Line&& line) {
   n.config_from_file = !c.config.is_null();
-  const auto config = n.config_from_file ? Config::parse(c.config, n.name + "/config.json") : Config::detect(*c.weights);
+  const auto config = n.config_from_file ? Config::parse(c.config, n.name + "/config.json")
+                                         : Config::detect(*c.weights);
   n.config = line(config);
   const auto meta = make_meta_backend();
   const Weights w(c.weights, *meta, Precision::kF32, n.name);
@@ -27,29 +29,45 @@ void complete(FileReport::Network& n, const Component& c, Build&& build, Line&& 
 }
 
 void complete_unet(FileReport::Network& n, const Component& c) {
-  complete<UNetConfig>(n, c, [](const Weights& w, const UNetConfig& u) { UNet(w, u); }, [](const UNetConfig& u) {
-    return fmt::format("{} -> {} channels; levels of {}; heads {}; text width {}", u.in_channels, u.out_channels,
-                       fmt::join(u.block_out_channels, ", "), fmt::join(u.heads, ", "), u.cross_attention_dim);
-  });
+  complete<UNetConfig>(
+      n, c, [](const Weights& w, const UNetConfig& u) { UNet(w, u); },
+      [](const UNetConfig& u) {
+        return fmt::format("{} -> {} channels; levels of {}; heads {}; text width {}",
+                           u.in_channels, u.out_channels, fmt::join(u.block_out_channels, ", "),
+                           fmt::join(u.heads, ", "), u.cross_attention_dim);
+      });
 }
 
 void complete_text(FileReport::Network& n, const Component& c) {
-  complete<ClipTextConfig>(n, c, [](const Weights& w, const ClipTextConfig& t) { ClipText(w, t); }, [](const ClipTextConfig& t) {
-    return fmt::format("{} layers of width {}, {} heads; {} tokens of {}", t.num_hidden_layers, t.hidden_size, t.num_attention_heads,
-                       t.max_position_embeddings, t.vocab_size);
-  });
+  complete<ClipTextConfig>(
+      n, c, [](const Weights& w, const ClipTextConfig& t) { ClipText(w, t); },
+      [](const ClipTextConfig& t) {
+        return fmt::format("{} layers of width {}, {} heads; {} tokens of {}", t.num_hidden_layers,
+                           t.hidden_size, t.num_attention_heads, t.max_position_embeddings,
+                           t.vocab_size);
+      });
 }
 
 void complete_vae(FileReport::Network& n, const Component& c) {
   if (c.config.is_object() && c.config.value("_class_name", "") == "AutoencoderTiny") return;
-  complete<AutoencoderKLConfig>(n, c, [](const Weights& w, const AutoencoderKLConfig& v) { VaeEncoder(w, v); VaeDecoder(w, v); },
-    [](const AutoencoderKLConfig& v) {
-      return fmt::format("{} latent channels; levels of {}; scaling {}", v.latent_channels, fmt::join(v.block_out_channels, ", "), v.scaling_factor);
-    });
+  complete<AutoencoderKLConfig>(
+      n, c,
+      [](const Weights& w, const AutoencoderKLConfig& v) {
+        VaeEncoder(w, v);
+        VaeDecoder(w, v);
+      },
+      [](const AutoencoderKLConfig& v) {
+        return fmt::format("{} latent channels; levels of {}; scaling {}", v.latent_channels,
+                           fmt::join(v.block_out_channels, ", "), v.scaling_factor);
+      });
 }
 
-struct Completer { std::string_view network; void (*complete)(FileReport::Network&, const Component&); };
-constexpr Completer kCompleters[] = {{"unet", complete_unet}, {"text_encoder", complete_text}, {"vae", complete_vae}};
+struct Completer {
+  std::string_view network;
+  void (*complete)(FileReport::Network&, const Component&);
+};
+constexpr Completer kCompleters[] = {
+    {"unet", complete_unet}, {"text_encoder", complete_text}, {"vae", complete_vae}};
 
 void complete_networks(FileReport& report, const ModelBundle& bundle) {
   for (auto& n : report.networks)
@@ -75,7 +93,8 @@ FileReport inspect(const std::string& path) {
   r.advice = c.advice;
   r.error = c.problem;
   r.unknown = c.unknown;
-  for (const auto& call : c.pickle_calls) r.warnings.push_back(fmt::format("the pickle asks Python to call {} (not run)", call));
+  for (const auto& call : c.pickle_calls)
+    r.warnings.push_back(fmt::format("the pickle asks Python to call {} (not run)", call));
   for (const auto& part : c.components) {
     FileReport::Network n;
     n.name = part.name;
@@ -99,18 +118,35 @@ FileReport inspect(const std::string& path) {
 std::string to_json(const FileReport& r) {
   nlohmann::json networks = nlohmann::json::array();
   for (const auto& n : r.networks)
-    networks.push_back({{"name", n.name}, {"parameters", n.parameters}, {"bytes", n.bytes}, {"dtypes", n.dtypes}, {"config", n.config},
-                        {"config_from_file", n.config_from_file}, {"missing", n.missing}});
-  const nlohmann::json j = {{"path", r.path}, {"kind", r.kind}, {"family", r.family}, {"form", r.form}, {"bytes", r.bytes},
-                            {"networks", networks}, {"objects", r.objects}, {"unknown", r.unknown}, {"warnings", r.warnings}, {"advice", r.advice}, {"error", r.error}};
+    networks.push_back({{"name", n.name},
+                        {"parameters", n.parameters},
+                        {"bytes", n.bytes},
+                        {"dtypes", n.dtypes},
+                        {"config", n.config},
+                        {"config_from_file", n.config_from_file},
+                        {"missing", n.missing}});
+  const nlohmann::json j = {
+      {"path", r.path},       {"kind", r.kind},       {"family", r.family},
+      {"form", r.form},       {"bytes", r.bytes},     {"networks", networks},
+      {"objects", r.objects}, {"unknown", r.unknown}, {"warnings", r.warnings},
+      {"advice", r.advice},   {"error", r.error}};
   return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string to_json(const Plan& plan) {
   nlohmann::json phases = nlohmann::json::array();
   for (const auto& p : plan.phases)
-    phases.push_back({{"name", p.name}, {"weights", p.weights}, {"activations", p.activations}, {"peak", p.peak}, {"flops", p.flops}, {"seconds", p.seconds}});
-  return nlohmann::json{{"phases", phases}, {"peak", plan.peak}, {"seconds", plan.seconds}, {"precision", plan.precision}}.dump(2);
+    phases.push_back({{"name", p.name},
+                      {"weights", p.weights},
+                      {"activations", p.activations},
+                      {"peak", p.peak},
+                      {"flops", p.flops},
+                      {"seconds", p.seconds}});
+  return nlohmann::json{{"phases", phases},
+                        {"peak", plan.peak},
+                        {"seconds", plan.seconds},
+                        {"precision", plan.precision}}
+      .dump(2);
 }
 
 }  // namespace mezzo

@@ -14,10 +14,11 @@
 
 namespace mezzo {
 
-/// What is drawn. `params` is resolved: every default is filled in, sizes are those of the result, init and mask have them.
+/// What is drawn. `params` is resolved: every default is filled in, sizes are those of the result,
+/// init and mask have them.
 struct Job {
   GenerateParams params;
-  std::vector<std::string> prompts;     // one a picture
+  std::vector<std::string> prompts;  // one a picture
   std::int64_t latent_height = 0, latent_width = 0, latent_channels = 4;
 
   std::int64_t batch() const { return static_cast<std::int64_t>(prompts.size()); }
@@ -27,32 +28,37 @@ struct Job {
 /// What denoising begins with. Latents are flat, [batch, channels, height, width].
 struct Start {
   sampling::Latents x;
-  Tensor extra_channels;          // [B, H, W, 5] on the backend: mask and masked picture of an inpainting model
+  Tensor extra_channels;  // [B, H, W, 5] on the backend: mask and masked picture of an inpainting
+                          // model
   sampling::StepHook after_step;  // replaces what is not to be repainted
 };
 
-/// Each pipeline prepares its start; draws are taken in diffusers' order, so its seeds give its pictures.
-Start text_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
-Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
+/// Each pipeline prepares its start; draws are taken in diffusers' order, so its seeds give its
+/// pictures.
+Start text_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
+                    Draws& draws);
+Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
+                     Draws& draws);
 Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan, Draws& draws);
 
 /// What watches a run; every member may be empty.
 struct Watch {
-  std::function<void(int step, int steps)> step;                 // after each step
+  std::function<void(int step, int steps)> step;  // after each step
   std::function<void(const Image& preview)> preview;
   int preview_every = 0;
-  std::function<void(const char* name, const sampling::Latents&)> latents;  // "init", then "step" after each network call
+  std::function<void(const char* name, const sampling::Latents&)>
+      latents;  // "init", then "step" after each network call
   std::stop_token stop;
 };
 
 struct Drawn {
-  sampling::Latents latents;       // final
-  std::vector<Tensor> decoded;     // one a picture: host [H, W, 3], about [-1, 1]
+  sampling::Latents latents;    // final
+  std::vector<Tensor> decoded;  // one a picture: host [H, W, 3], about [-1, 1]
 };
 
 /// The whole run but for turning the result into 8-bit pictures.
-Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler, Draws& draws,
-          const Watch& watch);
+Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
+          const nlohmann::json& scheduler, Draws& draws, const Watch& watch);
 
 /// The sampler and schedule that the request and the model's scheduler config make together.
 sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler);
@@ -61,9 +67,10 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures);
 
 // Between the layouts of samplers (flat NCHW), networks (NHWC on the backend) and pictures.
-Tensor upload_latents(Backend& backend, const sampling::Latents& x, const Shape& nchw);  // -> [B, H, W, C]
+Tensor upload_latents(Backend& backend, const sampling::Latents& x,
+                      const Shape& nchw);  // -> [B, H, W, C]
 sampling::Latents download_latents(const Tensor& nhwc);
-Tensor upload_image(Backend& backend, const Image& rgb);           // -> [1, H, W, 3] in [-1, 1]
-Image to_image(const Tensor& decoded);                             // host [H, W, 3] about [-1, 1] -> RGB
+Tensor upload_image(Backend& backend, const Image& rgb);  // -> [1, H, W, 3] in [-1, 1]
+Image to_image(const Tensor& decoded);                    // host [H, W, 3] about [-1, 1] -> RGB
 
 }  // namespace mezzo

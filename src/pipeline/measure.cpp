@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "backend/cpu/probe.h"
@@ -24,8 +25,10 @@ std::vector<double> times(int n, F&& f, double* first = nullptr) {
     const auto begin = Clock::now();
     f();
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (i > 0) out.push_back(seconds);
-    else if (first) *first = seconds;
+    if (i > 0)
+      out.push_back(seconds);
+    else if (first)
+      *first = seconds;
   }
   return out;
 }
@@ -47,7 +50,11 @@ std::int64_t work_of(Backend& backend, OpLog& log, const std::function<void()>& 
 
 /// One row an operation and shape: calls, time, rate.
 nlohmann::json layers_of(const OpLog& log, double peak) {
-  struct Row { int calls = 0; std::int64_t flops = 0, bytes = 0; double seconds = 0; };
+  struct Row {
+    int calls = 0;
+    std::int64_t flops = 0, bytes = 0;
+    double seconds = 0;
+  };
   std::map<std::pair<std::string, std::string>, Row> rows;
   for (const auto& r : log.records) {
     auto& row = rows[{r.name, r.shape}];
@@ -59,8 +66,13 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
   nlohmann::json out = nlohmann::json::array();
   for (const auto& [key, row] : rows) {
     const double rate = row.seconds > 0 ? static_cast<double>(row.flops) / row.seconds / 1e9 : 0;
-    out.push_back({{"op", key.first}, {"shape", key.second}, {"calls", row.calls}, {"seconds", row.seconds},
-                   {"gflops", rate}, {"share_of_peak", rate / peak}, {"bytes", row.bytes}});
+    out.push_back({{"op", key.first},
+                   {"shape", key.second},
+                   {"calls", row.calls},
+                   {"seconds", row.seconds},
+                   {"gflops", rate},
+                   {"share_of_peak", rate / peak},
+                   {"bytes", row.bytes}});
   }
   std::sort(out.begin(), out.end(), [](const nlohmann::json& a, const nlohmann::json& b) {
     return a["seconds"].get<double>() > b["seconds"].get<double>();
@@ -70,12 +82,14 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
 
 }  // namespace
 
-std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Precision precision, const MeasureConfig& config) {
+std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Precision precision,
+                    const MeasureConfig& config) {
   Backend& b = model.backend;
   const auto factor = model.vae->factor();
   const auto h = config.height / factor, w = config.width / factor;
   if (config.width % factor || config.height % factor || h < 1 || w < 1)
-    fail<UsageError>("{}x{} is not a size this model can draw; multiples of {} are", config.width, config.height, factor);
+    fail<UsageError>("{}x{} is not a size this model can draw; multiples of {} are", config.width,
+                     config.height, factor);
   const auto& c = model.configs;
   const auto repeats = std::max(config.options.repeats, 1);
   const double peak = measure_peak_gflops(precision);
@@ -87,7 +101,8 @@ std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Pr
   };
   const auto L = c.text.max_position_embeddings;
   Tensor ids(host(), DType::kI32, {2, L});
-  std::fill_n(ids.data<std::int32_t>(), ids.numel(), static_cast<std::int32_t>(c.text.vocab_size - 1));
+  std::fill_n(ids.data<std::int32_t>(), ids.numel(),
+              static_cast<std::int32_t>(c.text.vocab_size - 1));
   const Tensor context = zeros({2, L, c.text.hidden_size});
   const Tensor x = zeros({2, h, w, c.unet.in_channels});
   const Tensor z = zeros({1, h, w, model.vae->latent_channels()});
@@ -107,14 +122,27 @@ std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Pr
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const double steps = config.options.steps;
-  nlohmann::json out = {
-      {"width", config.width}, {"height", config.height}, {"precision", precision_name(precision)}, {"steps", config.options.steps},
-      {"unet_s_per_step", unet_s}, {"unet_first_s", first}, {"vae_decode_s", vae_s}, {"text_encode_s", text_s},
-      {"total_s", steps * unet_s + vae_s + text_s}, {"total", "computed"},
-      {"peak_rss_mb", usage.ru_maxrss / 1024}, {"weights_mb", b.weight_bytes() >> 20}, {"activations_mb", b.activation_peak() >> 20},
-      {"peak_gflops", peak}, {"peak_gflops_after", measure_peak_gflops(precision)},
-      {"unet_gflop", unet_flops / 1e9}, {"unet_gflops", unet_flops / unet_s / 1e9}, {"unet_share_of_peak", unet_flops / unet_s / 1e9 / peak},
-      {"vae_gflop", vae_flops / 1e9}, {"vae_gflops", vae_flops / vae_s / 1e9}, {"vae_share_of_peak", vae_flops / vae_s / 1e9 / peak}};
+  nlohmann::json out = {{"width", config.width},
+                        {"height", config.height},
+                        {"precision", precision_name(precision)},
+                        {"steps", config.options.steps},
+                        {"unet_s_per_step", unet_s},
+                        {"unet_first_s", first},
+                        {"vae_decode_s", vae_s},
+                        {"text_encode_s", text_s},
+                        {"total_s", steps * unet_s + vae_s + text_s},
+                        {"total", "computed"},
+                        {"peak_rss_mb", usage.ru_maxrss / 1024},
+                        {"weights_mb", b.weight_bytes() >> 20},
+                        {"activations_mb", b.activation_peak() >> 20},
+                        {"peak_gflops", peak},
+                        {"peak_gflops_after", measure_peak_gflops(precision)},
+                        {"unet_gflop", unet_flops / 1e9},
+                        {"unet_gflops", unet_flops / unet_s / 1e9},
+                        {"unet_share_of_peak", unet_flops / unet_s / 1e9 / peak},
+                        {"vae_gflop", vae_flops / 1e9},
+                        {"vae_gflops", vae_flops / vae_s / 1e9},
+                        {"vae_share_of_peak", vae_flops / vae_s / 1e9 / peak}};
   if (config.options.layers) out["layers"] = layers_of(log, peak);
   return out.dump();
 }

@@ -14,7 +14,7 @@ struct MeasureConfig {
 };
 
 /// One JSON object; docs/performance.md names the fields.
-std::string measure(const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler, Precision precision,
-                    const MeasureConfig& config);
+std::string measure(const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler,
+                    Precision precision, const MeasureConfig& config);
 
 }  // namespace mezzo

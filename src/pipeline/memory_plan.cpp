@@ -1,6 +1,7 @@
 #include "pipeline/memory_plan.h"
 
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -44,13 +45,15 @@ Tensor zeros(Backend& b, const Shape& shape) { return Tensor(b, DType::kF32, sha
 
 }  // namespace
 
-Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Precision precision, const GenerateParams& request) {
+Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
+                  const GenerateParams& request) {
   const auto meta = make_meta_backend({.threads = options.threads});
   OpLog log;
   meta->set_log(&log);
   Model model(bundle, *meta, precision);
   const auto factor = model.vae->factor();
-  auto defaults = ModelDefaults::from(bundle.defaults, model.configs.unet.sample_size * factor, bundle.path.string());
+  auto defaults = ModelDefaults::from(bundle.defaults, model.configs.unet.sample_size * factor,
+                                      bundle.path.string());
   defaults.factor = factor;
   GenerateParams params = request;
   if (params.prompts.empty()) params.prompts = {""};
@@ -67,7 +70,10 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
     for (const auto& t : bundle.components.at(name).weights->tensors()) n += t.bytes();
     return n;
   };
-  plan.phases.push_back({.name = "loading", .weights = meta->weight_bytes(), .peak = process_overhead() + meta->weight_bytes() + largest_tensor(bundle)});
+  plan.phases.push_back(
+      {.name = "loading",
+       .weights = meta->weight_bytes(),
+       .peak = process_overhead() + meta->weight_bytes() + largest_tensor(bundle)});
 
   const auto L = model.configs.text.max_position_embeddings;
   Tensor ids(host(), DType::kI32, {1, L});
@@ -78,7 +84,8 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   plan.phases.back().flops *= 2;
 
   if (p.init) {
-    model.vae->encode(zeros(*meta, {1, p.height, p.width, 3}), [&](const Shape& s) { return zeros(*meta, s); });
+    model.vae->encode(zeros(*meta, {1, p.height, p.width, 3}),
+                      [&](const Shape& s) { return zeros(*meta, s); });
     plan.phases.push_back(phase_of("vae encoder", *meta, log, weights_of("vae")));
   }
   {
@@ -94,13 +101,15 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   plan.phases.push_back(phase_of("vae decoder", *meta, log, weights_of("vae")));
 
   const double steps = static_cast<double>(p.steps) * (p.init ? std::min(*p.strength, 1.0) : 1.0);
-  plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) + plan.phases.back().seconds * static_cast<double>(pictures);
+  plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) +
+                 plan.phases.back().seconds * static_cast<double>(pictures);
   for (auto& phase : plan.phases) phase.peak += table_bytes(bundle);
   for (const auto& phase : plan.phases) plan.peak = std::max(plan.peak, phase.peak);
   return plan;
 }
 
-void check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision, const GenerateParams& params) {
+void check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
+                  const GenerateParams& params) {
   const auto fits = [&](Precision how, const GenerateParams& what) {
     return plan_request(bundle, options, how, what).peak <= options.max_ram;
   };
@@ -109,7 +118,8 @@ void check_memory(const ModelBundle& bundle, const EngineOptions& options, Preci
   const auto mb = [](std::uint64_t bytes) { return (bytes + (1u << 20) - 1) >> 20; };
   std::string remedy = "raise --max-ram, or choose a smaller model";
   GenerateParams smaller = params;
-  if (precision == Precision::kF32 && fits(Precision::kBF16, params)) remedy = "--weights f16 would fit";
+  if (precision == Precision::kF32 && fits(Precision::kBF16, params))
+    remedy = "--weights f16 would fit";
   else {
     for (std::int64_t side : {768, 512, 384, 256, 128, 64}) {
       smaller.width = smaller.height = side;
@@ -121,7 +131,8 @@ void check_memory(const ModelBundle& bundle, const EngineOptions& options, Preci
       }
     }
   }
-  fail<OutOfMemory>("this needs {} MB of memory, the limit (--max-ram) is {} MB; {}", mb(needed), mb(options.max_ram), remedy);
+  fail<OutOfMemory>("this needs {} MB of memory, the limit (--max-ram) is {} MB; {}", mb(needed),
+                    mb(options.max_ram), remedy);
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {

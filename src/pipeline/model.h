@@ -22,11 +22,12 @@ struct ModelConfigs {
   std::string family() const;
 };
 
-/// The bundle's tokenizer, or CLIP's own where it brings none. Throws LoadError when it does not fit the text encoder.
+/// The bundle's tokenizer, or CLIP's own where it brings none. Throws LoadError when it does not
+/// fit the text encoder.
 ClipTokenizer make_tokenizer(const ModelBundle& bundle, const ClipTextConfig& text);
 
-/// What the network predicts where neither the scheduler's config nor the request says: SD 2.x's 768-pixel models
-/// predict v, everything else the noise.
+/// What the network predicts where neither the scheduler's config nor the request says: SD 2.x's
+/// 768-pixel models predict v, everything else the noise.
 nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& unet);
 
 /// What the model says that it can draw (objects.json); empty where it says nothing.
@@ -37,7 +38,8 @@ class Model {
   /// Called before each network is loaded with its name.
   using OnNetwork = std::function<void(const char* name, int index, int count)>;
 
-  Model(const ModelBundle& bundle, Backend& backend, Precision precision, const OnNetwork& on_network = {});
+  Model(const ModelBundle& bundle, Backend& backend, Precision precision,
+        const OnNetwork& on_network = {});
 
   Backend& backend;
   const ModelConfigs configs;

@@ -1,6 +1,7 @@
 #include "pipeline/model_hash.h"
 
 #include <cstdlib>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -13,8 +14,10 @@ constexpr std::size_t kChunk = 4u << 20;
 constexpr std::size_t kRemembered = 1000;
 
 fs::path memory_path() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return fs::path(cache) / "mezzotint" / "hashes.json";
-  if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".cache" / "mezzotint" / "hashes.json";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
+    return fs::path(cache) / "mezzotint" / "hashes.json";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return fs::path(home) / ".cache" / "mezzotint" / "hashes.json";
   return {};
 }
 
@@ -41,7 +44,9 @@ void remember(const std::string& key, const std::string& hash) {
 
 fs::path hashed_file(const fs::path& model) {
   if (!fs::is_directory(model)) return model;
-  for (const char* name : {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.bin"})
+  for (const char* name :
+       {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
+        "diffusion_pytorch_model.bin"})
     if (fs::exists(model / "unet" / name)) return model / "unet" / name;
   return {};
 }
@@ -52,8 +57,10 @@ std::string model_hash(const fs::path& model, std::stop_token stop) try {
   const auto path = hashed_file(model);
   if (path.empty()) return "";
   const File file(path);
-  const auto key = fmt::format("{}:{}:{}", fs::absolute(path).string(), file.size(), fs::last_write_time(path).time_since_epoch().count());
-  if (const auto known = recall(); known.contains(key) && known[key].is_string()) return known[key].get<std::string>();
+  const auto key = fmt::format("{}:{}:{}", fs::absolute(path).string(), file.size(),
+                               fs::last_write_time(path).time_since_epoch().count());
+  if (const auto known = recall(); known.contains(key) && known[key].is_string())
+    return known[key].get<std::string>();
   Sha256 sha;
   std::vector<std::byte> chunk(kChunk);
   for (std::uint64_t at = 0; at < file.size(); at += chunk.size()) {

@@ -8,8 +8,8 @@
 
 namespace mezzo {
 
-/// Of the file, or of the UNet's weights in a folder; remembered between runs by path, size and time, as a large file takes
-/// seconds. Empty when stopped or unreadable.
+/// Of the file, or of the UNet's weights in a folder; remembered between runs by path, size and
+/// time, as a large file takes seconds. Empty when stopped or unreadable.
 std::string model_hash(const fs::path& model, std::stop_token stop);
 
 }  // namespace mezzo

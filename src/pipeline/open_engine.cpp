@@ -10,7 +10,8 @@ Precision precision_of(const EngineOptions& o) {
   if (!o.weights.empty() && o.weights != "f32" && o.weights != "f16" && o.weights != "bf16")
     fail<UsageError>("weights \"{}\" are not known; f32, f16 and bf16 are", o.weights);
   if (o.precision == "f32" && (o.weights.empty() || o.weights == "f32")) return Precision::kF32;
-  if (o.precision == "bf16" && o.weights == "f32") fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
+  if (o.precision == "bf16" && o.weights == "f32")
+    fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "bf16") return Precision::kBF16;
   // 16-bit weights are the file's own numbers; with float32 arithmetic on them results equal f32's.
   if (!o.weights.empty()) return o.weights == "f32" ? Precision::kF32 : Precision::kBF16;
@@ -19,7 +20,9 @@ Precision precision_of(const EngineOptions& o) {
 
 std::string precision_name(Precision p) { return p == Precision::kF32 ? "f32" : "bf16"; }
 
-OpenOptions open_options(const EngineOptions& o) { return {.vae = o.vae, .clip = o.clip, .config = o.config}; }
+OpenOptions open_options(const EngineOptions& o) {
+  return {.vae = o.vae, .clip = o.clip, .config = o.config};
+}
 
 std::uint64_t process_overhead() { return 48ull << 20; }
 

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "image/codec.h"
@@ -78,7 +79,8 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
     text.settings.emplace_back(key, std::move(value));
   };
   add("Steps", fmt::format("{}", p.steps));
-  add("Sampler", display_name(sampler_names(), p.sampler.empty() ? recipe.model.sampler : p.sampler));
+  add("Sampler",
+      display_name(sampler_names(), p.sampler.empty() ? recipe.model.sampler : p.sampler));
   if (!is_own_schedule(p.schedule))
     add("Schedule type", display_name(schedule_names(), p.schedule));
   if (p.guidance) add("CFG scale", fmt::format("{}", *p.guidance));

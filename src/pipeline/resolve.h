@@ -16,10 +16,12 @@ struct ModelDefaults {
   bool inpainting = false;  // the model needs a picture and a mask
 
   /// `recommended` of a model's defaults (objects.json), checked; null: none.
-  static ModelDefaults from(const nlohmann::json& defaults, std::int64_t side, const std::string& origin);
+  static ModelDefaults from(const nlohmann::json& defaults, std::int64_t side,
+                            const std::string& origin);
 };
 
-/// The request with every default filled in, init and mask at the size of the result. Throws UsageError.
+/// The request with every default filled in, init and mask at the size of the result. Throws
+/// UsageError.
 GenerateParams resolve(const GenerateParams& params, const ModelDefaults& defaults);
 
 }  // namespace mezzo

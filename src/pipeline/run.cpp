@@ -1,4 +1,5 @@
-// One picture (or a batch of them), end to end: conditioning, noise, the sampler's loop over the UNet, the VAE.
+// One picture (or a batch of them), end to end: conditioning, noise, the sampler's loop over the
+// UNet, the VAE.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,7 +24,8 @@ class GuidedUNet {
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const auto B = job_.batch();
-    Tensor in = upload_latents(model_.backend, x, {B, job_.latent_channels, job_.latent_height, job_.latent_width});
+    Tensor in = upload_latents(model_.backend, x,
+                               {B, job_.latent_channels, job_.latent_height, job_.latent_width});
     if (extra_) in = ops::concat(std::array{in, extra_}, -1);
     if (job_.guided()) in = ops::concat(std::array{in, in}, 0);
     const std::vector<double> times(static_cast<std::size_t>(in.dim(0)), t);
@@ -36,7 +38,8 @@ class GuidedUNet {
     const sampling::Latents cond(std::vector<double>(middle, out.values().end()));
     auto guided = sampling::guide(unconditional_, cond, *job_.params.guidance);
     if (job_.params.guidance_rescale > 0)
-      guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale, static_cast<std::size_t>(B));
+      guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale,
+                                          static_cast<std::size_t>(B));
     return guided;
   }
   /// Of the last call.
@@ -60,7 +63,8 @@ Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0
       for (std::int64_t x = 0; x < pw * cell; ++x)
         small[static_cast<std::size_t>((c * ph + y / cell) * pw + x / cell)] +=
             x0[static_cast<std::size_t>((c * h + y) * w + x)] / static_cast<double>(cell * cell);
-  const Tensor out = model.backend.download(model.vae->decode(upload_latents(model.backend, small, {1, C, ph, pw})));
+  const Tensor out = model.backend.download(
+      model.vae->decode(upload_latents(model.backend, small, {1, C, ph, pw})));
   return to_image(out.view({out.dim(1), out.dim(2), 3}));
 }
 
@@ -74,14 +78,17 @@ Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
 
 void check_finite(const sampling::Latents& x) {
   if (std::ranges::all_of(x.values(), [](double v) { return std::isfinite(v); })) return;
-  fail<LoadError>("the model gave numbers that are not finite (NaN); its weights are damaged, or it needs another "
-                  "prediction type (--prediction) or more precision (--precision f32)");
+  fail<LoadError>(
+      "the model gave numbers that are not finite (NaN); its weights are damaged, or it needs "
+      "another "
+      "prediction type (--prediction) or more precision (--precision f32)");
 }
 
 }  // namespace
 
 std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures) {
-  return std::clamp<std::int64_t>(kBatchPixels / (width * height), 1, std::min(kBatchPictures, pictures));
+  return std::clamp<std::int64_t>(kBatchPixels / (width * height), 1,
+                                  std::min(kBatchPictures, pictures));
 }
 
 sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler) {
@@ -89,14 +96,16 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
   nlohmann::json fields = scheduler;
   if (!p.prediction.empty()) fields["prediction_type"] = p.prediction;
   if (!p.spacing.empty()) fields["timestep_spacing"] = p.spacing;
-  sampling::PlanRequest request{.sampler = p.sampler, .schedule = p.schedule, .steps = static_cast<int>(p.steps),
+  sampling::PlanRequest request{.sampler = p.sampler,
+                                .schedule = p.schedule,
+                                .steps = static_cast<int>(p.steps),
                                 .strength = p.init ? *p.strength : 1.0};
   if (p.eta > 0) request.eta = p.eta;  // 0: as the sampler has it
   return sampling::plan(sampling::SchedulerConfig(std::move(fields)), request);
 }
 
-Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler, Draws& draws,
-          const Watch& watch) {
+Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
+          const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   Tensor context = conditioning_of(job, conditioning);
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
@@ -105,7 +114,8 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const 
 
   sampling::RunOptions options;
   options.noise = [&](double, double) {
-    return sampling::Latents::from_floats(draws.next(job.latent_channels, job.latent_height, job.latent_width));
+    return sampling::Latents::from_floats(
+        draws.next(job.latent_channels, job.latent_height, job.latent_width));
   };
   options.stop = watch.stop;
   options.after_step = [&](const sampling::StepInfo& info, sampling::Latents& x) {
@@ -124,7 +134,9 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning, const 
   }
   check_finite(drawn.latents);
 
-  const Tensor z = upload_latents(model.backend, drawn.latents, {job.batch(), job.latent_channels, job.latent_height, job.latent_width});
+  const Tensor z =
+      upload_latents(model.backend, drawn.latents,
+                     {job.batch(), job.latent_channels, job.latent_height, job.latent_width});
   for (std::int64_t b = 0; b < job.batch(); ++b) {
     const Tensor picture = model.backend.download(model.vae->decode(z.slice(0, b, b + 1)));
     drawn.decoded.push_back(picture.view({picture.dim(1), picture.dim(2), picture.dim(3)}));

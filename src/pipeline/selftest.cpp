@@ -1,5 +1,5 @@
-// Proves build and machine: known random numbers and token ids, kernels against plain loops, and the shipped model's
-// picture against the one that the reference implementation (diffusers) draws.
+// Proves build and machine: known random numbers and token ids, kernels against plain loops, and
+// the shipped model's picture against the one that the reference implementation (diffusers) draws.
 #include <algorithm>
 #include <cmath>
 
@@ -18,14 +18,17 @@ namespace {
 
 using Line = std::function<void(bool, std::string_view)>;
 
-constexpr double kLeastPsnr = 30;  // decibels: the shipped file holds 8-bit weights, the reference picture 16-bit ones
+constexpr double kLeastPsnr =
+    30;  // decibels: the shipped file holds 8-bit weights, the reference picture 16-bit ones
 
 bool check_random_numbers(const Line& line) {
-  // The first normals of seed 0 as a CUDA GPU draws them (Philox 4x32-10), published with A1111's generator.
+  // The first normals of seed 0 as a CUDA GPU draws them (Philox 4x32-10), published with A1111's
+  // generator.
   const auto x = sampling::make_generator(sampling::RandomSource::kPhilox, 0)->normal(4);
   const float known[] = {-0.92466259f, -0.42534415f, -2.6438457f, 0.14518388f};
   double worst = 0;
-  for (std::size_t i = 0; i < 4; ++i) worst = std::max(worst, std::abs(static_cast<double>(x[i]) - static_cast<double>(known[i])));
+  for (std::size_t i = 0; i < 4; ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(x[i]) - static_cast<double>(known[i])));
   const bool ok = worst < 4e-6;
   line(ok, fmt::format("random numbers: within {:.1e} of the published ones", worst));
   return ok;
@@ -41,7 +44,9 @@ bool check_tokens(const Line& line) {
 /// A value pattern without structure that a wrong kernel could hide behind.
 Tensor pattern(const Shape& shape, double scale) {
   Tensor t(host(), DType::kF32, shape);
-  for (std::int64_t i = 0; i < t.numel(); ++i) t.data<float>()[i] = static_cast<float>(scale * std::sin(0.7 * static_cast<double>(i) + 0.3 * static_cast<double>(i % 11)));
+  for (std::int64_t i = 0; i < t.numel(); ++i)
+    t.data<float>()[i] = static_cast<float>(
+        scale * std::sin(0.7 * static_cast<double>(i) + 0.3 * static_cast<double>(i % 11)));
   return t;
 }
 
@@ -60,9 +65,11 @@ bool check_convolution(Backend& backend, const Line& line) {
         for (std::int64_t k = 0; k < 9 * I; ++k) {
           const auto i = k / 9, dy = k % 9 / 3 - 1, dx = k % 3 - 1;
           if (h + dy < 0 || h + dy >= H || c + dx < 0 || c + dx >= W) continue;
-          sum += static_cast<double>(x.data<float>()[((h + dy) * W + c + dx) * I + i]) * static_cast<double>(w.data<float>()[o * 9 * I + k]);
+          sum += static_cast<double>(x.data<float>()[((h + dy) * W + c + dx) * I + i]) *
+                 static_cast<double>(w.data<float>()[o * 9 * I + k]);
         }
-        worst = std::max(worst, std::abs(sum - static_cast<double>(y.data<float>()[(h * W + c) * O + o])));
+        worst = std::max(worst,
+                         std::abs(sum - static_cast<double>(y.data<float>()[(h * W + c) * O + o])));
       }
   const bool ok = worst < 1e-5;
   line(ok, fmt::format("convolution: within {:.1e} of its definition", worst));
@@ -74,20 +81,25 @@ bool check_attention(Backend& backend, const Line& line) {
   constexpr std::int64_t L = 50, d = 40;
   const Tensor q = pattern({1, L, d}, 1), k = pattern({1, L, d}, 0.8), v = pattern({1, L, d}, 1.2);
   const float scale = 0.3f;
-  const Tensor y = backend.download(ops::attention(backend.upload(q), backend.upload(k), backend.upload(v), {.heads = 1, .scale = scale}));
+  const Tensor y = backend.download(ops::attention(
+      backend.upload(q), backend.upload(k), backend.upload(v), {.heads = 1, .scale = scale}));
   double worst = 0;
   for (std::int64_t i = 0; i < L; ++i) {
     std::vector<double> weight(L), out(d);
     double total = 0;
     for (std::int64_t j = 0; j < L; ++j) {
       double dot = 0;
-      for (std::int64_t c = 0; c < d; ++c) dot += static_cast<double>(q.data<float>()[i * d + c]) * static_cast<double>(k.data<float>()[j * d + c]);
+      for (std::int64_t c = 0; c < d; ++c)
+        dot += static_cast<double>(q.data<float>()[i * d + c]) *
+               static_cast<double>(k.data<float>()[j * d + c]);
       weight[static_cast<std::size_t>(j)] = std::exp(dot * static_cast<double>(scale));
       total += weight[static_cast<std::size_t>(j)];
     }
     for (std::int64_t c = 0; c < d; ++c) {
       double sum = 0;
-      for (std::int64_t j = 0; j < L; ++j) sum += weight[static_cast<std::size_t>(j)] / total * static_cast<double>(v.data<float>()[j * d + c]);
+      for (std::int64_t j = 0; j < L; ++j)
+        sum += weight[static_cast<std::size_t>(j)] / total *
+               static_cast<double>(v.data<float>()[j * d + c]);
       worst = std::max(worst, std::abs(sum - static_cast<double>(y.data<float>()[i * d + c])));
     }
   }
@@ -97,7 +109,9 @@ bool check_attention(Backend& backend, const Line& line) {
 }
 
 bool check_picture(const Line& line) {
-  const auto reference = decode_image(std::as_bytes(std::span(mezzo_selftest_picture, mezzo_selftest_picture_size))).image;
+  const auto reference =
+      decode_image(std::as_bytes(std::span(mezzo_selftest_picture, mezzo_selftest_picture_size)))
+          .image;
   EngineOptions exact;
   exact.precision = "f32";
   auto engine = Engine::open(find_model("", {}), exact);
@@ -112,12 +126,15 @@ bool check_picture(const Line& line) {
   }
   double squares = 0;
   for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
-    const double d = static_cast<double>(picture.pixels[i]) - static_cast<double>(reference.pixels[i]);
+    const double d =
+        static_cast<double>(picture.pixels[i]) - static_cast<double>(reference.pixels[i]);
     squares += d * d;
   }
-  const double psnr = 10 * std::log10(255.0 * 255.0 * static_cast<double>(picture.pixels.size()) / std::max(squares, 1.0));
+  const double psnr = 10 * std::log10(255.0 * 255.0 * static_cast<double>(picture.pixels.size()) /
+                                      std::max(squares, 1.0));
   const bool ok = psnr >= kLeastPsnr;
-  line(ok, fmt::format("picture: \"a red apple\" at {:.1f} dB from the reference implementation's", psnr));
+  line(ok, fmt::format("picture: \"a red apple\" at {:.1f} dB from the reference implementation's",
+                       psnr));
   return ok;
 }
 

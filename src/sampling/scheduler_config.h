@@ -3,8 +3,9 @@
 // can be carried to another scheduler (diffusers' from_config).
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "sampling/noise_table.h"
 #include "sampling/options.h"

@@ -20,11 +20,13 @@
 namespace mezzo {
 namespace {
 constexpr std::size_t kAlign = 64;
-constexpr std::size_t kGuard = 64;       // between allocations, so that address checkers see overruns
+constexpr std::size_t kGuard = 64;  // between allocations, so that address checkers see overruns
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kReserve = std::size_t{1} << 38;  // address space only: 256 GiB
 
-std::size_t rounded(std::size_t n) { return round_up(std::max<std::size_t>(n, 1), kAlign) + kGuard; }
+std::size_t rounded(std::size_t n) {
+  return round_up(std::max<std::size_t>(n, 1), kAlign) + kGuard;
+}
 }  // namespace
 
 Arena::Arena(bool backed, std::size_t limit) : limit_(limit), backed_(backed) {
@@ -35,7 +37,8 @@ Arena::Arena(bool backed, std::size_t limit) : limit_(limit), backed_(backed) {
   }
   // Address space costs nothing; where it is limited (ulimit -v), less will do.
   for (reserved_ = kReserve; reserved_ >= (std::size_t{1} << 28); reserved_ /= 2) {
-    void* p = ::mmap(nullptr, reserved_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p = ::mmap(nullptr, reserved_, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p != MAP_FAILED) {
       base_ = static_cast<std::byte*>(p);
       ::madvise(p, reserved_, MADV_HUGEPAGE);
@@ -47,13 +50,15 @@ Arena::Arena(bool backed, std::size_t limit) : limit_(limit), backed_(backed) {
 
 Arena::~Arena() {
   if (!backed_) return;
-  MEZZO_UNPOISON(base_, highest_);  // not all of reserved_: address checkers keep a byte for every eight
+  MEZZO_UNPOISON(base_,
+                 highest_);  // not all of reserved_: address checkers keep a byte for every eight
   ::munmap(base_, reserved_);
 }
 
 void* Arena::allocate(std::size_t bytes) {
   std::lock_guard lock(mutex_);
-  if (bytes > reserved_ / 2) fail<OutOfMemory>("one result of {} MB is needed; choose a smaller picture", bytes >> 20);
+  if (bytes > reserved_ / 2)
+    fail<OutOfMemory>("one result of {} MB is needed; choose a smaller picture", bytes >> 20);
   const std::size_t n = rounded(bytes);
   auto best = free_.end();
   for (auto it = free_.begin(); it != free_.end(); ++it)
@@ -66,15 +71,18 @@ void* Arena::allocate(std::size_t bytes) {
     if (rest) free_.emplace(offset + n, rest);
   } else {
     offset = top_;
-    if (!free_.empty() && free_.rbegin()->first + free_.rbegin()->second == top_) {  // grow the last gap
+    if (!free_.empty() &&
+        free_.rbegin()->first + free_.rbegin()->second == top_) {  // grow the last gap
       offset = free_.rbegin()->first;
       free_.erase(std::prev(free_.end()));
     }
     const std::size_t end = offset + n;
     if (end > reserved_ || (limit_ && end > limit_)) {
       if (offset != top_) free_.emplace(offset, top_ - offset);
-      fail<OutOfMemory>("working memory of {} MB exceeds the limit of {} MB; choose a smaller picture or raise --max-ram",
-                        end >> 20, (limit_ ? limit_ : reserved_) >> 20);
+      fail<OutOfMemory>(
+          "working memory of {} MB exceeds the limit of {} MB; choose a smaller picture or raise "
+          "--max-ram",
+          end >> 20, (limit_ ? limit_ : reserved_) >> 20);
     }
     top_ = end;
     peak_ = std::max(peak_, top_);
@@ -107,8 +115,10 @@ void Arena::release(void* data, std::size_t bytes) noexcept {
       free_.erase(prev);
     }
   }
-  if (offset + size == top_) top_ = offset;
-  else free_.emplace(offset, size);
+  if (offset + size == top_)
+    top_ = offset;
+  else
+    free_.emplace(offset, size);
 }
 
 void Arena::trim() {

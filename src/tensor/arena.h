@@ -1,5 +1,5 @@
-// The allocator of activations: offsets in one range, best fit, exact reuse. With `backed = false` it only counts,
-// and since the offsets are the same, that tells the peak before anything runs.
+// The allocator of activations: offsets in one range, best fit, exact reuse. With `backed = false`
+// it only counts, and since the offsets are the same, that tells the peak before anything runs.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,9 @@ class Arena {
   void release(void* data, std::size_t bytes) noexcept;
 
   std::size_t in_use() const { return in_use_; }
-  std::size_t peak() const { return peak_; }  // the highest end of an allocation so far: resident memory
+  std::size_t peak() const {
+    return peak_;
+  }  // the highest end of an allocation so far: resident memory
   void reset_peak() { peak_ = top_; }
   void set_limit(std::size_t bytes) { limit_ = bytes; }
   /// Gives the memory of free ranges back to the system.

@@ -13,7 +13,8 @@
 //   q5_0  d, 32 fifth bits, 16 bytes                                        w = d (q - 16)
 //   q5_1  d, m, 32 fifth bits, 16 bytes                                     w = d q + m
 //   q8_0  d, 32 int8                                                        w = d q
-//   K types: 256 values in sub-blocks of 16 or 32, each with its own small scale (and minimum) times d (and dmin)
+//   K types: 256 values in sub-blocks of 16 or 32, each with its own small scale (and minimum)
+//   times d (and dmin)
 
 namespace mezzo {
 namespace {
@@ -84,7 +85,8 @@ void decode_q2_k(Bytes b, float* y) {
   }
 }
 
-// 32 bytes of third bits (0 means minus 4), 64 bytes of 2-bit values, 16 six-bit scales in 12 bytes, d.
+// 32 bytes of third bits (0 means minus 4), 64 bytes of 2-bit values, 16 six-bit scales in 12
+// bytes, d.
 void decode_q3_k(Bytes b, float* y) {
   const float d = half_at(b + 108);
   const Bytes packed = b + 96;
@@ -145,7 +147,8 @@ void decode_q6_k(Bytes b, float* y) {
     const std::uint8_t low = b[64 * half + 32 * (quarter % 2) + l];
     const int high = (b[128 + 32 * half + l] >> (2 * quarter)) & 3;
     const int q = ((quarter < 2 ? low & 15 : low >> 4) | high << 4) - 32;
-    y[i] = d * static_cast<float>(static_cast<std::int8_t>(b[192 + i / 16])) * static_cast<float>(q);
+    y[i] =
+        d * static_cast<float>(static_cast<std::int8_t>(b[192 + i / 16])) * static_cast<float>(q);
   }
 }
 
@@ -184,7 +187,8 @@ void encode_q5_0(const float* x, std::uint8_t* b) {
   for (int j = 0; j < 16; ++j) {
     const int low = code(x[j] * id + 16.5f, 31), up = code(x[j + 16] * id + 16.5f, 31);
     b[6 + j] = static_cast<std::uint8_t>((low & 15) | (up & 15) << 4);
-    high |= static_cast<std::uint32_t>(low >> 4) << j | static_cast<std::uint32_t>(up >> 4) << (j + 16);
+    high |= static_cast<std::uint32_t>(low >> 4) << j | static_cast<std::uint32_t>(up >> 4)
+                                                            << (j + 16);
   }
   std::memcpy(b + 2, &high, 4);
 }
@@ -208,7 +212,8 @@ void encode_q5_1(const float* x, std::uint8_t* b) {
   for (int j = 0; j < 16; ++j) {
     const int low = code((x[j] - m) * id + 0.5f, 31), up = code((x[j + 16] - m) * id + 0.5f, 31);
     b[8 + j] = static_cast<std::uint8_t>((low & 15) | (up & 15) << 4);
-    high |= static_cast<std::uint32_t>(low >> 4) << j | static_cast<std::uint32_t>(up >> 4) << (j + 16);
+    high |= static_cast<std::uint32_t>(low >> 4) << j | static_cast<std::uint32_t>(up >> 4)
+                                                            << (j + 16);
   }
   std::memcpy(b + 4, &high, 4);
 }
@@ -218,7 +223,8 @@ void encode_q8_0(const float* x, std::uint8_t* b) {
   put_half(b, d);
   for (int j = 0; j < 32; ++j) {
     const float q = std::round(x[j] * id);
-    b[2 + j] = static_cast<std::uint8_t>(std::isnan(q) ? 0 : static_cast<int>(std::clamp(q, -127.0f, 127.0f)));
+    b[2 + j] = static_cast<std::uint8_t>(
+        std::isnan(q) ? 0 : static_cast<int>(std::clamp(q, -127.0f, 127.0f)));
   }
 }
 
@@ -236,9 +242,7 @@ constexpr std::array kCodecs = {
     Codec{DType::kQ5_K, decode_q5_k, nullptr},     Codec{DType::kQ6_K, decode_q6_k, nullptr},
 };
 
-const Codec& codec(DType t) {
-  return *std::ranges::find(kCodecs, t, &Codec::dtype);
-}
+const Codec& codec(DType t) { return *std::ranges::find(kCodecs, t, &Codec::dtype); }
 
 }  // namespace
 

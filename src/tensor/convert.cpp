@@ -52,15 +52,24 @@ T saturated(float x) {
 template <class F>
 void with_integer(DType t, F f) {
   switch (t) {
-    case DType::kI8: return f(std::int8_t{});
-    case DType::kU8: return f(std::uint8_t{});
-    case DType::kI16: return f(std::int16_t{});
-    case DType::kU16: return f(std::uint16_t{});
-    case DType::kI32: return f(std::int32_t{});
-    case DType::kU32: return f(std::uint32_t{});
-    case DType::kI64: return f(std::int64_t{});
-    case DType::kU64: return f(std::uint64_t{});
-    default: fail<InternalError>("no integer type: {}", name(t));
+    case DType::kI8:
+      return f(std::int8_t{});
+    case DType::kU8:
+      return f(std::uint8_t{});
+    case DType::kI16:
+      return f(std::int16_t{});
+    case DType::kU16:
+      return f(std::uint16_t{});
+    case DType::kI32:
+      return f(std::int32_t{});
+    case DType::kU32:
+      return f(std::uint32_t{});
+    case DType::kI64:
+      return f(std::int64_t{});
+    case DType::kU64:
+      return f(std::uint64_t{});
+    default:
+      fail<InternalError>("no integer type: {}", name(t));
   }
 }
 
@@ -70,16 +79,26 @@ void to_float(DType t, const std::byte* in, std::int64_t n, float* out) {
   check(byte_size(t, n).has_value(), "values come in whole blocks");
   if (n == 0) return;
   switch (t) {
-    case DType::kF32: std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(float)); return;
-    case DType::kF16: return f16_to_float(in, n, out);
-    case DType::kBF16: return bf16_to_float(in, n, out);
-    case DType::kF64: return each_to_float<double>(in, n, out, number<double>);
-    case DType::kF8E4M3: return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e4m3);
-    case DType::kF8E5M2: return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e5m2);
+    case DType::kF32:
+      std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(float));
+      return;
+    case DType::kF16:
+      return f16_to_float(in, n, out);
+    case DType::kBF16:
+      return bf16_to_float(in, n, out);
+    case DType::kF64:
+      return each_to_float<double>(in, n, out, number<double>);
+    case DType::kF8E4M3:
+      return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e4m3);
+    case DType::kF8E5M2:
+      return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e5m2);
     case DType::kBool:
-      return each_to_float<std::uint8_t>(in, n, out, [](std::uint8_t v) { return v ? 1.0f : 0.0f; });
-    case DType::kQ8_0: return q8_0_to_float(in, n / 32, out);
-    default: break;
+      return each_to_float<std::uint8_t>(in, n, out,
+                                         [](std::uint8_t v) { return v ? 1.0f : 0.0f; });
+    case DType::kQ8_0:
+      return q8_0_to_float(in, n / 32, out);
+    default:
+      break;
   }
   if (is_quantized(t)) return decode_blocks(t, in, n / info(t).block, out);
   with_integer(t, [&](auto zero) {
@@ -92,19 +111,29 @@ void from_float(DType t, const float* in, std::int64_t n, std::byte* out) {
   check(byte_size(t, n).has_value(), "values come in whole blocks");
   if (n == 0) return;
   switch (t) {
-    case DType::kF32: std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(float)); return;
-    case DType::kF16: return float_to_f16(in, n, out);
-    case DType::kBF16: return float_to_bf16(in, n, out);
-    case DType::kF64: return each_from_float<double>(in, n, out, [](float v) { return double{v}; });
-    case DType::kF8E4M3: return each_from_float<std::uint8_t>(in, n, out, f8_e4m3_from_float);
-    case DType::kF8E5M2: return each_from_float<std::uint8_t>(in, n, out, f8_e5m2_from_float);
+    case DType::kF32:
+      std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(float));
+      return;
+    case DType::kF16:
+      return float_to_f16(in, n, out);
+    case DType::kBF16:
+      return float_to_bf16(in, n, out);
+    case DType::kF64:
+      return each_from_float<double>(in, n, out, [](float v) { return double{v}; });
+    case DType::kF8E4M3:
+      return each_from_float<std::uint8_t>(in, n, out, f8_e4m3_from_float);
+    case DType::kF8E5M2:
+      return each_from_float<std::uint8_t>(in, n, out, f8_e5m2_from_float);
     case DType::kBool:
-      return each_from_float<std::uint8_t>(in, n, out, [](float v) -> std::uint8_t { return v != 0; });
-    default: break;
+      return each_from_float<std::uint8_t>(in, n, out,
+                                           [](float v) -> std::uint8_t { return v != 0; });
+    default:
+      break;
   }
   if (is_quantized(t)) {
     if (!encode_blocks(t, in, n / info(t).block, out))
-      fail<UsageError>("{} can be read but not written; choose f16, q8_0, q5_1, q5_0, q4_1 or q4_0", name(t));
+      fail<UsageError>("{} can be read but not written; choose f16, q8_0, q5_1, q5_0, q4_1 or q4_0",
+                       name(t));
     return;
   }
   with_integer(t, [&](auto zero) {

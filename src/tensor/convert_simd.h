@@ -1,4 +1,5 @@
-// The conversions that run over gigabytes when a model loads, in vectors (Highway, chosen at run time).
+// The conversions that run over gigabytes when a model loads, in vectors (Highway, chosen at run
+// time).
 #pragma once
 
 #include <cstddef>

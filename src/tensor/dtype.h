@@ -8,10 +8,32 @@
 namespace mezzo {
 
 enum class DType : std::uint8_t {
-  kF32, kF16, kBF16, kF64, kF8E4M3, kF8E5M2,
-  kI8, kU8, kI16, kU16, kI32, kU32, kI64, kU64, kBool,
+  kF32,
+  kF16,
+  kBF16,
+  kF64,
+  kF8E4M3,
+  kF8E5M2,
+  kI8,
+  kU8,
+  kI16,
+  kU16,
+  kI32,
+  kU32,
+  kI64,
+  kU64,
+  kBool,
   // Blocks of quantised values, as GGUF files hold them: 32 values a block, 256 for the K types.
-  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
 };
 
 struct DTypeInfo {
@@ -28,7 +50,8 @@ inline bool is_quantized(DType t) { return info(t).block > 1; }
 /// The type of that name (any case), or nothing.
 std::optional<DType> dtype_named(std::string_view name);
 
-/// Bytes of n values, or nothing when n is negative, not a whole number of blocks, or the product overflows.
+/// Bytes of n values, or nothing when n is negative, not a whole number of blocks, or the product
+/// overflows.
 std::optional<std::int64_t> byte_size(DType t, std::int64_t n);
 
 }  // namespace mezzo

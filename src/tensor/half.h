@@ -1,4 +1,5 @@
-// Single values of the 16-bit and 8-bit floating point types: exact, rounding to nearest even, on any machine.
+// Single values of the 16-bit and 8-bit floating point types: exact, rounding to nearest even, on
+// any machine.
 #pragma once
 
 #include <bit>
@@ -7,8 +8,9 @@
 
 namespace mezzo {
 
-/// |x| as a float of `E` exponent and `M` mantissa bits, IEEE style with subnormals, not yet limited at the top:
-/// the caller decides what the codes from its infinity on mean. x must not be NaN.
+/// |x| as a float of `E` exponent and `M` mantissa bits, IEEE style with subnormals, not yet
+/// limited at the top: the caller decides what the codes from its infinity on mean. x must not be
+/// NaN.
 template <int E, int M>
 std::uint32_t round_magnitude(std::uint32_t bits) {
   constexpr int kBias = (1 << (E - 1)) - 1;
@@ -53,12 +55,14 @@ inline float float_from_bf16(std::uint16_t h) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16);
 }
 
-/// E4M3 has no infinity: what exceeds 448, infinity too, becomes +-448, as PyTorch 2.15 does; NaN is the code 0x7f.
+/// E4M3 has no infinity: what exceeds 448, infinity too, becomes +-448, as PyTorch 2.15 does; NaN
+/// is the code 0x7f.
 inline std::uint8_t f8_e4m3_from_float(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t sign = (bits >> 24) & 0x80, magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return static_cast<std::uint8_t>(sign | 0x7f);
-  const std::uint32_t r = magnitude >= 0x43e00000 ? 0x7e : round_magnitude<4, 3>(bits);  // 448 and more
+  const std::uint32_t r =
+      magnitude >= 0x43e00000 ? 0x7e : round_magnitude<4, 3>(bits);  // 448 and more
   return static_cast<std::uint8_t>(sign | r);
 }
 
@@ -70,14 +74,19 @@ inline std::uint8_t f8_e5m2_from_float(float x) {
   return static_cast<std::uint8_t>(sign | r);
 }
 
-inline float float_from_f8_e5m2(std::uint8_t b) { return float_from_f16(static_cast<std::uint16_t>(b << 8)); }
+inline float float_from_f8_e5m2(std::uint8_t b) {
+  return float_from_f16(static_cast<std::uint16_t>(b << 8));
+}
 
 inline float float_from_f8_e4m3(std::uint8_t b) {
   const int exponent = (b >> 3) & 15, mantissa = b & 7;
   float x = 0;
-  if ((b & 0x7f) == 0x7f) x = std::bit_cast<float>(0x7fc00000u);
-  else if (exponent == 0) x = static_cast<float>(mantissa) * 0x1p-9f;
-  else x = std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  if ((b & 0x7f) == 0x7f)
+    x = std::bit_cast<float>(0x7fc00000u);
+  else if (exponent == 0)
+    x = static_cast<float>(mantissa) * 0x1p-9f;
+  else
+    x = std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
   return b & 0x80 ? -x : x;
 }
 

@@ -8,11 +8,13 @@
 
 namespace mezzo {
 
-Shape::Shape(std::initializer_list<std::int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
+Shape::Shape(std::initializer_list<std::int64_t> dims)
+    : Shape(std::span(dims.begin(), dims.size())) {}
 
 Shape::Shape(std::span<const std::int64_t> dims) {
   check(dims.size() <= kMaxRank, "a shape has at most 8 dimensions");
-  check(checked_product(dims).has_value(), "a shape's sizes are >= 0 and their product fits 64 bits");
+  check(checked_product(dims).has_value(),
+        "a shape's sizes are >= 0 and their product fits 64 bits");
   std::ranges::copy(dims, dims_.begin());
   rank_ = static_cast<int>(dims.size());
 }

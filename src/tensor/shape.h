@@ -19,9 +19,15 @@ class Shape {
   explicit Shape(std::span<const std::int64_t> dims);
 
   int rank() const { return rank_; }
-  std::int64_t operator[](int i) const { return dims_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)]; }
-  void set(int i, std::int64_t value) { dims_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)] = value; }
-  std::span<const std::int64_t> dims() const { return {dims_.data(), static_cast<std::size_t>(rank_)}; }
+  std::int64_t operator[](int i) const {
+    return dims_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)];
+  }
+  void set(int i, std::int64_t value) {
+    dims_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)] = value;
+  }
+  std::span<const std::int64_t> dims() const {
+    return {dims_.data(), static_cast<std::size_t>(rank_)};
+  }
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
   std::int64_t numel() const;  // 1 for a scalar

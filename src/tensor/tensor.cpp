@@ -8,29 +8,35 @@
 namespace mezzo {
 namespace {
 
-/// Large blocks come straight from the system and go straight back, so that loading a model leaves no holes behind.
+/// Large blocks come straight from the system and go straight back, so that loading a model leaves
+/// no holes behind.
 constexpr std::size_t kLarge = 1u << 20;
 
 class Host final : public Device {
  public:
   void* allocate(std::size_t bytes) override {
     if (bytes >= kLarge) {
-      void* mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      void* mapped =
+          ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (mapped == MAP_FAILED) refuse(bytes);
       return mapped;
     }
-    void* p = ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t{64}, std::nothrow);
+    void* p = ::operator new (std::max<std::size_t>(bytes, 1), std::align_val_t{64}, std::nothrow);
     if (!p) refuse(bytes);
     return p;
   }
   void release(void* data, std::size_t bytes) noexcept override {
-    if (bytes >= kLarge) ::munmap(data, bytes);
-    else ::operator delete(data, std::align_val_t{64});
+    if (bytes >= kLarge)
+      ::munmap(data, bytes);
+    else
+      ::operator delete (data, std::align_val_t{64});
   }
 
  private:
   [[noreturn]] static void refuse(std::size_t bytes) {
-    fail<OutOfMemory>("{} MB of memory could not be had; close other programs or choose a smaller model", bytes >> 20);
+    fail<OutOfMemory>(
+        "{} MB of memory could not be had; close other programs or choose a smaller model",
+        bytes >> 20);
   }
 };
 
@@ -64,8 +70,13 @@ Tensor::Tensor(Device& device, DType dtype, const Shape& shape)
   storage_ = std::shared_ptr<void>(data_, [&device, n](void* p) { device.release(p, n); });
 }
 
-Tensor::Tensor(std::shared_ptr<void> owner, void* data, Device& device, DType dtype, const Shape& shape)
-    : storage_(std::move(owner)), data_(data), device_(&device), dtype_(dtype), shape_(shape),
+Tensor::Tensor(std::shared_ptr<void> owner, void* data, Device& device, DType dtype,
+               const Shape& shape)
+    : storage_(std::move(owner)),
+      data_(data),
+      device_(&device),
+      dtype_(dtype),
+      shape_(shape),
       strides_(dense_strides(shape)) {}
 
 std::size_t Tensor::bytes() const { return size_of(dtype_, shape_); }

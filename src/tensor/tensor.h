@@ -16,7 +16,9 @@ class Device {
   virtual ~Device() = default;
   virtual void* allocate(std::size_t bytes) = 0;  // aligned to 64 bytes; throws OutOfMemory
   virtual void release(void* data, std::size_t bytes) noexcept = 0;
-  virtual bool has_data() const { return true; }  // false: addresses only, never to be read or written
+  virtual bool has_data() const {
+    return true;
+  }  // false: addresses only, never to be read or written
 };
 
 /// Plain memory of the process, for weights and other data that is not an activation.
@@ -38,7 +40,9 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
   std::int64_t dim(int i) const { return shape_[i]; }
-  std::int64_t stride(int i) const { return strides_[static_cast<std::size_t>(i < 0 ? i + rank() : i)]; }
+  std::int64_t stride(int i) const {
+    return strides_[static_cast<std::size_t>(i < 0 ? i + rank() : i)];
+  }
   std::int64_t numel() const { return shape_.numel(); }
   std::size_t bytes() const;  // of the values, as if contiguous
   bool contiguous() const;
@@ -46,7 +50,9 @@ class Tensor {
 
   void* raw() const { return data_; }
   template <class T>
-  T* data() const { return static_cast<T*>(data_); }
+  T* data() const {
+    return static_cast<T*>(data_);
+  }
 
   /// The same values under another shape of equal size. The tensor must be contiguous.
   Tensor view(const Shape& shape) const;

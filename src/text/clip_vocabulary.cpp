@@ -1,10 +1,10 @@
 #include "text/clip_vocabulary.h"
 
-#include <zlib.h>
-
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
+
+#include <nlohmann/json.hpp>
+#include <zlib.h>
 
 #include "base/error.h"
 #include "base/utf8.h"

@@ -1,10 +1,10 @@
 #include "text/unicode.h"
 
-#include <utf8proc.h>
-
 #include <cstdlib>
 #include <memory>
 #include <new>
+
+#include <utf8proc.h>
 
 #include "base/utf8.h"
 

@@ -7,7 +7,8 @@ namespace {
 
 class PrefixRemoved final : public TensorSource {
  public:
-  PrefixRemoved(std::shared_ptr<const TensorSource> source, std::string_view prefix) : source_(std::move(source)) {
+  PrefixRemoved(std::shared_ptr<const TensorSource> source, std::string_view prefix)
+      : source_(std::move(source)) {
     const auto& all = source_->tensors();
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!all[i].name.starts_with(prefix)) continue;
@@ -16,7 +17,9 @@ class PrefixRemoved final : public TensorSource {
     }
   }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
-  void read(std::size_t i, std::span<std::byte> out) const override { source_->read(index_[i], out); }
+  void read(std::size_t i, std::span<std::byte> out) const override {
+    source_->read(index_[i], out);
+  }
   std::string origin() const override { return source_->origin(); }
 
  private:
@@ -29,7 +32,8 @@ class PrefixRemoved final : public TensorSource {
 
 std::ptrdiff_t TensorSource::find(std::string_view name) const {
   const auto& all = tensors();
-  const auto it = std::ranges::lower_bound(all, name, {}, [](const TensorInfo& t) -> std::string_view { return t.name; });
+  const auto it = std::ranges::lower_bound(
+      all, name, {}, [](const TensorInfo& t) -> std::string_view { return t.name; });
   return it != all.end() && it->name == name ? it - all.begin() : -1;
 }
 
@@ -42,7 +46,8 @@ Tensor TensorSource::load(std::string_view name) const {
   return out;
 }
 
-std::shared_ptr<const TensorSource> with_prefix_removed(std::shared_ptr<const TensorSource> source, std::string_view prefix) {
+std::shared_ptr<const TensorSource> with_prefix_removed(std::shared_ptr<const TensorSource> source,
+                                                        std::string_view prefix) {
   return std::make_shared<PrefixRemoved>(std::move(source), prefix);
 }
 

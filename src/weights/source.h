@@ -1,5 +1,5 @@
-// Where weights come from: named tensors that can be listed without reading them. Files (checkpoint/), casts and
-// merges are sources; models only ever see this interface.
+// Where weights come from: named tensors that can be listed without reading them. Files
+// (checkpoint/), casts and merges are sources; models only ever see this interface.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,8 @@ class TensorSource {
   virtual ~TensorSource() = default;
   /// Every tensor, sorted by name, each name once.
   virtual const std::vector<TensorInfo>& tensors() const = 0;
-  /// The values of tensors()[index], in its dtype, row-major: info.bytes() bytes. Thread-safe. Throws LoadError.
+  /// The values of tensors()[index], in its dtype, row-major: info.bytes() bytes. Thread-safe.
+  /// Throws LoadError.
   virtual void read(std::size_t index, std::span<std::byte> out) const = 0;
   /// For messages: the file the tensors come from.
   virtual std::string origin() const = 0;
@@ -38,6 +39,7 @@ class TensorSource {
 };
 
 /// The tensors of `source` whose names begin with `prefix`, without it.
-std::shared_ptr<const TensorSource> with_prefix_removed(std::shared_ptr<const TensorSource> source, std::string_view prefix);
+std::shared_ptr<const TensorSource> with_prefix_removed(std::shared_ptr<const TensorSource> source,
+                                                        std::string_view prefix);
 
 }  // namespace mezzo

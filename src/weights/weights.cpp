@@ -1,10 +1,10 @@
 #include "weights/weights.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cstring>
 #include <span>
+
+#include <fmt/ranges.h>
 
 namespace mezzo {
 
@@ -19,7 +19,8 @@ struct Weights::Shared {
 
 namespace {
 
-constexpr std::int64_t kLargestStandIn = std::int64_t{1} << 28;  // values; a config that asks for more is refused at once
+constexpr std::int64_t kLargestStandIn =
+    std::int64_t{1} << 28;  // values; a config that asks for more is refused at once
 constexpr std::size_t kListed = 8;
 
 /// [out, in] and [out, in, 1, 1] are the same matrix: checkpoints hold 1x1 convolutions both ways.
@@ -34,7 +35,8 @@ bool same_matrix(const Shape& a, const Shape& b) {
 
 }  // namespace
 
-Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision, std::string name)
+Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
+                 std::string name)
     : shared_(std::make_shared<Shared>(std::move(source), backend, precision, std::move(name))) {
   shared_->used.resize(shared_->source->tensors().size());
 }
@@ -43,20 +45,26 @@ Weights Weights::operator/(std::string_view child) const {
   return {shared_, fmt::format("{}{}.", prefix_, child)};
 }
 
-bool Weights::has(std::string_view tensor) const { return shared_->source->has(fmt::format("{}{}", prefix_, tensor)); }
+bool Weights::has(std::string_view tensor) const {
+  return shared_->source->has(fmt::format("{}{}", prefix_, tensor));
+}
 
 Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
   auto& s = *shared_;
   const auto name = fmt::format("{}{}", prefix_, tensor);
   const auto i = s.source->find(name);
-  const bool right = i >= 0 && same_matrix(s.source->tensors()[static_cast<std::size_t>(i)].shape, shape);
+  const bool right =
+      i >= 0 && same_matrix(s.source->tensors()[static_cast<std::size_t>(i)].shape, shape);
   if (i >= 0) s.used[static_cast<std::size_t>(i)] = true;
-  if (i < 0) s.problems.push_back(fmt::format("{}.{} {} is missing", s.name, name, to_string(shape)));
+  if (i < 0)
+    s.problems.push_back(fmt::format("{}.{} {} is missing", s.name, name, to_string(shape)));
   else if (!right)
-    s.problems.push_back(fmt::format("{}.{}: expected {}, found {}", s.name, name, to_string(shape),
-                                     to_string(s.source->tensors()[static_cast<std::size_t>(i)].shape)));
+    s.problems.push_back(
+        fmt::format("{}.{}: expected {}, found {}", s.name, name, to_string(shape),
+                    to_string(s.source->tensors()[static_cast<std::size_t>(i)].shape)));
   const DType dtype = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
-  if (!s.backend.has_data()) return Tensor(nullptr, nullptr, host(), right ? dtype : DType::kF32, shape);
+  if (!s.backend.has_data())
+    return Tensor(nullptr, nullptr, host(), right ? dtype : DType::kF32, shape);
   if (!right) {
     if (shape.numel() > kLargestStandIn) finish();
     Tensor zeros(host(), DType::kF32, shape);
@@ -74,10 +82,12 @@ std::vector<std::string> Weights::finish() const {
   auto& s = *shared_;
   if (!s.problems.empty()) {
     const auto n = std::min(s.problems.size(), kListed);
-    fail<LoadError>("{}: does not fit the {} that its config describes: {}{}; check that the file is complete and its "
-                    "config.json is its own", s.source->origin(), s.name,
-                    fmt::join(std::span(s.problems).first(n), ", "),
-                    s.problems.size() > n ? fmt::format(" and {} more", s.problems.size() - n) : "");
+    fail<LoadError>(
+        "{}: does not fit the {} that its config describes: {}{}; check that the file is complete "
+        "and its "
+        "config.json is its own",
+        s.source->origin(), s.name, fmt::join(std::span(s.problems).first(n), ", "),
+        s.problems.size() > n ? fmt::format(" and {} more", s.problems.size() - n) : "");
   }
   std::vector<std::string> unused;
   for (std::size_t i = 0; i < s.used.size(); ++i)
@@ -87,6 +97,8 @@ std::vector<std::string> Weights::finish() const {
 
 Backend& Weights::backend() const { return shared_->backend; }
 Precision Weights::precision() const { return shared_->precision; }
-std::string Weights::path(std::string_view tensor) const { return fmt::format("{}.{}{}", shared_->name, prefix_, tensor); }
+std::string Weights::path(std::string_view tensor) const {
+  return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);
+}
 
 }  // namespace mezzo

@@ -1,5 +1,6 @@
-// The weights of one network while it is built: a source and a path in it. `w / "conv1"` is "cd"; get() checks shapes.
-// A layer asks for its tensors by their checkpoint names, so the name in the file is the name in the code.
+// The weights of one network while it is built: a source and a path in it. `w / "conv1"` is "cd";
+// get() checks shapes. A layer asks for its tensors by their checkpoint names, so the name in the
+// file is the name in the code.
 #pragma once
 
 #include <memory>
@@ -15,17 +16,20 @@ namespace mezzo {
 class Weights {
  public:
   /// `name` of the network in messages: "unet". Precision: how its layers pack their products.
-  Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision, std::string name);
+  Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
+          std::string name);
 
   Weights operator/(std::string_view child) const;
   Weights operator/(std::size_t index) const { return *this / std::to_string(index); }
 
   bool has(std::string_view tensor) const;
-  /// The tensor on the host, in the file's type. Where the backend holds no data, so does the result.
-  /// A missing tensor or a wrong shape is noted for finish(), and values of the right shape stand in for it.
+  /// The tensor on the host, in the file's type. Where the backend holds no data, so does the
+  /// result. A missing tensor or a wrong shape is noted for finish(), and values of the right shape
+  /// stand in for it.
   Tensor get(std::string_view tensor, const Shape& shape) const;
 
-  /// After the network is built: throws LoadError listing every missing and misshapen tensor. Returns the unused ones.
+  /// After the network is built: throws LoadError listing every missing and misshapen tensor.
+  /// Returns the unused ones.
   std::vector<std::string> finish() const;
   /// What finish() would throw about, for reports.
   std::vector<std::string> problems() const;
@@ -36,7 +40,8 @@ class Weights {
 
  private:
   struct Shared;
-  Weights(std::shared_ptr<Shared> shared, std::string prefix) : shared_(std::move(shared)), prefix_(std::move(prefix)) {}
+  Weights(std::shared_ptr<Shared> shared, std::string prefix)
+      : shared_(std::move(shared)), prefix_(std::move(prefix)) {}
 
   std::shared_ptr<Shared> shared_;
   std::string prefix_;  // "down_blocks.0."

@@ -1,8 +1,8 @@
 #include "base/checked.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 namespace mezzo {
 namespace {
@@ -14,7 +14,8 @@ TEST(Checked, ProductsThatOverflowAreRefused) {
 }
 
 TEST(Checked, ProductOfDimensions) {
-  const std::array<std::int64_t, 3> good = {2, 3, 4}, negative = {2, -1, 4}, huge = {1ll << 32, 1ll << 32, 1};
+  const std::array<std::int64_t, 3> good = {2, 3, 4}, negative = {2, -1, 4},
+                                    huge = {1ll << 32, 1ll << 32, 1};
   // A zero does not hide that the other dimensions overflow.
   const std::array<std::int64_t, 3> empty = {0, 5, 7}, hidden = {0, 1ll << 40, 1ll << 40};
   EXPECT_EQ(checked_product(good), 24);

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -15,7 +14,8 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 TEST(Config, ReadsTypedFieldsWithDefaults) {
-  const auto j = nlohmann::json::parse(R"({"n": 3, "x": 0.5, "on": true, "name": "a", "none": null, "list": [1, 2], "one": 7})");
+  const auto j = nlohmann::json::parse(
+      R"({"n": 3, "x": 0.5, "on": true, "name": "a", "none": null, "list": [1, 2], "one": 7})");
   const ConfigReader c(j, "config.json");
   EXPECT_EQ(c.integer("n", 1, 0, 10), 3);
   EXPECT_EQ(c.integer("none", 5, 0, 10), 5);
@@ -28,9 +28,12 @@ TEST(Config, ReadsTypedFieldsWithDefaults) {
 }
 
 TEST(Config, RefusesWrongTypesAndRangesNamingTheField) {
-  const auto j = nlohmann::json::parse(R"({"n": 30, "s": "x", "big": 18446744073709551615, "f": 1.5, "list": [1, "a"], "empty": []})");
+  const auto j = nlohmann::json::parse(
+      R"({"n": 30, "s": "x", "big": 18446744073709551615, "f": 1.5, "list": [1, "a"], "empty": []})");
   const ConfigReader c(j, "model/config.json");
-  EXPECT_THAT([&] { c.integer("n", 1, 0, 10); }, ThrowsMessage<LoadError>(HasSubstr("model/config.json: \"n\" should be a whole number from 0 to 10")));
+  EXPECT_THAT([&] { c.integer("n", 1, 0, 10); },
+              ThrowsMessage<LoadError>(
+                  HasSubstr("model/config.json: \"n\" should be a whole number from 0 to 10")));
   EXPECT_THROW(c.integer("big", 1, 0, INT64_MAX), LoadError);
   EXPECT_THROW(c.integer("f", 1, 0, 10), LoadError);
   EXPECT_THROW(c.number("s", 1), LoadError);

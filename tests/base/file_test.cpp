@@ -1,11 +1,12 @@
 #include "base/file.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "support/goldens.h"
@@ -17,7 +18,8 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 std::size_t entries(const fs::path& folder) {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
 TEST(File, ReadsRangesAndRefusesOthers) {
@@ -45,7 +47,8 @@ TEST(File, SaysWhatIsThereInstead) {
   ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
   EXPECT_THAT([&] { File f(dir); }, ThrowsMessage<LoadError>(HasSubstr("is a folder")));
   EXPECT_THAT([&] { File f(dir / "none"); }, ThrowsMessage<LoadError>(HasSubstr("No such file")));
-  EXPECT_THAT([&] { File f(dir / "pipe"); }, ThrowsMessage<LoadError>(HasSubstr("not a regular file")));
+  EXPECT_THAT([&] { File f(dir / "pipe"); },
+              ThrowsMessage<LoadError>(HasSubstr("not a regular file")));
 }
 
 TEST(AtomicFile, AppearsOnlyWhenCommitted) {

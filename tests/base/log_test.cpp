@@ -1,8 +1,8 @@
 #include "base/log.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace mezzo {
 namespace {
@@ -10,7 +10,9 @@ namespace {
 TEST(Log, ReachesTheSinkAndNothingElse) {
   std::string got;
   log_warning("dropped {}", 1);
-  set_log_sink([&](LogLevel level, std::string_view text) { got = std::string(level == LogLevel::kWarning ? "W:" : "D:") + std::string(text); });
+  set_log_sink([&](LogLevel level, std::string_view text) {
+    got = std::string(level == LogLevel::kWarning ? "W:" : "D:") + std::string(text);
+  });
   log_warning("a {}", 2);
   EXPECT_EQ(got, "W:a 2");
   log_debug("b");

@@ -24,7 +24,8 @@ TEST(Sha256, KnownValues) {
 
 TEST(Sha256, PiecesDoNotMatter) {
   const std::string text(1000, 'a');
-  for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 999u}) EXPECT_EQ(hash(text, piece), hash(text, 1000));
+  for (std::size_t piece : {1u, 7u, 63u, 64u, 65u, 999u})
+    EXPECT_EQ(hash(text, piece), hash(text, 1000));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "checkpoint/gguf.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "checkpoint/make_files.h"
 #include "support/goldens.h"
@@ -49,8 +49,12 @@ TEST_F(GgufTest, ValuesRoundTrip) {
 }
 
 TEST_F(GgufTest, EveryShapeRoundTrips) {
-  const test::MadeSource made({{"conv", {4, 32, 3, 3}}, {"deep", {2, 1, 3, 1, 2}}, {"matrix", {2, 64}}, {"none", {0, 3}},
-                               {"odd", {5, 7}}, {"scalar", {}}});
+  const test::MadeSource made({{"conv", {4, 32, 3, 3}},
+                               {"deep", {2, 1, 3, 1, 2}},
+                               {"matrix", {2, 64}},
+                               {"none", {0, 3}},
+                               {"odd", {5, 7}},
+                               {"scalar", {}}});
   GgufWriter w;
   for (std::size_t i = 0; i < made.tensors().size(); ++i) {
     TensorInfo t = made.tensors()[i];
@@ -66,7 +70,9 @@ TEST_F(GgufTest, EveryShapeRoundTrips) {
     const Tensor x = cast(g->load(t.name), DType::kF32), y = made.load(t.name);
     ASSERT_EQ(x.shape(), y.shape());
     for (std::int64_t i = 0; i < x.numel(); ++i)
-      ASSERT_NEAR(x.data<float>()[i], y.data<float>()[i], 0.005 * std::fabs(y.data<float>()[i]) + 0.005 * 1e3) << i;
+      ASSERT_NEAR(x.data<float>()[i], y.data<float>()[i],
+                  0.005 * std::fabs(y.data<float>()[i]) + 0.005 * 1e3)
+          << i;
   }
   EXPECT_EQ(g->load("deep").data<float>()[11], made.load("deep").data<float>()[11]);
 }
@@ -89,18 +95,21 @@ TEST_F(GgufTest, AnErrorWhileWritingLeavesNoFile) {
 
 TEST_F(GgufTest, AnEmptyKeyIsRefused) {  // 37 bytes that ended llama.cpp by an assertion
   using test::little_endian;
-  const std::string bytes = "GGUF" + little_endian(3, 4) + little_endian(0, 8) + little_endian(1, 8) + little_endian(0, 8) +
-                            little_endian(0, 4) + "x";
+  const std::string bytes = "GGUF" + little_endian(3, 4) + little_endian(0, 8) +
+                            little_endian(1, 8) + little_endian(0, 8) + little_endian(0, 4) + "x";
   ASSERT_EQ(bytes.size(), 37u);
-  EXPECT_THAT(test::message_of([&] { open_gguf(test::write_file(folder_ / "k.gguf", bytes)); }), HasSubstr("empty key"));
+  EXPECT_THAT(test::message_of([&] { open_gguf(test::write_file(folder_ / "k.gguf", bytes)); }),
+              HasSubstr("empty key"));
 }
 
 TEST_F(GgufTest, ShapesThatLieAreRefused) {
-  for (const std::string shapes : {R"({"x":[5]})", R"({"x":[-4]})", R"({"x":["4"]})", R"({"x":4})", R"({"x":[1,1,1,1,1,1,1,1,4]})",
-                                   R"({"x":[4294967296,4294967296]})", "{"}) {
+  for (const std::string shapes :
+       {R"({"x":[5]})", R"({"x":[-4]})", R"({"x":["4"]})", R"({"x":4})",
+        R"({"x":[1,1,1,1,1,1,1,1,4]})", R"({"x":[4294967296,4294967296]})", "{"}) {
     GgufWriter w;
     w.set(std::string(kGgufShapesKey), std::string_view(shapes));
-    w.add({"x", DType::kF32, {4}}, [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{0}); });
+    w.add({"x", DType::kF32, {4}},
+          [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{0}); });
     w.write(folder_ / "s.gguf");
     EXPECT_NE(test::message_of([&] { open_gguf(folder_ / "s.gguf"); }), "") << shapes;
   }
@@ -110,7 +119,8 @@ TEST_F(GgufTest, NoByteFlipCrashes) {
   GgufWriter w;
   w.set("a.key", std::string_view("value"));
   w.set("list", std::vector<std::string>{"x", "y"});
-  w.add({"m", DType::kQ8_0, {2, 32}}, [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{1}); });
+  w.add({"m", DType::kQ8_0, {2, 32}},
+        [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{1}); });
   w.write(folder_ / "f.gguf");
   const std::string bytes = read_text_file(folder_ / "f.gguf");
   for (std::size_t i = 0; i < bytes.size(); ++i)

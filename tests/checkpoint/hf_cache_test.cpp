@@ -1,8 +1,8 @@
 #include "checkpoint/hf_cache.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
+
+#include <gtest/gtest.h>
 
 #include "checkpoint/make_files.h"
 #include "support/goldens.h"
@@ -47,7 +47,8 @@ TEST_F(HfCacheTest, LooksWhereTheVariablesSay) {
 
 TEST_F(HfCacheTest, OnlyNamesAreLookedUp) {
   snapshot(folder_ / "home/.cache/huggingface/hub", "models--a--b", "1");
-  for (const auto* id : {"a", "a/b/c", "/b", "a/", "../b", "a/..", "a/b\n", "a b/c", ""}) EXPECT_EQ(find_in_hf_cache(id), std::nullopt) << id;
+  for (const auto* id : {"a", "a/b/c", "/b", "a/", "../b", "a/..", "a/b\n", "a b/c", ""})
+    EXPECT_EQ(find_in_hf_cache(id), std::nullopt) << id;
 }
 
 }  // namespace

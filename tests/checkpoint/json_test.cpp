@@ -14,7 +14,9 @@ std::string parse_error(const std::string& text) {
   return test::message_of([&] { parse_json(text, "settings"); });
 }
 
-TEST(Json, ParsesOrdinaryText) { EXPECT_EQ(parse_json(R"({"a": [1, {"b": null}]})", "x")["a"][0], 1); }
+TEST(Json, ParsesOrdinaryText) {
+  EXPECT_EQ(parse_json(R"({"a": [1, {"b": null}]})", "x")["a"][0], 1);
+}
 
 TEST(Json, RefusesWhatReadersSeeDifferently) {
   EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("twice"));

@@ -1,12 +1,13 @@
-// The name tables as bijections on the complete key lists of real models, listed here from their configurations.
+// The name tables as bijections on the complete key lists of real models, listed here from their
+// configurations.
 #include "checkpoint/key_maps/key_maps.h"
+
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <map>
-#include <set>
 
 namespace mezzo {
 namespace {
@@ -26,8 +27,9 @@ struct Sizes {
 
 // Tensors of a residual block in the two layouts, in one order.
 void resnet(List& ldm, List& diffusers, const std::string& a, const std::string& b, bool shortcut) {
-  const char* pairs[][2] = {{"in_layers.0", "norm1"},  {"in_layers.2", "conv1"},          {"emb_layers.1", "time_emb_proj"},
-                            {"out_layers.0", "norm2"}, {"out_layers.3", "conv2"},         {"skip_connection", "conv_shortcut"}};
+  const char* pairs[][2] = {
+      {"in_layers.0", "norm1"},  {"in_layers.2", "conv1"},  {"emb_layers.1", "time_emb_proj"},
+      {"out_layers.0", "norm2"}, {"out_layers.3", "conv2"}, {"skip_connection", "conv_shortcut"}};
   for (const auto& [x, y] : pairs) {
     if (std::string(x) == "skip_connection" && !shortcut) continue;
     both(ldm, a + "." + x);
@@ -39,7 +41,9 @@ void attention(List& ldm, List& diffusers, const std::string& a, const std::stri
   List parts;
   for (const auto* s : {"norm", "proj_in", "proj_out"}) both(parts, s);
   const std::string block = "transformer_blocks.0.";
-  for (const auto* s : {"attn1.to_out.0", "attn2.to_out.0", "ff.net.0.proj", "ff.net.2", "norm1", "norm2", "norm3"}) both(parts, block + s);
+  for (const auto* s :
+       {"attn1.to_out.0", "attn2.to_out.0", "ff.net.0.proj", "ff.net.2", "norm1", "norm2", "norm3"})
+    both(parts, block + s);
   for (const auto* s : {"attn1", "attn2"})
     for (const auto* q : {"to_q", "to_k", "to_v"}) parts.push_back(block + s + "." + q + ".weight");
   for (const auto& p : parts) {
@@ -50,7 +54,10 @@ void attention(List& ldm, List& diffusers, const std::string& a, const std::stri
 
 // The UNet of SD 1 and 2: input block n holds resnet j of level i with n = (layers + 1) i + j + 1.
 void unet_lists(const Sizes& s, List& ldm, List& diffusers) {
-  const auto outer = [&](const char* a, const char* b) { both(ldm, a); both(diffusers, b); };
+  const auto outer = [&](const char* a, const char* b) {
+    both(ldm, a);
+    both(diffusers, b);
+  };
   outer("time_embed.0", "time_embedding.linear_1");
   outer("time_embed.2", "time_embedding.linear_2");
   outer("input_blocks.0.0", "conv_in");
@@ -59,10 +66,11 @@ void unet_lists(const Sizes& s, List& ldm, List& diffusers) {
   for (int i = 0; i < s.levels; ++i) {
     const int first = (s.layers + 1) * i + 1;
     for (int j = 0; j < s.layers; ++j) {
-      resnet(ldm, diffusers, fmt::format("input_blocks.{}.0", first + j), fmt::format("down_blocks.{}.resnets.{}", i, j),
-             j == 0 && (i == 1 || i == 2));
+      resnet(ldm, diffusers, fmt::format("input_blocks.{}.0", first + j),
+             fmt::format("down_blocks.{}.resnets.{}", i, j), j == 0 && (i == 1 || i == 2));
       if (i < s.attention_levels)
-        attention(ldm, diffusers, fmt::format("input_blocks.{}.1", first + j), fmt::format("down_blocks.{}.attentions.{}", i, j));
+        attention(ldm, diffusers, fmt::format("input_blocks.{}.1", first + j),
+                  fmt::format("down_blocks.{}.attentions.{}", i, j));
     }
     if (i + 1 < s.levels) {
       both(ldm, fmt::format("input_blocks.{}.0.op", first + s.layers));
@@ -76,8 +84,11 @@ void unet_lists(const Sizes& s, List& ldm, List& diffusers) {
     for (int j = 0; j <= s.layers; ++j) {
       const int n = (s.layers + 1) * i + j;
       const bool attended = i >= s.levels - s.attention_levels;
-      resnet(ldm, diffusers, fmt::format("output_blocks.{}.0", n), fmt::format("up_blocks.{}.resnets.{}", i, j), true);
-      if (attended) attention(ldm, diffusers, fmt::format("output_blocks.{}.1", n), fmt::format("up_blocks.{}.attentions.{}", i, j));
+      resnet(ldm, diffusers, fmt::format("output_blocks.{}.0", n),
+             fmt::format("up_blocks.{}.resnets.{}", i, j), true);
+      if (attended)
+        attention(ldm, diffusers, fmt::format("output_blocks.{}.1", n),
+                  fmt::format("up_blocks.{}.attentions.{}", i, j));
       if (j == s.layers && i + 1 < s.levels) {
         both(ldm, fmt::format("output_blocks.{}.{}.conv", n, attended ? 2 : 1));
         both(diffusers, fmt::format("up_blocks.{}.upsamplers.0.conv", i));
@@ -86,7 +97,10 @@ void unet_lists(const Sizes& s, List& ldm, List& diffusers) {
 }
 
 void vae_lists(const Sizes& s, List& ldm, List& diffusers) {
-  const auto outer = [&](const std::string& a, const std::string& b) { both(ldm, a); both(diffusers, b); };
+  const auto outer = [&](const std::string& a, const std::string& b) {
+    both(ldm, a);
+    both(diffusers, b);
+  };
   const auto block = [&](const std::string& a, const std::string& b, bool shortcut) {
     for (const auto* p : {"norm1", "conv1", "norm2", "conv2"}) outer(a + "." + p, b + "." + p);
     if (shortcut) outer(a + ".nin_shortcut", b + ".conv_shortcut");
@@ -99,18 +113,26 @@ void vae_lists(const Sizes& s, List& ldm, List& diffusers) {
     outer(half + "norm_out", half + "conv_norm_out");
     block(half + "mid.block_1", half + "mid_block.resnets.0", false);
     block(half + "mid.block_2", half + "mid_block.resnets.1", false);
-    const char* pairs[][2] = {{"norm", "group_norm"}, {"q", "to_q"}, {"k", "to_k"}, {"v", "to_v"}, {"proj_out", "to_out.0"}};
-    for (const auto& [a, b] : pairs) outer(half + "mid.attn_1." + a, half + "mid_block.attentions.0." + b);
+    const char* pairs[][2] = {{"norm", "group_norm"},
+                              {"q", "to_q"},
+                              {"k", "to_k"},
+                              {"v", "to_v"},
+                              {"proj_out", "to_out.0"}};
+    for (const auto& [a, b] : pairs)
+      outer(half + "mid.attn_1." + a, half + "mid_block.attentions.0." + b);
   }
   for (int i = 0; i < s.levels; ++i) {
     for (int j = 0; j < s.layers; ++j)
-      block(fmt::format("encoder.down.{}.block.{}", i, j), fmt::format("encoder.down_blocks.{}.resnets.{}", i, j), j == 0 && (i == 1 || i == 2));
+      block(fmt::format("encoder.down.{}.block.{}", i, j),
+            fmt::format("encoder.down_blocks.{}.resnets.{}", i, j), j == 0 && (i == 1 || i == 2));
     for (int j = 0; j <= s.layers; ++j)
-      block(fmt::format("decoder.up.{}.block.{}", s.levels - 1 - i, j), fmt::format("decoder.up_blocks.{}.resnets.{}", i, j),
-            j == 0 && (i == 2 || i == 3));
+      block(fmt::format("decoder.up.{}.block.{}", s.levels - 1 - i, j),
+            fmt::format("decoder.up_blocks.{}.resnets.{}", i, j), j == 0 && (i == 2 || i == 3));
     if (i + 1 == s.levels) continue;
-    outer(fmt::format("encoder.down.{}.downsample.conv", i), fmt::format("encoder.down_blocks.{}.downsamplers.0.conv", i));
-    outer(fmt::format("decoder.up.{}.upsample.conv", s.levels - 1 - i), fmt::format("decoder.up_blocks.{}.upsamplers.0.conv", i));
+    outer(fmt::format("encoder.down.{}.downsample.conv", i),
+          fmt::format("encoder.down_blocks.{}.downsamplers.0.conv", i));
+    outer(fmt::format("decoder.up.{}.upsample.conv", s.levels - 1 - i),
+          fmt::format("decoder.up_blocks.{}.upsamplers.0.conv", i));
   }
 }
 
@@ -136,7 +158,8 @@ TEST(KeyMaps, UNetOfStableDiffusion1IsABijection) {
 }
 
 TEST(KeyMaps, UNetsOfOtherDepths) {
-  for (const Sizes s : {Sizes{2, 1, 1}, Sizes{3, 1, 2}, Sizes{4, 3, 3}, Sizes{5, 2, 3}, Sizes{3, 2, 3}}) {
+  for (const Sizes s :
+       {Sizes{2, 1, 1}, Sizes{3, 1, 2}, Sizes{4, 3, 3}, Sizes{5, 2, 3}, Sizes{3, 2, 3}}) {
     List ldm, diffusers;
     unet_lists(s, ldm, diffusers);
     expect_bijection(ldm_unet_map(views(ldm)), ldm, diffusers);
@@ -160,15 +183,19 @@ TEST(KeyMaps, VaeAttentionBecomesLinear) {
   ASSERT_EQ(q.size(), 1u);
   EXPECT_EQ(q[0].transform, Transform::kSqueeze1x1);
   const KeyMap old = diffusers_vae_map({});
-  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.proj_attn.bias")[0].name, "decoder.mid_block.attentions.0.to_out.0.bias");
-  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.query.weight")[0].name, "decoder.mid_block.attentions.0.to_q.weight");
-  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.to_q.weight")[0].name, "decoder.mid_block.attentions.0.to_q.weight");
+  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.proj_attn.bias")[0].name,
+            "decoder.mid_block.attentions.0.to_out.0.bias");
+  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.query.weight")[0].name,
+            "decoder.mid_block.attentions.0.to_q.weight");
+  EXPECT_EQ(old.map("decoder.mid_block.attentions.0.to_q.weight")[0].name,
+            "decoder.mid_block.attentions.0.to_q.weight");
   EXPECT_EQ(old.map("decoder.conv_in.weight")[0].name, "decoder.conv_in.weight");
 }
 
 TEST(KeyMaps, TextEncoderGetsItsPrefix) {
   const KeyMap map = clip_text_map({});
-  for (const auto* name : {"text_model.encoder.layers.0.mlp.fc1.weight", "encoder.layers.0.mlp.fc1.weight"})
+  for (const auto* name :
+       {"text_model.encoder.layers.0.mlp.fc1.weight", "encoder.layers.0.mlp.fc1.weight"})
     EXPECT_EQ(map.map(name)[0].name, "text_model.encoder.layers.0.mlp.fc1.weight");
   EXPECT_EQ(map.map("final_layer_norm.bias")[0].name, "text_model.final_layer_norm.bias");
   EXPECT_TRUE(map.map("something.else").empty());
@@ -183,9 +210,11 @@ TEST(KeyMaps, OpenClipIsSplit) {
   EXPECT_EQ(fused[1].name, "text_model.encoder.layers.1.self_attn.k_proj.bias");
   EXPECT_EQ(fused[2].name, "text_model.encoder.layers.1.self_attn.v_proj.bias");
   EXPECT_EQ(fused[2].transform, Transform::kThird);
-  EXPECT_EQ(map.map("transformer.resblocks.0.mlp.c_proj.weight")[0].name, "text_model.encoder.layers.0.mlp.fc2.weight");
+  EXPECT_EQ(map.map("transformer.resblocks.0.mlp.c_proj.weight")[0].name,
+            "text_model.encoder.layers.0.mlp.fc2.weight");
   EXPECT_EQ(map.map("text_projection")[0].transform, Transform::kTranspose);
-  EXPECT_EQ(map.map("positional_embedding")[0].name, "text_model.embeddings.position_embedding.weight");
+  EXPECT_EQ(map.map("positional_embedding")[0].name,
+            "text_model.embeddings.position_embedding.weight");
   const KeyMap sd2 = open_clip_sd2_map(views(names));  // SD 2 stops before the last layer
   EXPECT_EQ(sd2.map("transformer.resblocks.0.ln_1.weight").size(), 1u);
   EXPECT_TRUE(sd2.map("transformer.resblocks.1.ln_1.weight").empty());
@@ -195,8 +224,10 @@ TEST(KeyMaps, UnknownNamesStayUnknown) {
   List ldm, diffusers;
   unet_lists({}, ldm, diffusers);
   const KeyMap map = ldm_unet_map(views(ldm));
-  for (const auto* name : {"", ".", "..", "input_blocks", "input_blocks.", "input_blocks.99.0.in_layers.0.weight", "input_blocks.1.0.other.weight",
-                           "input_blocks.-1.0.in_layers.0.weight", "input_blocks.99999999999.0.op.weight", "nothing"})
+  for (const auto* name :
+       {"", ".", "..", "input_blocks", "input_blocks.", "input_blocks.99.0.in_layers.0.weight",
+        "input_blocks.1.0.other.weight", "input_blocks.-1.0.in_layers.0.weight",
+        "input_blocks.99999999999.0.op.weight", "nothing"})
     EXPECT_TRUE(map.map(name).empty()) << name;
 }
 

@@ -22,8 +22,9 @@ std::vector<float> values(const TensorSource& s, const std::string& name) {
 }
 
 // The least that makes an LDM UNet.
-const std::map<std::string, Shape> kUNet = {{"model.diffusion_model.output_blocks.0.0.in_layers.0.weight", {4}},
-                                            {"model.diffusion_model.input_blocks.0.0.weight", {4, 4, 3, 3}}};
+const std::map<std::string, Shape> kUNet = {
+    {"model.diffusion_model.output_blocks.0.0.in_layers.0.weight", {4}},
+    {"model.diffusion_model.input_blocks.0.0.weight", {4, 4, 3, 3}}};
 
 std::map<std::string, Shape> with_unet(std::map<std::string, Shape> more) {
   more.insert(kUNet.begin(), kUNet.end());
@@ -32,37 +33,49 @@ std::map<std::string, Shape> with_unet(std::map<std::string, Shape> more) {
 
 TEST(KeyMappedSource, TransformsValues) {
   const auto s = made({{"m", {2, 3}}, {"q", {6, 1}}, {"sq", {2, 2, 1, 1}}});
-  const KeyMappedSource mapped(s, {{"t", 0, Transform::kTranspose}, {"a", 1, Transform::kFirst}, {"b", 1, Transform::kSecond},
-                                   {"c", 1, Transform::kThird}, {"linear", 2, Transform::kSqueeze1x1}});
+  const KeyMappedSource mapped(s, {{"t", 0, Transform::kTranspose},
+                                   {"a", 1, Transform::kFirst},
+                                   {"b", 1, Transform::kSecond},
+                                   {"c", 1, Transform::kThird},
+                                   {"linear", 2, Transform::kSqueeze1x1}});
   EXPECT_THAT(values(mapped, "t"), ElementsAre(0, 3, 1, 4, 2, 5));
   EXPECT_EQ(mapped.load("t").shape(), (Shape{3, 2}));
   EXPECT_THAT(values(mapped, "a"), ElementsAre(1000, 1001));
   EXPECT_THAT(values(mapped, "b"), ElementsAre(1002, 1003));
   EXPECT_THAT(values(mapped, "c"), ElementsAre(1004, 1005));
   EXPECT_EQ(mapped.load("linear").shape(), (Shape{2, 2}));
-  EXPECT_THROW(KeyMappedSource(s, {{"x", 0, Transform::kNone}, {"x", 1, Transform::kNone}}), LoadError);
+  EXPECT_THROW(KeyMappedSource(s, {{"x", 0, Transform::kNone}, {"x", 1, Transform::kNone}}),
+               LoadError);
   EXPECT_THROW(KeyMappedSource(s, {{"x", 0, Transform::kFirst}}), LoadError);
   EXPECT_THROW(KeyMappedSource(s, {{"x", 2, Transform::kTranspose}}), LoadError);
 }
 
 TEST(Layouts, JunkIsDroppedAndTheUnknownListed) {
-  const auto found = find_networks(made(with_unet({{"betas", {10}}, {"model_ema.decay", {}}, {"model_ema.num_updates", {}},
-                                                   {"my.own.tensor", {3}}, {"model.diffusion_model.strange.weight", {1}}})));
+  const auto found =
+      find_networks(made(with_unet({{"betas", {10}},
+                                    {"model_ema.decay", {}},
+                                    {"model_ema.num_updates", {}},
+                                    {"my.own.tensor", {3}},
+                                    {"model.diffusion_model.strange.weight", {1}}})));
   EXPECT_EQ(found.components.size(), 1u);
   EXPECT_EQ(found.naming, "LDM");
   EXPECT_THAT(found.unknown, ElementsAre("model.diffusion_model.strange.weight", "my.own.tensor"));
 }
 
 TEST(Layouts, OrdinaryWeightsWinOverAveragedOnes) {
-  const auto found = find_networks(made(with_unet({{"model_ema.diffusion_modelinput_blocks00weight", {4, 4, 3, 3}}})));
+  const auto found = find_networks(
+      made(with_unet({{"model_ema.diffusion_modelinput_blocks00weight", {4, 4, 3, 3}}})));
   EXPECT_THAT(found.unknown, IsEmpty());
-  EXPECT_EQ(values(*found.components.at("unet"), "conv_in.weight")[0], 0);  // the first tensor of the file
+  EXPECT_EQ(values(*found.components.at("unet"), "conv_in.weight")[0],
+            0);  // the first tensor of the file
 }
 
 TEST(Layouts, AveragedWeightsAloneAreUsed) {
-  const auto whole = find_networks(made({{"model_ema.decay", {}}, {"model_ema.diffusion_modelinput_blocks00weight", {4, 4, 3, 3}},
-                                         {"model_ema.diffusion_modelinput_blocks11transformer_blocks0attn1to_qweight", {4, 4}},
-                                         {"model_ema.diffusion_modeloutput_blocks00in_layers0weight", {4}}}));
+  const auto whole = find_networks(
+      made({{"model_ema.decay", {}},
+            {"model_ema.diffusion_modelinput_blocks00weight", {4, 4, 3, 3}},
+            {"model_ema.diffusion_modelinput_blocks11transformer_blocks0attn1to_qweight", {4, 4}},
+            {"model_ema.diffusion_modeloutput_blocks00in_layers0weight", {4}}}));
   ASSERT_TRUE(whole.components.contains("unet"));
   const auto& unet = *whole.components.at("unet");
   EXPECT_TRUE(unet.has("conv_in.weight"));
@@ -72,9 +85,12 @@ TEST(Layouts, AveragedWeightsAloneAreUsed) {
 
 TEST(Layouts, TextEncodersOfEveryLayout) {
   const std::string canonical = "text_model.encoder.layers.0.mlp.fc1.weight";
-  for (const auto* prefix : {"cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.", "text_encoder.text_model.", "text_encoder."}) {
-    const auto found = find_networks(made(with_unet({{std::string(prefix) + "encoder.layers.0.mlp.fc1.weight", {4, 2}},
-                                                     {std::string(prefix) + "embeddings.position_ids", {1, 77}}})));
+  for (const auto* prefix :
+       {"cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.",
+        "text_encoder.text_model.", "text_encoder."}) {
+    const auto found = find_networks(
+        made(with_unet({{std::string(prefix) + "encoder.layers.0.mlp.fc1.weight", {4, 2}},
+                        {std::string(prefix) + "embeddings.position_ids", {1, 77}}})));
     ASSERT_TRUE(found.components.contains("text_encoder")) << prefix;
     EXPECT_EQ(found.components.at("text_encoder")->tensors().size(), 1u);
     EXPECT_TRUE(found.components.at("text_encoder")->has(canonical)) << prefix;
@@ -84,13 +100,18 @@ TEST(Layouts, TextEncodersOfEveryLayout) {
 
 TEST(Layouts, OpenClipOfStableDiffusion2) {
   const std::string p = "cond_stage_model.model.";
-  const auto found = find_networks(made(with_unet({{p + "transformer.resblocks.0.attn.in_proj_weight", {6, 2}},
-                                                   {p + "transformer.resblocks.1.attn.in_proj_weight", {6, 2}},
-                                                   {p + "ln_final.weight", {2}}, {p + "text_projection", {2, 2}}, {p + "logit_scale", {}}})));
+  const auto found =
+      find_networks(made(with_unet({{p + "transformer.resblocks.0.attn.in_proj_weight", {6, 2}},
+                                    {p + "transformer.resblocks.1.attn.in_proj_weight", {6, 2}},
+                                    {p + "ln_final.weight", {2}},
+                                    {p + "text_projection", {2, 2}},
+                                    {p + "logit_scale", {}}})));
   std::vector<std::string> names;
   for (const auto& t : found.components.at("text_encoder")->tensors()) names.push_back(t.name);
-  EXPECT_THAT(names, ElementsAre("text_model.encoder.layers.0.self_attn.k_proj.weight", "text_model.encoder.layers.0.self_attn.q_proj.weight",
-                                 "text_model.encoder.layers.0.self_attn.v_proj.weight", "text_model.final_layer_norm.weight"));
+  EXPECT_THAT(names, ElementsAre("text_model.encoder.layers.0.self_attn.k_proj.weight",
+                                 "text_model.encoder.layers.0.self_attn.q_proj.weight",
+                                 "text_model.encoder.layers.0.self_attn.v_proj.weight",
+                                 "text_model.final_layer_norm.weight"));
   EXPECT_THAT(found.unknown, IsEmpty());
 }
 
@@ -102,7 +123,8 @@ TEST(Layouts, ForeignFilesAreNamed) {
   EXPECT_EQ(kind("lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight"), "LoRA");
   EXPECT_EQ(kind("unet.down_blocks.0.attentions.0.to_q.lora_A.weight"), "LoRA");
   EXPECT_EQ(kind("control_model.input_blocks.0.0.weight"), "ControlNet");
-  EXPECT_EQ(kind("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"), "Stable Diffusion 3 model");
+  EXPECT_EQ(kind("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"),
+            "Stable Diffusion 3 model");
   EXPECT_EQ(kind("string_to_param.*", {1, 768}), "textual inversion embedding");
   EXPECT_EQ(kind("<birb-style>", {768}), "textual inversion embedding");
   EXPECT_EQ(kind("layer.weight"), "");

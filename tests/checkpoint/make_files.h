@@ -4,12 +4,13 @@
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
+#include "base/file.h"
 #include "weights/source.h"
 
 namespace mezzo::test {
@@ -51,7 +52,8 @@ inline fs::path write_safetensors(const fs::path& path, const TensorSource& sour
     const std::size_t begin = data.size();
     data.resize(begin + t.bytes());
     source.read(i, std::as_writable_bytes(std::span(data).subspan(begin)));
-    header[t.name] = {{"dtype", "F32"}, {"shape", std::vector<std::int64_t>(t.shape.begin(), t.shape.end())},
+    header[t.name] = {{"dtype", "F32"},
+                      {"shape", std::vector<std::int64_t>(t.shape.begin(), t.shape.end())},
                       {"data_offsets", {begin, data.size()}}};
   }
   const std::string text = header.dump();

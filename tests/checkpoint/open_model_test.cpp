@@ -1,7 +1,8 @@
 // What people give in place of a model, and what they are told.
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include "checkpoint/bundle.h"
 #include "checkpoint/inspect.h"
@@ -21,24 +22,37 @@ class OpenModelTest : public ::testing::Test {
   std::string problem(const fs::path& path, const OpenOptions& options = {}) {
     return test::message_of([&] { open_model(path, options); });
   }
-  std::string problem_of_bytes(const std::string& bytes) { return problem(test::write_file(folder_ / "model.safetensors", bytes)); }
+  std::string problem_of_bytes(const std::string& bytes) {
+    return problem(test::write_file(folder_ / "model.safetensors", bytes));
+  }
   fs::path weights(const std::string& name, std::map<std::string, Shape> shapes) {
     fs::create_directories((folder_ / name).parent_path());
     return test::write_safetensors(folder_ / name, MadeSource(std::move(shapes)));
   }
   fs::path unet_file() {
-    return weights("unet.safetensors", {{"model.diffusion_model.output_blocks.0.0.in_layers.0.weight", {4}},
-                                        {"model.diffusion_model.input_blocks.0.0.weight", {4, 9, 3, 3}},
-                                        {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", {4, 768}}});
+    return weights(
+        "unet.safetensors",
+        {{"model.diffusion_model.output_blocks.0.0.in_layers.0.weight", {4}},
+         {"model.diffusion_model.input_blocks.0.0.weight", {4, 9, 3, 3}},
+         {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+          {4, 768}}});
   }
-  fs::path vae_file() { return weights("vae.safetensors", {{"decoder.up.0.block.0.norm1.weight", {4}}, {"decoder.conv_in.weight", {4, 4, 3, 3}}}); }
-  fs::path clip_file() { return weights("clip.safetensors", {{"text_model.final_layer_norm.weight", {4}}}); }
+  fs::path vae_file() {
+    return weights("vae.safetensors", {{"decoder.up.0.block.0.norm1.weight", {4}},
+                                       {"decoder.conv_in.weight", {4, 4, 3, 3}}});
+  }
+  fs::path clip_file() {
+    return weights("clip.safetensors", {{"text_model.final_layer_norm.weight", {4}}});
+  }
   fs::path folder_ = test::scratch_dir("open_model");
 };
 
 TEST_F(OpenModelTest, OtherFilesAreNamed) {
-  EXPECT_THAT(problem_of_bytes("<!DOCTYPE html><html><body>404</body></html>"), HasSubstr("web page"));
-  EXPECT_THAT(problem_of_bytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"), HasSubstr("Git LFS pointer"));
+  EXPECT_THAT(problem_of_bytes("<!DOCTYPE html><html><body>404</body></html>"),
+              HasSubstr("web page"));
+  EXPECT_THAT(
+      problem_of_bytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"),
+      HasSubstr("Git LFS pointer"));
   EXPECT_THAT(problem_of_bytes(""), HasSubstr("empty"));
   EXPECT_THAT(problem_of_bytes("\x89PNG\r\n\x1a\n1234"), HasSubstr("PNG picture"));
   EXPECT_THAT(problem_of_bytes("\xff\xd8\xff\xe0 1234"), HasSubstr("JPEG picture"));
@@ -56,11 +70,15 @@ TEST_F(OpenModelTest, OtherFilesAreNamed) {
 TEST_F(OpenModelTest, PartsAreSentToTheirOptions) {
   EXPECT_THAT(problem(vae_file()), HasSubstr("--vae"));
   EXPECT_THAT(problem(clip_file()), HasSubstr("--clip"));
-  EXPECT_THAT(problem(weights("l.safetensors", {{"lora_unet_x.lora_up.weight", {4, 4}}})), HasSubstr("LoRA"));
-  EXPECT_THAT(problem(weights("s.safetensors", {{"joint_blocks.0.x_block.attn.qkv.weight", {4, 4}}})), HasSubstr("Stable Diffusion 3"));
+  EXPECT_THAT(problem(weights("l.safetensors", {{"lora_unet_x.lora_up.weight", {4, 4}}})),
+              HasSubstr("LoRA"));
+  EXPECT_THAT(
+      problem(weights("s.safetensors", {{"joint_blocks.0.x_block.attn.qkv.weight", {4, 4}}})),
+      HasSubstr("Stable Diffusion 3"));
   EXPECT_THAT(problem(weights("u.safetensors", {{"a.b", {4, 4}}})), HasSubstr("a.b"));
   EXPECT_THAT(problem(weights("n.safetensors", {})), HasSubstr("0 tensors"));
-  EXPECT_THAT(problem(unet_file(), {.vae = clip_file(), .clip = {}, .config = {}}), HasSubstr("holds no vae but text_encoder"));
+  EXPECT_THAT(problem(unet_file(), {.vae = clip_file(), .clip = {}, .config = {}}),
+              HasSubstr("holds no vae but text_encoder"));
 }
 
 TEST_F(OpenModelTest, PartsMakeAWhole) {
@@ -68,9 +86,11 @@ TEST_F(OpenModelTest, PartsMakeAWhole) {
   EXPECT_THAT(test::message_of([&] { require_components(alone); }), HasSubstr("--vae"));
   const ModelBundle drawn = open_model(unet_file(), {.vae = vae_file(), .clip = {}, .config = {}});
   EXPECT_THAT(test::message_of([&] { require_components(drawn); }), HasSubstr("--clip"));
-  const ModelBundle whole = open_model(unet_file(), {.vae = vae_file(), .clip = clip_file(), .config = {}});
+  const ModelBundle whole =
+      open_model(unet_file(), {.vae = vae_file(), .clip = clip_file(), .config = {}});
   EXPECT_NO_THROW(require_components(whole));
-  EXPECT_TRUE(whole.components.at("vae").weights->has("decoder.up_blocks.0.resnets.0.norm1.weight"));
+  EXPECT_TRUE(
+      whole.components.at("vae").weights->has("decoder.up_blocks.0.resnets.0.norm1.weight"));
   EXPECT_EQ(whole.form, "single file (LDM names, safetensors)");
 }
 
@@ -92,7 +112,9 @@ class FolderTest : public OpenModelTest {
   fs::path folder() {
     const fs::path f = folder_ / "model";
     fs::create_directories(f / "unet");
-    test::write_file(f / "model_index.json", R"({"_class_name": "X", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [null, null]})");
+    test::write_file(
+        f / "model_index.json",
+        R"({"_class_name": "X", "unet": ["diffusers", "UNet2DConditionModel"], "safety_checker": [null, null]})");
     test::write_file(f / "unet/config.json", R"({"in_channels": 4})");
     return f;
   }
@@ -103,11 +125,15 @@ TEST_F(FolderTest, ShardsAreJoined) {
   weights("model/unet/a.safetensors", {{"conv_in.weight", {4}}});
   weights("model/unet/b.safetensors", {{"conv_out.weight", {5}}});
   const fs::path index = f / "unet/diffusion_pytorch_model.safetensors.index.json";
-  test::write_file(index, R"({"weight_map": {"conv_in.weight": "a.safetensors", "conv_out.weight": "b.safetensors"}})");
+  test::write_file(
+      index,
+      R"({"weight_map": {"conv_in.weight": "a.safetensors", "conv_out.weight": "b.safetensors"}})");
   const ModelBundle b = open_model(f);
   EXPECT_EQ(b.components.at("unet").weights->tensors().size(), 2u);
   EXPECT_EQ(b.components.at("unet").config["in_channels"], 4);
-  test::write_file(index, R"({"weight_map": {"conv_in.weight": "a.safetensors", "lost.weight": "b.safetensors"}})");
+  test::write_file(
+      index,
+      R"({"weight_map": {"conv_in.weight": "a.safetensors", "lost.weight": "b.safetensors"}})");
   EXPECT_THAT(problem(f), HasSubstr("lost.weight"));
   for (const std::string path : {"../unet/a.safetensors", "/etc/passwd", "..", "", "a\\\\b"}) {
     test::write_file(index, R"({"weight_map": {"conv_in.weight": ")" + path + R"("}})");

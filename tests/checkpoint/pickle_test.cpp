@@ -1,4 +1,5 @@
-// Pickles written by hand, opcode by opcode (names as in CPython's pickletools), and PyTorch files made of them.
+// Pickles written by hand, opcode by opcode (names as in CPython's pickletools), and PyTorch files
+// made of them.
 #include "checkpoint/pickle.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +27,8 @@ std::string problem(const std::string& bytes) {
 
 TEST(PickleMachine, ReadsValues) {
   // {"a": (1, -2), "b": [True, None], 3: "x"}
-  const std::string bytes = "\x80\x02}("s + text("a") + "K\x01"s + number(-2) + "\x86"s + text("b") + "](\x88Ne"s + "K\x03"s + text("x") + "u.";
+  const std::string bytes = "\x80\x02}("s + text("a") + "K\x01"s + number(-2) + "\x86"s +
+                            text("b") + "](\x88Ne"s + "K\x03"s + text("x") + "u.";
   const Pickle p(bytes, "test");
   const auto a = p.get(p.root(), "a");
   ASSERT_EQ(p.kind(a), Pickle::Kind::kTuple);
@@ -48,7 +50,8 @@ TEST(PickleMachine, ReadsIntegersOfEveryLength) {
   EXPECT_EQ(value("\x8a\x00."s), 0);
   EXPECT_EQ(value("\x8a\x01\xff."s), -1);
   EXPECT_EQ(value("\x8a\x02\xff\x00."s), 255);
-  EXPECT_EQ(value("\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80."s), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(value("\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80."s),
+            std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(value("I-12\n."), -12);
   EXPECT_EQ(value("L34L\n."), 34);
   EXPECT_EQ(value("M\x01\x02."), 0x201);
@@ -63,11 +66,17 @@ TEST(PickleMachine, SharesByReference) {
 }
 
 TEST(PickleMachine, MemoSlotsMayBeSparse) {
-  const std::string bytes = "K\x05r\xff\xff\xff\xff" "0j\xff\xff\xff\xff."s;
+  const std::string bytes =
+      "K\x05r\xff\xff\xff\xff"
+      "0j\xff\xff\xff\xff."s;
   const Pickle p(bytes, "test");
   EXPECT_EQ(p.integer(p.root()), 5);
   // Slot 1 first, then slots 0 and 1 in order: the later value counts.
-  const std::string again = "K\x05q\x01" "0K\x06q\x00" "0K\x07q\x01" "0h\x01."s;
+  const std::string again =
+      "K\x05q\x01"
+      "0K\x06q\x00"
+      "0K\x07q\x01"
+      "0h\x01."s;
   const Pickle q(again, "test");
   EXPECT_EQ(q.integer(q.root()), 7);
 }
@@ -83,10 +92,35 @@ TEST(PickleMachine, CallsAreOnlyWrittenDown) {
 }
 
 TEST(PickleMachine, RefusesNonsense) {
-  for (const std::string& bytes :
-       {""s, "."s, "N"s, "t."s, "0."s, "N(R."s, "Na."s, "}K\x01s."s, "(K\x01" "d."s, "K\x01K\x02" "b."s, "\x82\x01."s, "\xff."s,
-        "\x80\x06N."s, "X\xff\xff\xff\xff" "a"s, "\x8d\xff\xff\xff\xff\xff\xff\xff\x7f" "a"s, "h\x00."s, "Ix\n."s, "Sx\n."s,
-        "K\x01K\x02\x93."s, "(o."s, "K\x01K\x02" "a."s, "\x97."s, "(K\x01" "1N1."s})
+  for (const std::string& bytes : {""s,
+                                   "."s,
+                                   "N"s,
+                                   "t."s,
+                                   "0."s,
+                                   "N(R."s,
+                                   "Na."s,
+                                   "}K\x01s."s,
+                                   "(K\x01"
+                                   "d."s,
+                                   "K\x01K\x02"
+                                   "b."s,
+                                   "\x82\x01."s,
+                                   "\xff."s,
+                                   "\x80\x06N."s,
+                                   "X\xff\xff\xff\xff"
+                                   "a"s,
+                                   "\x8d\xff\xff\xff\xff\xff\xff\xff\x7f"
+                                   "a"s,
+                                   "h\x00."s,
+                                   "Ix\n."s,
+                                   "Sx\n."s,
+                                   "K\x01K\x02\x93."s,
+                                   "(o."s,
+                                   "K\x01K\x02"
+                                   "a."s,
+                                   "\x97."s,
+                                   "(K\x01"
+                                   "1N1."s})
     EXPECT_NE(problem(bytes), "") << testing::PrintToString(bytes);
 }
 
@@ -100,24 +134,31 @@ TEST(PickleMachine, StopsAtItsLimits) {
 
 TEST(PickleMachine, SaysWhenMoreBytesMayHelp) {
   const std::string bytes = "\x80\x02"s + text("hello") + ".";
-  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_TRUE(Pickle(std::string_view(bytes).substr(0, n), "t", true).cut_off());
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_TRUE(Pickle(std::string_view(bytes).substr(0, n), "t", true).cut_off());
   EXPECT_FALSE(Pickle(bytes, "t", true).cut_off());
 }
 
 TEST(TorchNames, DangerIsToldFromHabit) {
-  for (const auto* g : {"os.system", "posix.system", "builtins.eval", "__builtin__.getattr", "subprocess.Popen", "io.open", "runpy.run_path"})
+  for (const auto* g : {"os.system", "posix.system", "builtins.eval", "__builtin__.getattr",
+                        "subprocess.Popen", "io.open", "runpy.run_path"})
     EXPECT_TRUE(is_dangerous(g)) << g;
-  for (const auto* g : {"builtins.set", "__builtin__.set", "collections.OrderedDict", "numpy.dtype", "_codecs.encode", "pathlib.PosixPath",
-                        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "torch._utils._rebuild_tensor_v2"})
+  for (const auto* g : {"builtins.set", "__builtin__.set", "collections.OrderedDict", "numpy.dtype",
+                        "_codecs.encode", "pathlib.PosixPath",
+                        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+                        "torch._utils._rebuild_tensor_v2"})
     EXPECT_FALSE(is_dangerous(g)) << g;
 }
 
 // A legacy file (torch.save before 1.6) with one storage of float32 0 1 2 3 4 5 and one view of it.
 class LegacyFile : public ::testing::Test {
  protected:
-  std::string tensor(const std::string& shape, const std::string& stride, int offset, int elements = 6) {
-    return "ctorch._utils\n_rebuild_tensor_v2\n(("s + text("storage") + "ctorch\nFloatStorage\n"s + text("7") + text("cpu") + number(elements) +
-           "NtQ"s + number(offset) + shape + stride + "\x89" "ccollections\nOrderedDict\n)RtR";
+  std::string tensor(const std::string& shape, const std::string& stride, int offset,
+                     int elements = 6) {
+    return "ctorch._utils\n_rebuild_tensor_v2\n(("s + text("storage") + "ctorch\nFloatStorage\n"s +
+           text("7") + text("cpu") + number(elements) + "NtQ"s + number(offset) + shape + stride +
+           "\x89"
+           "ccollections\nOrderedDict\n)RtR";
   }
   std::string file(const std::string& object) {
     std::string data = little_endian(6, 8);
@@ -125,8 +166,11 @@ class LegacyFile : public ::testing::Test {
       const auto v = static_cast<float>(i);
       data.append(reinterpret_cast<const char*>(&v), 4);
     }
-    return "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." "\x80\x02M\xe9\x03." "\x80\x02}"s + text("little_endian") + "\x88s." +
-           "\x80\x02"s + object + ".\x80\x02]("s + text("7") + "e."s + data;
+    return "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+           "\x80\x02M\xe9\x03."
+           "\x80\x02}"s +
+           text("little_endian") + "\x88s." + "\x80\x02"s + object + ".\x80\x02]("s + text("7") +
+           "e."s + data;
   }
   std::string one(const std::string& t) { return "}"s + text("w") + t + "s"; }
   fs::path write(const std::string& bytes) { return test::write_file(folder_ / "m.pt", bytes); }
@@ -150,7 +194,8 @@ TEST_F(LegacyFile, ViewsAreGathered) {
 
 TEST_F(LegacyFile, NestedNamesAreJoined) {
   const std::string t = tensor("K\x06\x85", "K\x01\x85", 0);
-  const auto s = open_torch(write(file("}"s + text("state_dict") + "}("s + text("a") + "}"s + text("b") + t + "s"s + text("c") + "]("s + t + "eus")));
+  const auto s = open_torch(write(file("}"s + text("state_dict") + "}("s + text("a") + "}"s +
+                                       text("b") + t + "s"s + text("c") + "]("s + t + "eus")));
   ASSERT_EQ(s->tensors().size(), 2u);
   EXPECT_EQ(s->tensors()[0].name, "a.b");
   EXPECT_EQ(s->tensors()[1].name, "c.0");
@@ -171,10 +216,13 @@ TEST_F(LegacyFile, ViewsOutsideTheirStorageAreRefused) {
 
 TEST_F(LegacyFile, RequestsAreReportedAndDangerRefused) {
   const std::string t = tensor("K\x06\x85", "K\x01\x85", 0);
-  const fs::path strange = write(file("}("s + text("w") + t + text("extra") + "cmy.package\nThing\n)Ru"));
+  const fs::path strange =
+      write(file("}("s + text("w") + t + text("extra") + "cmy.package\nThing\n)Ru"));
   EXPECT_THAT(pickle_requests(strange).called, ElementsAre("my.package.Thing"));
-  EXPECT_EQ(open_torch(strange)->tensors().size(), 1u);  // the tensors load, the request stays a note
-  const fs::path hostile = write(file("}("s + text("w") + t + text("x") + "cos\nsystem\n"s + text("touch PWNED") + "\x85Ru"));
+  EXPECT_EQ(open_torch(strange)->tensors().size(),
+            1u);  // the tensors load, the request stays a note
+  const fs::path hostile = write(
+      file("}("s + text("w") + t + text("x") + "cos\nsystem\n"s + text("touch PWNED") + "\x85Ru"));
   EXPECT_THAT(pickle_requests(hostile).dangerous, ElementsAre("os.system"));
   EXPECT_THAT(test::message_of([&] { open_torch(hostile); }), HasSubstr("os.system"));
 }

@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 class SafetensorsTest : public ::testing::Test {
  protected:
   fs::path file(const std::string& header, std::size_t data) {
-    return test::write_file(folder_ / "a.safetensors", little_endian(header.size(), 8) + header + std::string(data, 'x'));
+    return test::write_file(folder_ / "a.safetensors",
+                            little_endian(header.size(), 8) + header + std::string(data, 'x'));
   }
   std::string problem(const std::string& header, std::size_t data) {
     return test::message_of([&] { open_safetensors(file(header, data)); });
@@ -39,14 +40,23 @@ TEST_F(SafetensorsTest, KeepsMetadata) {
 }
 
 TEST_F(SafetensorsTest, SaysWhatIsWrong) {
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", 12), HasSubstr("4 of"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", 20), HasSubstr("4 bytes follow"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"Q9","shape":[4],"data_offsets":[0,16]}})", 16), HasSubstr("unknown dtype Q9"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4), HasSubstr("8 dimensions"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4), HasSubstr("unexpected field"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1}})", 4), HasSubstr("out of place"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4), HasSubstr("array where none"));
-  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4), HasSubstr("do not span"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", 12),
+              HasSubstr("4 of"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", 20),
+              HasSubstr("4 bytes follow"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"Q9","shape":[4],"data_offsets":[0,16]}})", 16),
+              HasSubstr("unknown dtype Q9"));
+  EXPECT_THAT(
+      problem(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4),
+      HasSubstr("8 dimensions"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4),
+              HasSubstr("unexpected field"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1}})", 4),
+              HasSubstr("out of place"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4),
+              HasSubstr("array where none"));
+  EXPECT_THAT(problem(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4),
+              HasSubstr("do not span"));
   EXPECT_THAT(problem(R"({"a":[1]})", 4), HasSubstr("array where none"));
   EXPECT_THAT(problem(R"({"a":"x"})", 4), HasSubstr("not described"));
   EXPECT_THAT(problem(R"({"__metadata__":{"a":{}}})", 0), HasSubstr("nested"));

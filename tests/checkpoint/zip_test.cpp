@@ -18,27 +18,34 @@ struct Made {
 };
 
 std::string header(const Made& m, bool central) {
-  return little_endian(m.flags, 2) + little_endian(m.method, 2) + std::string(8, '\0') + little_endian(m.data.size(), 4) +
-         little_endian(m.data.size(), 4) + little_endian(m.name.size(), 2) + little_endian(0, 2) +
+  return little_endian(m.flags, 2) + little_endian(m.method, 2) + std::string(8, '\0') +
+         little_endian(m.data.size(), 4) + little_endian(m.data.size(), 4) +
+         little_endian(m.name.size(), 2) + little_endian(0, 2) +
          (central ? std::string(10, '\0') : "");
 }
 
-std::string local(const Made& m) { return "PK\x03\x04" + little_endian(20, 2) + header(m, false) + m.name + m.data; }
+std::string local(const Made& m) {
+  return "PK\x03\x04" + little_endian(20, 2) + header(m, false) + m.name + m.data;
+}
 
 std::string archive(const std::vector<Made>& members) {
   std::string bytes, directory;
   for (const auto& m : members) {
-    directory += "PK\x01\x02" + little_endian(20, 2) + little_endian(20, 2) + header(m, true) + little_endian(bytes.size(), 4) + m.name;
+    directory += "PK\x01\x02" + little_endian(20, 2) + little_endian(20, 2) + header(m, true) +
+                 little_endian(bytes.size(), 4) + m.name;
     bytes += local(m);
   }
   const std::size_t at = bytes.size();
-  return bytes + directory + "PK\x05\x06" + std::string(4, '\0') + little_endian(members.size(), 2) +
-         little_endian(members.size(), 2) + little_endian(directory.size(), 4) + little_endian(at, 4) + little_endian(0, 2);
+  return bytes + directory + "PK\x05\x06" + std::string(4, '\0') +
+         little_endian(members.size(), 2) + little_endian(members.size(), 2) +
+         little_endian(directory.size(), 4) + little_endian(at, 4) + little_endian(0, 2);
 }
 
 class ZipTest : public ::testing::Test {
  protected:
-  Zip open(const std::string& bytes) { return Zip(std::make_shared<const File>(test::write_file(folder_ / "a.zip", bytes))); }
+  Zip open(const std::string& bytes) {
+    return Zip(std::make_shared<const File>(test::write_file(folder_ / "a.zip", bytes)));
+  }
   std::string problem(const std::string& bytes) {
     return test::message_of([&] { open(bytes); });
   }
@@ -64,7 +71,8 @@ TEST_F(ZipTest, RefusesWhatTwoReadersSeeDifferently) {
   EXPECT_THAT(problem(other_size), HasSubstr("disagree"));
   std::string overlap = archive({{"a", "11111111"}, {"a2", "22222222"}});
   const auto second = overlap.rfind("PK\x01\x02");
-  overlap.replace(second + 42, 4, little_endian(0, 4));  // the second entry points at the first member
+  overlap.replace(second + 42, 4,
+                  little_endian(0, 4));  // the second entry points at the first member
   EXPECT_NE(problem(overlap), "");
   EXPECT_THAT(problem(archive({{"a", "1", 0, 1}})), HasSubstr("encrypted"));
 }

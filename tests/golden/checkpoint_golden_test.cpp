@@ -1,9 +1,10 @@
-// Whole models against goldens/pipelines: every form of one model holds the same tensors under the same names.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// Whole models against goldens/pipelines: every form of one model holds the same tensors under the
+// same names.
 #include <cstring>
 #include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "checkpoint/bundle_gguf.h"
 #include "checkpoint/diffusers_folder.h"
@@ -30,12 +31,15 @@ std::vector<fs::path> folders(const fs::path& root) {
 std::vector<fs::path> single_files(const fs::path& folder) {
   std::vector<fs::path> found;
   for (const auto& e : fs::directory_iterator(folder.parent_path()))
-    if (e.is_regular_file() && e.path().filename().string().starts_with(folder.filename().string() + ".")) found.push_back(e.path());
+    if (e.is_regular_file() &&
+        e.path().filename().string().starts_with(folder.filename().string() + "."))
+      found.push_back(e.path());
   std::ranges::sort(found);
   return found;
 }
 
-// The same names and, bit for bit after widening to float32, the same values. `extra` tensors in `b` alone are allowed.
+// The same names and, bit for bit after widening to float32, the same values. `extra` tensors in
+// `b` alone are allowed.
 void expect_same(const TensorSource& a, const TensorSource& b) {
   EXPECT_EQ(a.tensors().size(), b.tensors().size());
   for (const auto& t : a.tensors()) {
@@ -61,10 +65,14 @@ TEST(CheckpointGolden, FoldersOpen) {
       EXPECT_TRUE(b.tokenizers.at("tokenizer").contains("vocab.json"));
       for (const auto& [name, c] : b.components) {
         EXPECT_TRUE(c.config.is_object()) << name;
-        for (std::size_t i = 0; i < c.weights->tensors().size(); ++i) c.weights->load(c.weights->tensors()[i].name);
+        for (std::size_t i = 0; i < c.weights->tensors().size(); ++i)
+          c.weights->load(c.weights->tensors()[i].name);
       }
-      if (is_sd3(b)) { EXPECT_THROW(require_components(b), LoadError); }
-      else { EXPECT_NO_THROW(require_components(b)); }
+      if (is_sd3(b)) {
+        EXPECT_THROW(require_components(b), LoadError);
+      } else {
+        EXPECT_NO_THROW(require_components(b));
+      }
     }
 }
 
@@ -153,12 +161,15 @@ TEST(CheckpointGolden, BundlesRoundTrip) {
 }
 
 TEST(CheckpointGolden, BundlesHoldQuantisedConvolutions) {
-  const fs::path folder = golden_paths("pipelines/tiny_sd1").empty() ? fs::path() : golden_paths("pipelines/tiny_sd1")[0];
+  const fs::path folder = golden_paths("pipelines/tiny_sd1").empty()
+                              ? fs::path()
+                              : golden_paths("pipelines/tiny_sd1")[0];
   if (folder.empty()) GTEST_SKIP() << "goldens/pipelines/tiny_sd1 is not there";
   const ModelBundle whole = open_model(folder);
   const fs::path scratch = test::scratch_dir("quantised"), out = scratch / "q8.gguf";
   const auto policy = [](const std::string&, const TensorInfo& t) {
-    return t.shape.rank() >= 2 && GgufWriter::can_hold(DType::kQ8_0, t.shape) ? DType::kQ8_0 : t.dtype;
+    return t.shape.rank() >= 2 && GgufWriter::can_hold(DType::kQ8_0, t.shape) ? DType::kQ8_0
+                                                                              : t.dtype;
   };
   write_bundle(whole, out, policy);
   const ModelBundle back = open_model(out);
@@ -170,13 +181,18 @@ TEST(CheckpointGolden, BundlesHoldQuantisedConvolutions) {
       if (t.dtype != DType::kQ8_0) continue;
       SCOPED_TRACE(name + "." + t.name);
       convolutions += t.shape.rank() == 4 && t.shape[3] == 3;
-      const Tensor x = cast(c.weights->load(t.name), DType::kF32), y = cast(b.load(t.name), DType::kF32);
+      const Tensor x = cast(c.weights->load(t.name), DType::kF32),
+                   y = cast(b.load(t.name), DType::kF32);
       ASSERT_EQ(x.shape(), y.shape());
-      for (std::int64_t i = 0; i < x.numel(); i += 32) {  // each block to half a step of its own scale
+      for (std::int64_t i = 0; i < x.numel();
+           i += 32) {  // each block to half a step of its own scale
         float largest = 0;
-        for (std::int64_t j = i; j < i + 32; ++j) largest = std::max(largest, std::fabs(x.data<float>()[j]));
         for (std::int64_t j = i; j < i + 32; ++j)
-          ASSERT_NEAR(x.data<float>()[j], y.data<float>()[j], largest / 127 * 0.51f + largest * 0.001f) << j;
+          largest = std::max(largest, std::fabs(x.data<float>()[j]));
+        for (std::int64_t j = i; j < i + 32; ++j)
+          ASSERT_NEAR(x.data<float>()[j], y.data<float>()[j],
+                      largest / 127 * 0.51f + largest * 0.001f)
+              << j;
       }
     }
   }
@@ -195,7 +211,8 @@ TEST(CheckpointGolden, GgufNetworksAloneAreFound) {
       EXPECT_THAT(b.unknown, ::testing::IsEmpty());
       ASSERT_EQ(b.components.size(), 1u);
       names.emplace_back();
-      for (const auto& t : b.components.at("unet").weights->tensors()) names.back().push_back(t.name);
+      for (const auto& t : b.components.at("unet").weights->tensors())
+        names.back().push_back(t.name);
       EXPECT_EQ(names.back(), names.front()) << "diffusers and LDM names must become the same";
       EXPECT_THROW(require_components(b), LoadError);
       ++files;
@@ -211,9 +228,14 @@ TEST(CheckpointGolden, RealFilesAreRecognised) {
     SCOPED_TRACE(e.path().string());
     const std::string name = e.path().filename().string();
     const FileReport r = inspect_file(e.path());
-    if (name.starts_with("lora_")) { EXPECT_EQ(r.kind, "LoRA") << r.problem; }
-    else if (name.starts_with("ti_")) { EXPECT_EQ(r.kind, "textual inversion embedding") << r.problem; }
-    else { EXPECT_EQ(r.kind, "unreadable"); EXPECT_NE(r.problem, ""); }
+    if (name.starts_with("lora_")) {
+      EXPECT_EQ(r.kind, "LoRA") << r.problem;
+    } else if (name.starts_with("ti_")) {
+      EXPECT_EQ(r.kind, "textual inversion embedding") << r.problem;
+    } else {
+      EXPECT_EQ(r.kind, "unreadable");
+      EXPECT_NE(r.problem, "");
+    }
     EXPECT_THROW(open_model(e.path()), LoadError);
   }
 }
@@ -231,9 +253,11 @@ std::string bytes_of(const fs::path& p) {
   return {std::istreambuf_iterator<char>(f), {}};
 }
 
-// Opens and reads a file cut off at `size`. Everything but a LoadError or success is a failure of the test.
+// Opens and reads a file cut off at `size`. Everything but a LoadError or success is a failure of
+// the test.
 bool cut_file_opens(const fs::path& cut, const std::string& bytes, std::size_t size) {
-  std::ofstream(cut, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(size));
+  std::ofstream(cut, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(size));
   try {
     const ModelBundle b = open_model(cut);
     for (const auto& [name, c] : b.components)
@@ -248,7 +272,8 @@ TEST(CheckpointGolden, TruncatedFilesAreAlwaysRefused) {
   std::vector<fs::path> files;
   for (const auto& root : golden_paths("pipelines"))
     for (const auto& e : fs::directory_iterator(root))
-      if (e.is_regular_file() && e.path().filename().string().starts_with("tiny_sd1")) files.push_back(e.path());
+      if (e.is_regular_file() && e.path().filename().string().starts_with("tiny_sd1"))
+        files.push_back(e.path());
   for (const auto& root : golden_paths("formats/gguf"))
     for (const auto& e : fs::directory_iterator(root))
       if (e.path().extension() == ".gguf") files.push_back(e.path());
@@ -260,7 +285,8 @@ TEST(CheckpointGolden, TruncatedFilesAreAlwaysRefused) {
     // The padding that GGUF writers leave after the last tensor is not missed by anyone.
     const std::size_t all = bytes.size() - (file.extension() == ".gguf" ? 31 : 0);
     for (std::size_t size = 0; size < all; size += 1 + size / 8 + all / 200)
-      EXPECT_FALSE(cut_file_opens(cut, bytes, size)) << "opened with " << size << " of " << bytes.size() << " bytes";
+      EXPECT_FALSE(cut_file_opens(cut, bytes, size))
+          << "opened with " << size << " of " << bytes.size() << " bytes";
     EXPECT_FALSE(cut_file_opens(cut, bytes, all - 1));
   }
   fs::remove_all(cut.parent_path());

@@ -1,11 +1,11 @@
 // File formats and element types against goldens/formats: every case of its index files.
-#include <gtest/gtest.h>
-
 #include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "checkpoint/gguf.h"
 #include "checkpoint/json.h"
@@ -59,13 +59,15 @@ TEST(FormatsGolden, Malformed) {
         load_everything(index.parent_path() / file);
       } catch (const LoadError& e) {
         message = e.what();
-        EXPECT_NE(message.find(file), std::string::npos) << "the message must name the file: " << message;
+        EXPECT_NE(message.find(file), std::string::npos)
+            << "the message must name the file: " << message;
       }
       EXPECT_TRUE(must == "any" || message.empty() == (must == "accept")) << message;
       EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
       EXPECT_LT(status_kilobytes("VmHWM") - memory, 64 * 1024);
       EXPECT_FALSE(fs::exists("PWNED"));
-      if (std::getenv("MEZZO_SHOW_MESSAGES") && !message.empty()) std::printf("%s\n", message.c_str());
+      if (std::getenv("MEZZO_SHOW_MESSAGES") && !message.empty())
+        std::printf("%s\n", message.c_str());
       ++cases;
     }
     EXPECT_GT(cases, 0);
@@ -77,7 +79,8 @@ TEST(FormatsGolden, Malformed) {
 void expect_close(const std::vector<float>& a, const std::vector<float>& b, float relative) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
-    ASSERT_LE(std::fabs(a[i] - b[i]), relative * std::max(std::fabs(b[i]), 1e-30f)) << "value " << i << ": " << a[i] << " " << b[i];
+    ASSERT_LE(std::fabs(a[i] - b[i]), relative * std::max(std::fabs(b[i]), 1e-30f))
+        << "value " << i << ": " << a[i] << " " << b[i];
 }
 
 std::vector<float> decoded(const TensorSource& s, const std::string& blocks, DType t) {
@@ -110,9 +113,13 @@ TEST(FormatsGolden, QuantisedBlocks) {
       SCOPED_TRACE(tensor.name);
       const auto t = dtype_named(type);
       ASSERT_TRUE(t) << "no such type";
-      if (part == "blocks") expect_close(decoded(*s, tensor.name, *t), floats(*s, type + ".values"), 1e-6f);
-      if (part == "random_blocks") expect_close(decoded(*s, tensor.name, *t), floats(*s, type + ".random_values"), 1e-6f);
-      if (part == "float_in") { EXPECT_EQ(differing_bytes(*s, type, *t), 0u); }
+      if (part == "blocks")
+        expect_close(decoded(*s, tensor.name, *t), floats(*s, type + ".values"), 1e-6f);
+      if (part == "random_blocks")
+        expect_close(decoded(*s, tensor.name, *t), floats(*s, type + ".random_values"), 1e-6f);
+      if (part == "float_in") {
+        EXPECT_EQ(differing_bytes(*s, type, *t), 0u);
+      }
     }
   }
 }
@@ -130,12 +137,14 @@ TEST(FormatsGolden, ElementTypes) {
       auto got = floats(*s, t.name);
       const auto want = floats(*expected, t.name);
       const bool has_nan = expected->has(t.name + ".is_nan");
-      const auto nan = has_nan ? floats(*expected, t.name + ".is_nan") : std::vector<float>(want.size(), 0);
+      const auto nan =
+          has_nan ? floats(*expected, t.name + ".is_nan") : std::vector<float>(want.size(), 0);
       ASSERT_EQ(got.size(), want.size());
       for (std::size_t i = 0; i < got.size(); ++i) {
         EXPECT_EQ(std::isnan(got[i]), nan[i] != 0 || std::isnan(want[i])) << i;
         if (std::isnan(got[i])) continue;
-        EXPECT_EQ(std::bit_cast<std::uint32_t>(got[i]), std::bit_cast<std::uint32_t>(want[i])) << i << ": " << got[i];
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(got[i]), std::bit_cast<std::uint32_t>(want[i]))
+            << i << ": " << got[i];
       }
       ++compared;
     }
@@ -161,7 +170,8 @@ TEST(FormatsGolden, CastsAreExactInEveryBit) {
       for (std::size_t i = 0; i < in.size(); ++i) {
         std::uint32_t got = 0;
         std::memcpy(&got, out.data() + i * size, size);
-        const auto want = static_cast<std::uint32_t>(bits.data<std::int32_t>()[i]) & (size == 2 ? 0xffffu : 0xffu);
+        const auto want = static_cast<std::uint32_t>(bits.data<std::int32_t>()[i]) &
+                          (size == 2 ? 0xffffu : 0xffu);
         if (std::isnan(in[i])) {  // any NaN
           float back;
           to_float(*type, out.data() + i * size, 1, &back);
@@ -187,7 +197,8 @@ TEST(FormatsGolden, Gguf) {
       if (!t.name.starts_with("weight.")) continue;
       SCOPED_TRACE(t.name);
       const auto dot = t.name.find('.', 7);
-      const auto file = open_gguf(path.parent_path() / ("tiny_unet_" + t.name.substr(7, dot - 7) + ".gguf"));
+      const auto file =
+          open_gguf(path.parent_path() / ("tiny_unet_" + t.name.substr(7, dot - 7) + ".gguf"));
       EXPECT_EQ(file->string("general.architecture"), "sd1");
       EXPECT_EQ(file->integer("test.number"), 7);
       EXPECT_EQ(file->strings("test.array"), (std::vector<std::string>{"a", "b", "é"}));
@@ -204,8 +215,10 @@ TEST(FormatsGolden, Gguf) {
 }
 
 TEST(FormatsGolden, FourBitContainersOpen) {
-  for (const auto* name : {"formats/bnb_4bit.safetensors", "formats/bnb_4bit_checkpoint_layout.safetensors"})
-    for (const auto& path : golden_paths(name)) EXPECT_GT(open_safetensors(path)->tensors().size(), 0u);
+  for (const auto* name :
+       {"formats/bnb_4bit.safetensors", "formats/bnb_4bit_checkpoint_layout.safetensors"})
+    for (const auto& path : golden_paths(name))
+      EXPECT_GT(open_safetensors(path)->tensors().size(), 0u);
 }
 
 }  // namespace

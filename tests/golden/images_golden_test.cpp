@@ -1,15 +1,16 @@
 // Every file of goldens/images: decoded to the recorded pixels and texts, or refused; and Pillow's
 // resampling.
-#include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "image/codec.h"

@@ -1,7 +1,6 @@
 // Every text of goldens/infotext, read as the web UI reads it, and every value quoted as it quotes
 // it.
 #include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"

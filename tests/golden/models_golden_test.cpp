@@ -1,7 +1,8 @@
-// Every network of goldens/models that this build has, each case, outputs and activations, in both precisions.
-#include <gtest/gtest.h>
-
+// Every network of goldens/models that this build has, each case, outputs and activations, in both
+// precisions.
 #include <iostream>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -19,19 +20,26 @@ namespace {
 
 using test::SafetensorsFile;
 
-constexpr double kBf16 = 3e-2;         // outputs of 16-bit networks
-constexpr double kActivation = 4e-3;   // recorded as float16: half a unit in the last place of the largest values
+constexpr double kBf16 = 3e-2;  // outputs of 16-bit networks
+constexpr double kActivation =
+    4e-3;  // recorded as float16: half a unit in the last place of the largest values
 constexpr double kUNet = 2e-4, kText = 1e-4, kEncoder = 1e-4, kDecoder = 2e-4;
 
 /// One folder: its config, recorded values, and weights built on a backend.
 struct Golden {
   Golden(const fs::path& folder, Precision p)
-      : config(nlohmann::json::parse(read_text_file(folder / "config.json"))), io(folder / "io.safetensors"),
-        origin((folder / "config.json").string()), precision(p), backend(make_cpu_backend()),
-        weights(open_safetensors(folder / "weights.safetensors"), *backend, p, folder.filename().string()) {}
+      : config(nlohmann::json::parse(read_text_file(folder / "config.json"))),
+        io(folder / "io.safetensors"),
+        origin((folder / "config.json").string()),
+        precision(p),
+        backend(make_cpu_backend()),
+        weights(open_safetensors(folder / "weights.safetensors"), *backend, p,
+                folder.filename().string()) {}
 
   bool has(const std::string& name) const { return io.has(name); }
-  Tensor tokens_or_rows(const std::string& name) const { return upload(io.floats(name), io.shape(name)); }
+  Tensor tokens_or_rows(const std::string& name) const {
+    return upload(io.floats(name), io.shape(name));
+  }
   Tensor picture(const std::string& name) const {  // recorded NCHW -> NHWC
     const auto s = io.shape(name);
     return upload(test::nchw_to_nhwc(io.values(name), s), {s[0], s[2], s[3], s[1]});
@@ -52,7 +60,8 @@ struct Golden {
     }
     // Some activations are recorded for the first rows of a batch only.
     ASSERT_GE(static_cast<std::size_t>(v.numel()), expected.size()) << name;
-    EXPECT_LE(test::error_over_std({v.data<float>(), expected.size()}, expected), tolerance) << name;
+    EXPECT_LE(test::error_over_std({v.data<float>(), expected.size()}, expected), tolerance)
+        << name;
     ++compared;
   }
   Trace tracing(int c) const {
@@ -81,7 +90,8 @@ void test_unet(const Golden& g) {
   EXPECT_TRUE(g.weights.finish().empty());
   for (int c = 0; c < g.cases("sample"); ++c) {
     const auto in = "case" + std::to_string(c) + ".in.";
-    const Tensor out = unet(g.picture(in + "sample"), g.io.values(in + "timestep"), g.tokens_or_rows(in + "encoder_hidden_states"), g.tracing(c));
+    const Tensor out = unet(g.picture(in + "sample"), g.io.values(in + "timestep"),
+                            g.tokens_or_rows(in + "encoder_hidden_states"), g.tracing(c));
     g.expect(out, "case" + std::to_string(c) + ".out.sample", kUNet);
   }
 }
@@ -97,11 +107,14 @@ void test_vae(const Golden& g) {
     g.expect(mean, name("out.mean"), kEncoder);
     g.expect(logvar, name("out.logvar"), kEncoder);
     const Tensor deviation = ops::activate(ops::scale(logvar, 0.5f), Activation::kExp);
-    g.expect(ops::add(mean, ops::multiply(deviation, g.picture(name("in.posterior_noise")))), name("out.sampled"), kEncoder);
-    g.expect(ops::scale(mean, config.scaling_factor, -config.shift_factor * config.scaling_factor), name("out.mode_scaled"), kEncoder);
+    g.expect(ops::add(mean, ops::multiply(deviation, g.picture(name("in.posterior_noise")))),
+             name("out.sampled"), kEncoder);
+    g.expect(ops::scale(mean, config.scaling_factor, -config.shift_factor * config.scaling_factor),
+             name("out.mode_scaled"), kEncoder);
     const Tensor latent = g.picture(name("in.latent"));
     g.expect(decoder(latent, g.tracing(c)), name("out.decoded"), kDecoder);
-    g.expect(decoder(ops::scale(latent, 1 / config.scaling_factor, config.shift_factor)), name("out.decoded_from_scaled"), kDecoder);
+    g.expect(decoder(ops::scale(latent, 1 / config.scaling_factor, config.shift_factor)),
+             name("out.decoded_from_scaled"), kDecoder);
   }
 }
 
@@ -121,10 +134,13 @@ void test_clip(const Golden& g) {
   const ClipText clip(g.weights, ClipTextConfig::parse(g.config, g.origin));
   EXPECT_TRUE(g.weights.finish().empty());
   for (int c = 0; c < g.cases("input_ids"); ++c) {
-    const auto name = [&](const std::string& what) { return "case" + std::to_string(c) + "." + what; };
+    const auto name = [&](const std::string& what) {
+      return "case" + std::to_string(c) + "." + what;
+    };
     const auto values = g.io.values(name("in.input_ids"));
     Tensor ids(host(), DType::kI32, Shape(g.io.shape(name("in.input_ids"))));
-    std::transform(values.begin(), values.end(), ids.data<std::int32_t>(), [](double v) { return static_cast<std::int32_t>(v); });
+    std::transform(values.begin(), values.end(), ids.data<std::int32_t>(),
+                   [](double v) { return static_cast<std::int32_t>(v); });
     const auto out = clip(ids, {}, g.tracing(c));
     g.expect(out.hidden, name("out.last_hidden_state"), kText);
     g.expect(out.pooled, name("out.pooled_unprojected"), kText);
@@ -138,12 +154,27 @@ void test_clip(const Golden& g) {
 }
 
 /// Which network a folder holds, told from its config: {a field that only this kind has, the test}.
-struct Kind { const char* name; bool (*is)(const nlohmann::json&); void (*test)(const Golden&); };
+struct Kind {
+  const char* name;
+  bool (*is)(const nlohmann::json&);
+  void (*test)(const Golden&);
+};
 const Kind kKinds[] = {
-    {"UNet2DConditionModel", [](const nlohmann::json& j) { return j.contains("up_block_types") && j.contains("cross_attention_dim"); }, test_unet},
-    {"AutoencoderTiny", [](const nlohmann::json& j) { return j.contains("encoder_block_out_channels"); }, test_tiny},
-    {"AutoencoderKL", [](const nlohmann::json& j) { return j.contains("latent_channels") && j.contains("use_quant_conv"); }, test_vae},
-    {"CLIPTextModel", [](const nlohmann::json& j) { return j.value("model_type", "") == "clip_text_model"; }, test_clip},
+    {"UNet2DConditionModel",
+     [](const nlohmann::json& j) {
+       return j.contains("up_block_types") && j.contains("cross_attention_dim");
+     },
+     test_unet},
+    {"AutoencoderTiny",
+     [](const nlohmann::json& j) { return j.contains("encoder_block_out_channels"); }, test_tiny},
+    {"AutoencoderKL",
+     [](const nlohmann::json& j) {
+       return j.contains("latent_channels") && j.contains("use_quant_conv");
+     },
+     test_vae},
+    {"CLIPTextModel",
+     [](const nlohmann::json& j) { return j.value("model_type", "") == "clip_text_model"; },
+     test_clip},
 };
 
 void test_all(Precision precision) {
@@ -153,9 +184,11 @@ void test_all(Precision precision) {
       if (!fs::exists(entry.path() / "config.json")) continue;
       SCOPED_TRACE(entry.path().filename().string());
       const auto config = nlohmann::json::parse(read_text_file(entry.path() / "config.json"));
-      const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Kind& k) { return k.is(config); });
+      const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                     [&](const Kind& k) { return k.is(config); });
       if (kind == std::end(kKinds)) {
-        std::cout << "missing: no network in this build for " << entry.path().filename().string() << '\n';
+        std::cout << "missing: no network in this build for " << entry.path().filename().string()
+                  << '\n';
         continue;
       }
       const Golden golden(entry.path(), precision);
@@ -165,7 +198,8 @@ void test_all(Precision precision) {
       values += golden.compared;
     }
   std::cout << networks << " networks, " << values << " tensors compared\n";
-  if (networks == 0) GTEST_SKIP() << "no goldens/models found (tests/golden, ../shared/goldens, MEZZO_GOLDENS)";
+  if (networks == 0)
+    GTEST_SKIP() << "no goldens/models found (tests/golden, ../shared/goldens, MEZZO_GOLDENS)";
 }
 
 TEST(ModelsGolden, Float32) { test_all(Precision::kF32); }

@@ -1,9 +1,10 @@
-// Every recorded run of goldens/pipelines that this build can make: text, first latents, every step, final latents and
-// picture; on the diffusers folder and on each single file of the same checkpoint.
-#include <gtest/gtest.h>
-
+// Every recorded run of goldens/pipelines that this build can make: text, first latents, every
+// step, final latents and picture; on the diffusers folder and on each single file of the same
+// checkpoint.
 #include <cmath>
 #include <iostream>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/json.h"
@@ -22,8 +23,8 @@ using nlohmann::json;
 using test::SafetensorsFile;
 
 constexpr double kText = 1e-4, kLatents = 1e-3, kAmplified = 2e-3;
-constexpr int kFewPixels = 20;       // samples of a picture that may differ by 2 levels
-constexpr double kPsnr16 = 30;       // decibels, of a picture made with 16-bit weights
+constexpr int kFewPixels = 20;  // samples of a picture that may differ by 2 levels
+constexpr double kPsnr16 = 30;  // decibels, of a picture made with 16-bit weights
 
 std::vector<std::string> texts(const json& j) {
   if (j.is_string()) return {j.get<std::string>()};
@@ -37,7 +38,9 @@ class RecordedDraws final : public Draws {
   std::vector<float> next(std::int64_t channels, std::int64_t height, std::int64_t width) override {
     const auto name = "rng." + std::to_string(count_++);
     const auto s = run_.shape(name);
-    EXPECT_EQ((std::vector<std::int64_t>{s[1], s[2], s[3]}), (std::vector<std::int64_t>{channels, height, width})) << name;
+    EXPECT_EQ((std::vector<std::int64_t>{s[1], s[2], s[3]}),
+              (std::vector<std::int64_t>{channels, height, width}))
+        << name;
     return run_.floats(name);
   }
   int count() const { return count_; }
@@ -53,14 +56,18 @@ struct Run {
   SafetensorsFile values;
 
   explicit Run(const fs::path& file)
-      : root(file.parent_path().parent_path()), j(read_json_file(file)), values(fs::path(file).replace_extension(".safetensors")) {}
+      : root(file.parent_path().parent_path()),
+        j(read_json_file(file)),
+        values(fs::path(file).replace_extension(".safetensors")) {}
 
   double tolerance() const { return j.value("amplification", 1.0) > 2 ? kAmplified : kLatents; }
 
   GenerateParams params() const {
     GenerateParams p;
     p.prompts = texts(j.at("prompt"));
-    p.negative_prompt = j.contains("negative_prompt") && !j["negative_prompt"].is_null() ? texts(j["negative_prompt"]).front() : "";
+    p.negative_prompt = j.contains("negative_prompt") && !j["negative_prompt"].is_null()
+                            ? texts(j["negative_prompt"]).front()
+                            : "";
     p.steps = j.at("steps").get<std::int64_t>();
     p.guidance = j.at("guidance_scale").get<double>();
     p.width = j.at("width").get<std::int64_t>();
@@ -69,8 +76,10 @@ struct Run {
     p.clip_skip = j.value("clip_skip", 0) + 1;
     p.rng = "cpu";
     p.keep_unmasked = false;
-    if (j.contains("image")) p.init = read_image(root / "inputs" / j["image"].get<std::string>()).image;
-    if (j.contains("mask_image")) p.mask = read_image(root / "inputs" / j["mask_image"].get<std::string>()).image;
+    if (j.contains("image"))
+      p.init = read_image(root / "inputs" / j["image"].get<std::string>()).image;
+    if (j.contains("mask_image"))
+      p.mask = read_image(root / "inputs" / j["mask_image"].get<std::string>()).image;
     if (j.contains("strength")) p.strength = j["strength"].get<double>();
     return p;
   }
@@ -79,7 +88,8 @@ struct Run {
     const auto stem = root / "runs" / j.at("name").get<std::string>();
     if (fs::exists(stem.string() + ".png")) return {stem.string() + ".png"};
     std::vector<fs::path> all;
-    while (fs::exists(stem.string() + "_" + std::to_string(all.size()) + ".png")) all.emplace_back(stem.string() + "_" + std::to_string(all.size()) + ".png");
+    while (fs::exists(stem.string() + "_" + std::to_string(all.size()) + ".png"))
+      all.emplace_back(stem.string() + "_" + std::to_string(all.size()) + ".png");
     return all;
   }
 };
@@ -100,33 +110,49 @@ std::pair<int, int> difference(const Image& a, const Image& b) {
 
 double psnr(const Image& a, const Image& b) {
   double squares = 0;
-  for (std::size_t i = 0; i < a.pixels.size(); ++i) squares += std::pow(a.pixels[i] - b.pixels[i], 2);
-  return squares == 0 ? 99 : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
+  for (std::size_t i = 0; i < a.pixels.size(); ++i)
+    squares += std::pow(a.pixels[i] - b.pixels[i], 2);
+  return squares == 0
+             ? 99
+             : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
 }
 
 void check_tokens(const Run& run, const Model& model) {
-  if (!run.j.contains("token_ids_without_padding") || !run.j["token_ids_without_padding"].contains("tokenizer")) return;
+  if (!run.j.contains("token_ids_without_padding") ||
+      !run.j["token_ids_without_padding"].contains("tokenizer"))
+    return;
   const auto& ids = run.j["token_ids_without_padding"]["tokenizer"];
   const auto prompts = texts(run.j.at("prompt"));
-  for (std::size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(model.tokenizer.encode(prompts[i]), ids["prompt"][i].get<std::vector<int>>());
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    EXPECT_EQ(model.tokenizer.encode(prompts[i]), ids["prompt"][i].get<std::vector<int>>());
 }
 
-void check_text(const Run& run, const Model& model, Conditioning& conditioning, const GenerateParams& p) {
-  const auto same = [&](const char* name, const std::vector<std::string>& prompts, std::int64_t clip_skip) {
+void check_text(const Run& run, const Model& model, Conditioning& conditioning,
+                const GenerateParams& p) {
+  const auto same = [&](const char* name, const std::vector<std::string>& prompts,
+                        std::int64_t clip_skip) {
     if (!run.values.has(name)) return;
     const Tensor t = model.backend.download(conditioning(prompts, static_cast<int>(clip_skip)));
-    EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())}, run.values.values(name)), kText) << name;
+    EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())},
+                                   run.values.values(name)),
+              kText)
+        << name;
   };
   same("text.prompt_embeds", p.prompts, p.clip_skip);
-  same("text.negative_prompt_embeds", std::vector<std::string>(p.prompts.size(), p.negative_prompt), 1);
+  same("text.negative_prompt_embeds", std::vector<std::string>(p.prompts.size(), p.negative_prompt),
+       1);
 }
 
-/// A generator for each picture gives what the reference drew (where it had one for each, or one picture).
+/// A generator for each picture gives what the reference drew (where it had one for each, or one
+/// picture).
 void check_draws(const Run& run, const Job& job) {
   std::vector<std::int64_t> seeds;
-  if (run.j["seed"].is_array()) seeds = run.j["seed"].get<std::vector<std::int64_t>>();
-  else if (job.batch() == 1) seeds = {run.j["seed"].get<std::int64_t>()};
-  else return;
+  if (run.j["seed"].is_array())
+    seeds = run.j["seed"].get<std::vector<std::int64_t>>();
+  else if (job.batch() == 1)
+    seeds = {run.j["seed"].get<std::int64_t>()};
+  else
+    return;
   const auto draws = draws_per_picture("cpu", seeds);
   for (int k = 0; run.values.has("rng." + std::to_string(k)); ++k) {
     const auto mine = draws->next(job.latent_channels, job.latent_height, job.latent_width);
@@ -136,11 +162,16 @@ void check_draws(const Run& run, const Job& job) {
   }
 }
 
-struct Options { Precision precision = Precision::kF32; bool single_file = false; };
+struct Options {
+  Precision precision = Precision::kF32;
+  bool single_file = false;
+};
 
 void check_run(const Run& run, const fs::path& checkpoint, const Options& how) {
   const auto folder = run.root / run.j.at("checkpoint").get<std::string>();
-  const auto bundle = open_model(checkpoint, how.single_file ? OpenOptions{.vae = {}, .clip = {}, .config = folder} : OpenOptions{});
+  const auto bundle =
+      open_model(checkpoint, how.single_file ? OpenOptions{.vae = {}, .clip = {}, .config = folder}
+                                             : OpenOptions{});
   const auto backend = make_cpu_backend();
   const Model model(bundle, *backend, how.precision);
   Conditioning conditioning(model);
@@ -148,7 +179,10 @@ void check_run(const Run& run, const fs::path& checkpoint, const Options& how) {
   defaults.factor = model.vae->factor();
   defaults.inpainting = model.is_inpainting();
   const GenerateParams p = resolve(run.params(), defaults);
-  const Job job{.params = p, .prompts = p.prompts, .latent_height = p.height / defaults.factor, .latent_width = p.width / defaults.factor,
+  const Job job{.params = p,
+                .prompts = p.prompts,
+                .latent_height = p.height / defaults.factor,
+                .latent_width = p.width / defaults.factor,
                 .latent_channels = model.vae->latent_channels()};
   const bool exact = how.precision == Precision::kF32;
   if (exact) {
@@ -163,22 +197,29 @@ void check_run(const Run& run, const fs::path& checkpoint, const Options& how) {
   watch.latents = [&](const char* name, const sampling::Latents& x) {
     if (!exact) return;
     if (std::string_view(name) == "init") {
-      EXPECT_LE(test::error_over_std(floats(x), run.values.values("init.latents")), kText) << "init.latents";
+      EXPECT_LE(test::error_over_std(floats(x), run.values.values("init.latents")), kText)
+          << "init.latents";
       return;
     }
     ASSERT_LE(at + x.size(), steps.size()) << "more steps than the reference";
-    const std::vector<double> expected(steps.begin() + static_cast<std::ptrdiff_t>(at), steps.begin() + static_cast<std::ptrdiff_t>(at + x.size()));
-    EXPECT_LE(test::error_over_std(floats(x), expected), run.tolerance()) << "after call " << at / x.size();
+    const std::vector<double> expected(steps.begin() + static_cast<std::ptrdiff_t>(at),
+                                       steps.begin() + static_cast<std::ptrdiff_t>(at + x.size()));
+    EXPECT_LE(test::error_over_std(floats(x), expected), run.tolerance())
+        << "after call " << at / x.size();
     at += x.size();
   };
   RecordedDraws draws(run.values);
-  const Drawn drawn = mezzo::run(job, model, conditioning, run.j.at("scheduler_config"), draws, watch);
+  const Drawn drawn =
+      mezzo::run(job, model, conditioning, run.j.at("scheduler_config"), draws, watch);
   if (exact) {
     EXPECT_EQ(at, steps.size()) << "as many steps as the reference";
     // The reference also draws for a last step that adds no noise.
     EXPECT_LE(static_cast<std::size_t>(draws.count()), run.j.at("random_draws_in_order").size());
-    EXPECT_GE(static_cast<std::size_t>(draws.count()) + 1, run.j.at("random_draws_in_order").size());
-    EXPECT_LE(test::error_over_std(floats(drawn.latents), run.values.values("final_latents")), run.tolerance()) << "final latents";
+    EXPECT_GE(static_cast<std::size_t>(draws.count()) + 1,
+              run.j.at("random_draws_in_order").size());
+    EXPECT_LE(test::error_over_std(floats(drawn.latents), run.values.values("final_latents")),
+              run.tolerance())
+        << "final latents";
   }
   const auto pictures = run.pictures();
   ASSERT_EQ(pictures.size(), drawn.decoded.size());
@@ -207,7 +248,8 @@ std::vector<fs::path> run_files() {
 /// Pipelines by the class that the reference ran.
 bool is_available(const Run& run) {
   const auto pipeline = run.j.at("pipeline").get<std::string>();
-  return pipeline == "StableDiffusionPipeline" || pipeline == "StableDiffusionImg2ImgPipeline" || pipeline == "StableDiffusionInpaintPipeline";
+  return pipeline == "StableDiffusionPipeline" || pipeline == "StableDiffusionImg2ImgPipeline" ||
+         pipeline == "StableDiffusionInpaintPipeline";
 }
 
 void check_all(const Options& how, const std::vector<std::string>& endings) {
@@ -216,7 +258,8 @@ void check_all(const Options& how, const std::vector<std::string>& endings) {
     SCOPED_TRACE(file.stem().string());
     const Run run(file);
     if (!is_available(run)) {
-      std::cout << "missing: no " << run.j.at("pipeline").get<std::string>() << " in this build for " << file.stem().string() << '\n';
+      std::cout << "missing: no " << run.j.at("pipeline").get<std::string>()
+                << " in this build for " << file.stem().string() << '\n';
       continue;
     }
     for (const auto& ending : endings) {
@@ -228,7 +271,8 @@ void check_all(const Options& how, const std::vector<std::string>& endings) {
     }
   }
   std::cout << done << " runs compared\n";
-  if (done == 0) GTEST_SKIP() << "no goldens/pipelines found (tests/golden, ../shared/goldens, MEZZO_GOLDENS)";
+  if (done == 0)
+    GTEST_SKIP() << "no goldens/pipelines found (tests/golden, ../shared/goldens, MEZZO_GOLDENS)";
 }
 
 TEST(PipelinesGolden, Folders) { check_all({}, {""}); }

@@ -1,10 +1,10 @@
 // Every recorded random number of goldens/rng: torch's CPU generator, the Philox generator of GPUs,
 // A1111's noise per image and torchsde's Brownian tree.
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <fstream>
 #include <iostream>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "sampling/brownian.h"

@@ -1,12 +1,12 @@
 // CLIP's tokenizer on every text of goldens/tokenizers, and the tokenizers of goldens/pipelines on
 // the prompts of its runs.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cctype>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "support/goldens.h"

@@ -1,11 +1,11 @@
 #include "image/codec.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
-
-#include <algorithm>
-#include <cstdlib>
 
 #include "base/file.h"
 #include "image/pixels.h"

@@ -1,8 +1,8 @@
 #include "image/infotext.h"
 
-#include <gtest/gtest.h>
-
 #include <chrono>
+
+#include <gtest/gtest.h>
 
 #include "image/infotext_defaults.h"
 

@@ -1,8 +1,8 @@
 #include "image/resize.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 

@@ -1,11 +1,11 @@
 #include "mezzotint/params.h"
 
+#include <limits>
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace mezzo {
 namespace {

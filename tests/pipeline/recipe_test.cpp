@@ -1,9 +1,9 @@
 #include "pipeline/recipe.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "image/codec.h"

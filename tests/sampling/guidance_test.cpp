@@ -1,8 +1,8 @@
 #include "sampling/guidance.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 namespace mezzo::sampling {
 namespace {

@@ -1,9 +1,9 @@
 #include "sampling/random.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 #include "sampling/brownian.h"

@@ -1,9 +1,9 @@
 #include "sampling/registry.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 #include "sampling/k_schedules.h"

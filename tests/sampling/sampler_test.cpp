@@ -1,8 +1,8 @@
 #include "sampling/sampler.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 

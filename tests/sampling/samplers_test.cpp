@@ -1,8 +1,8 @@
 // Every sampler of the registry on data that is one Gaussian, where the denoiser and the solution
 // are known exactly.
-#include <gtest/gtest.h>
-
 #include <cmath>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 #include "sampling/k_schedules.h"

@@ -7,7 +7,8 @@
 namespace mezzo::test {
 
 double error_over_std(std::span<const float> actual, std::span<const double> expected) {
-  if (actual.size() != expected.size() || actual.empty()) return std::numeric_limits<double>::infinity();
+  if (actual.size() != expected.size() || actual.empty())
+    return std::numeric_limits<double>::infinity();
   double sum = 0, squares = 0, worst = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double difference = std::abs(static_cast<double>(actual[i]) - expected[i]);
@@ -26,7 +27,8 @@ std::vector<float> nchw_to_nhwc(std::span<const double> x, std::span<const std::
   for (std::int64_t b = 0; b < s[0]; ++b)
     for (std::int64_t c = 0; c < s[1]; ++c)
       for (std::int64_t p = 0; p < s[2] * s[3]; ++p)
-        out[static_cast<std::size_t>((b * s[2] * s[3] + p) * s[1] + c)] = static_cast<float>(x[i++]);
+        out[static_cast<std::size_t>((b * s[2] * s[3] + p) * s[1] + c)] =
+            static_cast<float>(x[i++]);
   return out;
 }
 
@@ -36,7 +38,8 @@ std::vector<double> nhwc_to_nchw(std::span<const float> x, std::span<const std::
   for (std::int64_t b = 0; b < s[0]; ++b)
     for (std::int64_t c = 0; c < s[1]; ++c)
       for (std::int64_t p = 0; p < s[2] * s[3]; ++p)
-        out[i++] = static_cast<double>(x[static_cast<std::size_t>((b * s[2] * s[3] + p) * s[1] + c)]);
+        out[i++] =
+            static_cast<double>(x[static_cast<std::size_t>((b * s[2] * s[3] + p) * s[1] + c)]);
   return out;
 }
 

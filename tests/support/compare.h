@@ -7,7 +7,8 @@
 
 namespace mezzo::test {
 
-/// max |a - b| / standard deviation of `expected`; infinite when sizes differ or a value is not finite.
+/// max |a - b| / standard deviation of `expected`; infinite when sizes differ or a value is not
+/// finite.
 double error_over_std(std::span<const float> actual, std::span<const double> expected);
 
 /// [B, C, H, W] -> [B, H, W, C] and back, for recorded activations.

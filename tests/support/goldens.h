@@ -9,8 +9,9 @@ namespace mezzo::test {
 
 namespace fs = std::filesystem;
 
-/// Every existing copy of goldens/<relative>: under tests/golden, under ../shared/goldens (skipped where tests/golden
-/// has that path too), and under each folder of the environment variable MEZZO_GOLDENS (colon separated).
+/// Every existing copy of goldens/<relative>: under tests/golden, under ../shared/goldens (skipped
+/// where tests/golden has that path too), and under each folder of the environment variable
+/// MEZZO_GOLDENS (colon separated).
 std::vector<fs::path> golden_paths(const std::string& relative);
 
 /// A file or folder of ../shared (default-model, real ...); empty when ../shared is absent.

@@ -1,10 +1,10 @@
 #include "tensor/arena.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "mezzotint/errors.h"
 
@@ -24,7 +24,11 @@ TEST(Arena, ReusesWhatWasReleased) {
 
 TEST(Arena, AllocationsDoNotOverlapAndKeepTheirValues) {
   Arena a(true);
-  struct Block { unsigned char* data; std::size_t size; unsigned char value; };
+  struct Block {
+    unsigned char* data;
+    std::size_t size;
+    unsigned char value;
+  };
   std::vector<Block> live;
   std::mt19937 random(1);
   for (int i = 0; i < 2000; ++i) {

@@ -1,7 +1,6 @@
-// Conversions against definitions written out here: powers of two and rounding to nearest even by arithmetic.
+// Conversions against definitions written out here: powers of two and rounding to nearest even by
+// arithmetic.
 #include "tensor/convert.h"
-
-#include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
@@ -9,6 +8,8 @@
 #include <limits>
 #include <random>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tensor/half.h"
 
@@ -18,7 +19,8 @@ namespace {
 // Value of a float16 code, from the definition of IEEE 754.
 double f16_value(int code) {
   const int exponent = (code >> 10) & 31, mantissa = code & 1023;
-  const double m = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
+  const double m =
+      exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
   return code & 0x8000 ? -m : m;
 }
 
@@ -29,15 +31,22 @@ TEST(Convert, EveryHalfIsExact) {
   to_float(DType::kF16, reinterpret_cast<const std::byte*>(codes.data()), 0x10000, out.data());
   for (int c = 0; c < 0x10000; ++c) {
     const auto i = static_cast<std::size_t>(c);
-    if (((c >> 10) & 31) != 31) { ASSERT_EQ(static_cast<double>(out[i]), f16_value(c)) << c; }
-    else { ASSERT_EQ(std::isnan(out[i]), (c & 1023) != 0) << c; }
-    ASSERT_EQ(std::bit_cast<std::uint32_t>(out[i]), std::bit_cast<std::uint32_t>(float_from_f16(codes[i]))) << c;
+    if (((c >> 10) & 31) != 31) {
+      ASSERT_EQ(static_cast<double>(out[i]), f16_value(c)) << c;
+    } else {
+      ASSERT_EQ(std::isnan(out[i]), (c & 1023) != 0) << c;
+    }
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(out[i]),
+              std::bit_cast<std::uint32_t>(float_from_f16(codes[i])))
+        << c;
   }
   std::vector<std::uint16_t> back(codes.size());
   from_float(DType::kF16, out.data(), 0x10000, reinterpret_cast<std::byte*>(back.data()));
   for (int c = 0; c < 0x10000; ++c) {
     const auto i = static_cast<std::size_t>(c);
-    if (!std::isnan(out[i])) { ASSERT_EQ(back[i], codes[i]); }
+    if (!std::isnan(out[i])) {
+      ASSERT_EQ(back[i], codes[i]);
+    }
   }
 }
 
@@ -68,10 +77,12 @@ TEST(Convert, VectorsEqualSingleValues) {
       to_float(t, all.data(), n, back.data());
       for (std::size_t i = 0; i < in.size(); ++i) {
         from_float(t, &in[i], 1, one.data());
-        ASSERT_EQ(std::memcmp(one.data(), all.data() + i * size, size), 0) << name(t) << " " << in[i];
+        ASSERT_EQ(std::memcmp(one.data(), all.data() + i * size, size), 0)
+            << name(t) << " " << in[i];
         float single;
         to_float(t, one.data(), 1, &single);
-        ASSERT_EQ(std::bit_cast<std::uint32_t>(single), std::bit_cast<std::uint32_t>(back[i])) << name(t) << " " << in[i];
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(single), std::bit_cast<std::uint32_t>(back[i]))
+            << name(t) << " " << in[i];
       }
     }
   }
@@ -104,8 +115,9 @@ TEST(Convert, BlocksComeBackWithinHalfAStep) {
   };
   std::mt19937 random(2);
   std::normal_distribution<float> normal;
-  for (const auto& [type, steps] : {Case{DType::kQ8_0, 254}, Case{DType::kQ5_1, 31}, Case{DType::kQ5_0, 31},
-                                    Case{DType::kQ4_1, 15}, Case{DType::kQ4_0, 15}}) {
+  for (const auto& [type, steps] :
+       {Case{DType::kQ8_0, 254}, Case{DType::kQ5_1, 31}, Case{DType::kQ5_0, 31},
+        Case{DType::kQ4_1, 15}, Case{DType::kQ4_0, 15}}) {
     std::vector<float> in(32 * 40), out(in.size());
     for (auto& v : in) v = normal(random);
     std::vector<std::byte> blocks(static_cast<std::size_t>(*byte_size(type, 32 * 40)));
@@ -113,7 +125,8 @@ TEST(Convert, BlocksComeBackWithinHalfAStep) {
     to_float(type, blocks.data(), 32 * 40, out.data());
     for (std::size_t i = 0; i < in.size(); ++i) {
       float largest = 0;
-      for (std::size_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j) largest = std::max(largest, std::fabs(in[j]));
+      for (std::size_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j)
+        largest = std::max(largest, std::fabs(in[j]));
       // The symmetric types waste one code at one end: there the error is a whole step.
       ASSERT_NEAR(in[i], out[i], 2 * largest / steps * 1.05f) << name(type);
     }
@@ -144,7 +157,8 @@ TEST(Cast, KeepsShapeAndSharesWhatHasTheType) {
   Tensor x(host(), DType::kF32, {2, 3});
   for (int i = 0; i < 6; ++i) x.data<float>()[i] = static_cast<float>(i) / 2;
   EXPECT_EQ(cast(x, DType::kF32).raw(), x.raw());
-  const Tensor half = cast(x, DType::kF16), brain = cast(half, DType::kBF16), back = cast(brain, DType::kF32);
+  const Tensor half = cast(x, DType::kF16), brain = cast(half, DType::kBF16),
+               back = cast(brain, DType::kF32);
   EXPECT_EQ(half.shape(), x.shape());
   EXPECT_EQ(std::memcmp(back.raw(), x.raw(), x.bytes()), 0);
 }

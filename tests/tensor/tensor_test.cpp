@@ -1,8 +1,8 @@
 #include "tensor/tensor.h"
 
-#include <gtest/gtest.h>
-
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 namespace mezzo {
 namespace {

@@ -1,11 +1,11 @@
 #include "text/byte_pairs.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <map>
 #include <random>
 #include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/utf8.h"
 #include "mezzotint/errors.h"

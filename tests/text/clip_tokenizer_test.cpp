@@ -1,9 +1,9 @@
 #include "text/clip_tokenizer.h"
 
+#include <chrono>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <chrono>
 
 #include "mezzotint/errors.h"
 

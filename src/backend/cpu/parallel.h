@@ -9,7 +9,8 @@
 
 namespace mezzo {
 
-/// Calls body(i, thread) for i = 0..n-1 on up to `threads` threads, and throws the last exception of a body.
+/// Calls body(i, thread) for i = 0..n-1 on up to `threads` threads, and throws the last exception
+/// of a body.
 template <class Body>
 void parallel_for(int threads, std::int64_t n, const Body& body) {
   if (threads <= 1 || n <= 1) {

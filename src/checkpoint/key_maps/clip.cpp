@@ -1,6 +1,8 @@
-// CLIP text encoders: transformers' names (the canonical ones) and OpenCLIP's (open_clip/transformer.py).
+// CLIP text encoders: transformers' names (the canonical ones) and OpenCLIP's
+// (open_clip/transformer.py).
 #include <algorithm>
 #include <array>
+
 #include <fmt/format.h>
 
 #include "checkpoint/key_maps/key_maps.h"
@@ -42,7 +44,8 @@ KeyMap open_clip_layers(int layers) {
   map.add("positional_embedding", "text_model.embeddings.position_embedding.weight");
   map.add("ln_final.", "text_model.final_layer_norm.");
   for (int i = 0; i < layers; ++i)
-    map.add(fmt::format("transformer.resblocks.{}.", i), fmt::format("text_model.encoder.layers.{}.", i), kLayer);
+    map.add(fmt::format("transformer.resblocks.{}.", i),
+            fmt::format("text_model.encoder.layers.{}.", i), kLayer);
   return map;
 }
 
@@ -52,7 +55,8 @@ KeyMap clip_text_map(const Names&) {
   KeyMap map;
   map.add("text_model.", "text_model.");
   map.add("text_projection.", "text_projection.");
-  for (const std::string part : {"embeddings.", "encoder.", "final_layer_norm."}) map.add(part, "text_model." + part);
+  for (const std::string part : {"embeddings.", "encoder.", "final_layer_norm."})
+    map.add(part, "text_model." + part);
   return map;
 }
 
@@ -62,6 +66,8 @@ KeyMap open_clip_map(const Names& names) {
   return map;
 }
 
-KeyMap open_clip_sd2_map(const Names& names) { return open_clip_layers(std::max(layer_count(names) - 1, 0)); }
+KeyMap open_clip_sd2_map(const Names& names) {
+  return open_clip_layers(std::max(layer_count(names) - 1, 0));
+}
 
 }  // namespace mezzo

@@ -20,7 +20,8 @@ std::vector<MappedName> KeyMap::map(std::string_view name) const {
       for (const auto& row : inside) {
         if (!rest.starts_with(row.from) || (!found.empty() && row.from != taken)) continue;
         taken = row.from;
-        found.push_back({to + std::string(row.to) + std::string(rest.substr(row.from.size())), row.transform});
+        found.push_back(
+            {to + std::string(row.to) + std::string(rest.substr(row.from.size())), row.transform});
       }
       return found;
     }

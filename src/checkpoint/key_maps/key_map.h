@@ -1,5 +1,5 @@
-// Renaming of tensors from a file's layout to the canonical (diffusers) names, as tables: blocks by their prefixes,
-// what is inside a block by the table of its kind.
+// Renaming of tensors from a file's layout to the canonical (diffusers) names, as tables: blocks by
+// their prefixes, what is inside a block by the table of its kind.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,15 @@ namespace mezzo {
 /// What has to be done to the values besides giving them another name.
 enum class Transform : std::uint8_t {
   kNone,
-  kSqueeze1x1,                   // [O, I, 1, 1] -> [O, I]: a 1x1 convolution that is a linear layer
-  kTranspose,                    // [I, O] -> [O, I]
-  kFirst, kSecond, kThird,       // one of the three equal parts along the first dimension (fused q, k, v)
+  kSqueeze1x1,  // [O, I, 1, 1] -> [O, I]: a 1x1 convolution that is a linear layer
+  kTranspose,   // [I, O] -> [O, I]
+  kFirst,
+  kSecond,
+  kThird,  // one of the three equal parts along the first dimension (fused q, k, v)
 };
 
-/// The rest of a name that begins with `from` begins with `to` instead. Several rows with one `from`: several tensors.
+/// The rest of a name that begins with `from` begins with `to` instead. Several rows with one
+/// `from`: several tensors.
 struct Rename {
   std::string_view from, to;
   Transform transform = Transform::kNone;
@@ -32,8 +35,9 @@ struct MappedName {
 
 class KeyMap {
  public:
-  /// Names that begin with `from` (up to a dot, or a whole name) begin with `to`; `inside` renames what follows.
-  /// An empty table keeps it; where a table has no row, the name is unknown. The longest `from` decides.
+  /// Names that begin with `from` (up to a dot, or a whole name) begin with `to`; `inside` renames
+  /// what follows. An empty table keeps it; where a table has no row, the name is unknown. The
+  /// longest `from` decides.
   void add(std::string from, std::string to, std::span<const Rename> inside = {});
 
   /// The canonical names of a tensor: none when it is unknown, three for a fused one.
@@ -47,7 +51,8 @@ class KeyMap {
   std::unordered_map<std::string, Block> blocks_;
 };
 
-/// The number at the beginning of `s` (at most three digits, followed by a dot), which is removed with the dot; or -1.
+/// The number at the beginning of `s` (at most three digits, followed by a dot), which is removed
+/// with the dot; or -1.
 int take_number(std::string_view& s);
 
 }  // namespace mezzo

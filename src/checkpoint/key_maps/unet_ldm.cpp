@@ -1,8 +1,10 @@
-// UNet of the CompVis code (ldm/modules/diffusionmodules/openaimodel.py) -> diffusers UNet2DConditionModel.
+// UNet of the CompVis code (ldm/modules/diffusionmodules/openaimodel.py) -> diffusers
+// UNet2DConditionModel.
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "checkpoint/key_maps/key_maps.h"
 
@@ -10,23 +12,27 @@ namespace mezzo {
 namespace {
 
 constexpr std::array kResnet = {
-    Rename{"in_layers.0.", "norm1."},  Rename{"in_layers.2.", "conv1."},
-    Rename{"out_layers.0.", "norm2."}, Rename{"out_layers.3.", "conv2."},
+    Rename{"in_layers.0.", "norm1."},          Rename{"in_layers.2.", "conv1."},
+    Rename{"out_layers.0.", "norm2."},         Rename{"out_layers.3.", "conv2."},
     Rename{"emb_layers.1.", "time_emb_proj."}, Rename{"skip_connection.", "conv_shortcut."},
 };
 
 constexpr std::array kOutside = {
-    Rename{"time_embed.0.", "time_embedding.linear_1."}, Rename{"time_embed.2.", "time_embedding.linear_2."},
-    Rename{"label_emb.0.0.", "add_embedding.linear_1."}, Rename{"label_emb.0.2.", "add_embedding.linear_2."},
-    Rename{"input_blocks.0.0.", "conv_in."},             Rename{"out.0.", "conv_norm_out."},
+    Rename{"time_embed.0.", "time_embedding.linear_1."},
+    Rename{"time_embed.2.", "time_embedding.linear_2."},
+    Rename{"label_emb.0.0.", "add_embedding.linear_1."},
+    Rename{"label_emb.0.2.", "add_embedding.linear_2."},
+    Rename{"input_blocks.0.0.", "conv_in."},
+    Rename{"out.0.", "conv_norm_out."},
     Rename{"out.2.", "conv_out."},
 };
 
 // What may stand inside of a transformer; only needed where names have to be guessed.
 constexpr std::array<std::string_view, 3> kTransformer = {"norm.", "proj_in.", "proj_out."};
 constexpr std::array<std::string_view, 13> kTransformerBlock = {
-    "attn1.to_q.", "attn1.to_k.", "attn1.to_v.", "attn1.to_out.0.", "attn2.to_q.", "attn2.to_k.", "attn2.to_v.",
-    "attn2.to_out.0.", "ff.net.0.proj.", "ff.net.2.", "norm1.", "norm2.", "norm3."};
+    "attn1.to_q.", "attn1.to_k.", "attn1.to_v.",     "attn1.to_out.0.", "attn2.to_q.",
+    "attn2.to_k.", "attn2.to_v.", "attn2.to_out.0.", "ff.net.0.proj.",  "ff.net.2.",
+    "norm1.",      "norm2.",      "norm3."};
 constexpr int kMaxBlocks = 40, kMaxDepth = 10;
 
 // Where block n of a path lies: the levels are divided by the blocks that change the resolution.
@@ -64,7 +70,8 @@ KeyMap ldm_unet_map(const Names& names) {
   for (const int n : inputs) {
     if (n == 0) continue;
     const auto [level, index] = place(n, 1, downsamplers);
-    const std::string from = fmt::format("input_blocks.{}.", n), to = fmt::format("down_blocks.{}.", level);
+    const std::string from = fmt::format("input_blocks.{}.", n),
+                      to = fmt::format("down_blocks.{}.", level);
     map.add(from + "0.", fmt::format("{}resnets.{}.", to, index), kResnet);
     map.add(from + "1.", fmt::format("{}attentions.{}.", to, index));
     map.add(from + "0.op.", to + "downsamplers.0.conv.");
@@ -74,7 +81,8 @@ KeyMap ldm_unet_map(const Names& names) {
   map.add("middle_block.2.", "mid_block.resnets.1.", kResnet);
   for (const int n : outputs) {
     const auto [level, index] = place(n, 0, upsampled);
-    const std::string from = fmt::format("output_blocks.{}.", n), to = fmt::format("up_blocks.{}.", level);
+    const std::string from = fmt::format("output_blocks.{}.", n),
+                      to = fmt::format("up_blocks.{}.", level);
     map.add(from + "0.", fmt::format("{}resnets.{}.", to, index), kResnet);
     map.add(from + "1.", fmt::format("{}attentions.{}.", to, index));
     map.add(from + "1.conv.", to + "upsamplers.0.conv.");
@@ -101,7 +109,8 @@ std::vector<std::string> possible_ldm_unet_names() {
   const auto transformer = [&](const std::string& at) {
     for (const auto part : kTransformer) both(at + std::string(part));
     for (int d = 0; d < kMaxDepth; ++d)
-      for (const auto part : kTransformerBlock) both(fmt::format("{}transformer_blocks.{}.{}", at, d, part));
+      for (const auto part : kTransformerBlock)
+        both(fmt::format("{}transformer_blocks.{}.{}", at, d, part));
   };
   for (const auto& row : kOutside) both(std::string(row.from));
   for (int n = 0; n < kMaxBlocks; ++n) {

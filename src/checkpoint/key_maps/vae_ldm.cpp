@@ -1,6 +1,8 @@
-// VAE of the CompVis code (ldm/modules/diffusionmodules/model.py) and older diffusers -> diffusers AutoencoderKL.
+// VAE of the CompVis code (ldm/modules/diffusionmodules/model.py) and older diffusers -> diffusers
+// AutoencoderKL.
 #include <algorithm>
 #include <array>
+
 #include <fmt/format.h>
 
 #include "checkpoint/key_maps/key_maps.h"
@@ -9,8 +11,11 @@ namespace mezzo {
 namespace {
 
 constexpr std::array kResnet = {
-    Rename{"nin_shortcut.", "conv_shortcut."}, Rename{"norm1.", "norm1."}, Rename{"norm2.", "norm2."},
-    Rename{"conv1.", "conv1."},                Rename{"conv2.", "conv2."},
+    Rename{"nin_shortcut.", "conv_shortcut."},
+    Rename{"norm1.", "norm1."},
+    Rename{"norm2.", "norm2."},
+    Rename{"conv1.", "conv1."},
+    Rename{"conv2.", "conv2."},
 };
 
 constexpr std::array kAttention = {
@@ -23,10 +28,14 @@ constexpr std::array kAttention = {
 
 // diffusers before 0.17, and today's names; some converted files keep the 1x1 convolutions.
 constexpr std::array kDiffusersAttention = {
-    Rename{"query.", "to_q.", Transform::kSqueeze1x1},     Rename{"key.", "to_k.", Transform::kSqueeze1x1},
-    Rename{"value.", "to_v.", Transform::kSqueeze1x1},     Rename{"proj_attn.", "to_out.0.", Transform::kSqueeze1x1},
-    Rename{"to_q.", "to_q.", Transform::kSqueeze1x1},      Rename{"to_k.", "to_k.", Transform::kSqueeze1x1},
-    Rename{"to_v.", "to_v.", Transform::kSqueeze1x1},      Rename{"to_out.", "to_out.", Transform::kSqueeze1x1},
+    Rename{"query.", "to_q.", Transform::kSqueeze1x1},
+    Rename{"key.", "to_k.", Transform::kSqueeze1x1},
+    Rename{"value.", "to_v.", Transform::kSqueeze1x1},
+    Rename{"proj_attn.", "to_out.0.", Transform::kSqueeze1x1},
+    Rename{"to_q.", "to_q.", Transform::kSqueeze1x1},
+    Rename{"to_k.", "to_k.", Transform::kSqueeze1x1},
+    Rename{"to_v.", "to_v.", Transform::kSqueeze1x1},
+    Rename{"to_out.", "to_out.", Transform::kSqueeze1x1},
     Rename{"group_norm.", "group_norm."},
 };
 
@@ -54,11 +63,14 @@ KeyMap ldm_vae_map(const Names& names) {
   }
   constexpr int kMaxResnets = 8;  // in a level
   for (int i = 0; i < std::min(levels, 16); ++i) {
-    const std::string down = fmt::format("encoder.down.{}.", i), to_down = fmt::format("encoder.down_blocks.{}.", i);
+    const std::string down = fmt::format("encoder.down.{}.", i),
+                      to_down = fmt::format("encoder.down_blocks.{}.", i);
     // CompVis counts the decoder's levels from the picture, diffusers from the latent.
-    const std::string up = fmt::format("decoder.up.{}.", i), to_up = fmt::format("decoder.up_blocks.{}.", levels - 1 - i);
+    const std::string up = fmt::format("decoder.up.{}.", i),
+                      to_up = fmt::format("decoder.up_blocks.{}.", levels - 1 - i);
     for (int j = 0; j < kMaxResnets; ++j) {
-      map.add(fmt::format("{}block.{}.", down, j), fmt::format("{}resnets.{}.", to_down, j), kResnet);
+      map.add(fmt::format("{}block.{}.", down, j), fmt::format("{}resnets.{}.", to_down, j),
+              kResnet);
       map.add(fmt::format("{}block.{}.", up, j), fmt::format("{}resnets.{}.", to_up, j), kResnet);
     }
     map.add(down + "downsample.conv.", to_down + "downsamplers.0.conv.");
@@ -71,7 +83,8 @@ KeyMap diffusers_vae_map(const Names&) {
   KeyMap map;
   map.add("", "");
   for (const std::string half : kHalves)
-    map.add(half + "mid_block.attentions.0.", half + "mid_block.attentions.0.", kDiffusersAttention);
+    map.add(half + "mid_block.attentions.0.", half + "mid_block.attentions.0.",
+            kDiffusersAttention);
   return map;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "base/config.h"
@@ -10,20 +11,27 @@
 namespace mezzo {
 namespace {
 
-struct ActivationName { std::string_view name; Activation activation; };
+struct ActivationName {
+  std::string_view name;
+  Activation activation;
+};
 constexpr std::array kActivations = {
-    ActivationName{"quick_gelu", Activation::kQuickGelu}, ActivationName{"gelu", Activation::kGelu},
-    ActivationName{"gelu_new", Activation::kGeluTanh}, ActivationName{"gelu_pytorch_tanh", Activation::kGeluTanh},
+    ActivationName{"quick_gelu", Activation::kQuickGelu},
+    ActivationName{"gelu", Activation::kGelu},
+    ActivationName{"gelu_new", Activation::kGeluTanh},
+    ActivationName{"gelu_pytorch_tanh", Activation::kGeluTanh},
 };
 
 void check_heads(const ClipTextConfig& c, const std::string& origin) {
   if (c.hidden_size <= 0 || c.num_attention_heads <= 0 || c.hidden_size % c.num_attention_heads)
-    fail<LoadError>("{}: a text encoder of width {} cannot have {} heads", origin, c.hidden_size, c.num_attention_heads);
+    fail<LoadError>("{}: a text encoder of width {} cannot have {} heads", origin, c.hidden_size,
+                    c.num_attention_heads);
 }
 
 /// Position of the first end token of a row. Old configs say 2 for it; there it is the largest id.
 std::int64_t end_position(std::span<const std::int32_t> row, std::int64_t eos) {
-  const auto it = eos == 2 ? std::ranges::max_element(row) : std::ranges::find(row, static_cast<std::int32_t>(eos));
+  const auto it = eos == 2 ? std::ranges::max_element(row)
+                           : std::ranges::find(row, static_cast<std::int32_t>(eos));
   return it == row.end() ? 0 : it - row.begin();
 }
 
@@ -31,7 +39,8 @@ std::int64_t end_position(std::span<const std::int32_t> row, std::int64_t eos) {
 
 ClipTextConfig ClipTextConfig::parse(const nlohmann::json& json, const std::string& origin) {
   const nlohmann::json* fields = &json;  // a whole CLIP model keeps its text half under text_config
-  if (json.is_object() && json.contains("text_config") && json["text_config"].is_object()) fields = &json["text_config"];
+  if (json.is_object() && json.contains("text_config") && json["text_config"].is_object())
+    fields = &json["text_config"];
   const ConfigReader r(*fields, origin);
   ClipTextConfig c;
   c.vocab_size = r.integer("vocab_size", 49408, 1, 1 << 22);
@@ -55,7 +64,8 @@ ClipTextConfig ClipTextConfig::detect(const TensorSource& tensors) {
   auto shape = [&](const std::string& name) -> Shape {
     const auto i = tensors.find(name);
     if (i < 0 || tensors.tensors()[static_cast<std::size_t>(i)].shape.rank() != 2)
-      fail<LoadError>("{}: has no text encoder tensor {}; give a complete text encoder with --clip", tensors.origin(), name);
+      fail<LoadError>("{}: has no text encoder tensor {}; give a complete text encoder with --clip",
+                      tensors.origin(), name);
     return tensors.tensors()[static_cast<std::size_t>(i)].shape;
   };
   ClipTextConfig c;
@@ -65,8 +75,11 @@ ClipTextConfig ClipTextConfig::detect(const TensorSource& tensors) {
   c.max_position_embeddings = shape("text_model.embeddings.position_embedding.weight")[0];
   c.intermediate_size = shape("text_model.encoder.layers.0.mlp.fc1.weight")[0];
   c.num_hidden_layers = 0;
-  while (tensors.has(fmt::format("text_model.encoder.layers.{}.layer_norm1.weight", c.num_hidden_layers))) ++c.num_hidden_layers;
-  c.num_attention_heads = std::max<std::int64_t>(c.hidden_size / 64, 1);  // every published CLIP has heads of 64
+  while (tensors.has(
+      fmt::format("text_model.encoder.layers.{}.layer_norm1.weight", c.num_hidden_layers)))
+    ++c.num_hidden_layers;
+  c.num_attention_heads =
+      std::max<std::int64_t>(c.hidden_size / 64, 1);  // every published CLIP has heads of 64
   // OpenAI's encoder (width 768) has the quick form; OpenCLIP's (1024 and up) the exact one.
   c.hidden_act = c.hidden_size >= 1024 ? Activation::kGelu : Activation::kQuickGelu;
   c.eos_token_id = c.vocab_size - 1;
@@ -84,8 +97,10 @@ ClipEncoderLayer::ClipEncoderLayer(const Weights& w, const ClipTextConfig& c)
       layer_norm2(w / "layer_norm2", {.width = c.hidden_size, .eps = c.layer_norm_eps}),
       fc1(w / "mlp" / "fc1", {.in = c.hidden_size, .out = c.intermediate_size}),
       fc2(w / "mlp" / "fc2", {.in = c.intermediate_size, .out = c.hidden_size}),
-      attention_{.heads = static_cast<int>(c.num_attention_heads),
-                 .scale = 1.0f / std::sqrt(static_cast<float>(c.hidden_size / c.num_attention_heads)), .causal = true},
+      attention_{
+          .heads = static_cast<int>(c.num_attention_heads),
+          .scale = 1.0f / std::sqrt(static_cast<float>(c.hidden_size / c.num_attention_heads)),
+          .causal = true},
       activation_(c.hidden_act) {}
 
 Tensor ClipEncoderLayer::operator()(Tensor x) const {
@@ -97,20 +112,29 @@ Tensor ClipEncoderLayer::operator()(Tensor x) const {
 
 ClipText::ClipText(const Weights& weights, const ClipTextConfig& c)
     : config_(c),
-      token_embedding(weights / "text_model" / "embeddings" / "token_embedding", {.count = c.vocab_size, .width = c.hidden_size}),
-      position_embedding(weights / "text_model" / "embeddings" / "position_embedding", {.count = c.max_position_embeddings, .width = c.hidden_size}),
-      final_layer_norm(weights / "text_model" / "final_layer_norm", {.width = c.hidden_size, .eps = c.layer_norm_eps}) {
+      token_embedding(weights / "text_model" / "embeddings" / "token_embedding",
+                      {.count = c.vocab_size, .width = c.hidden_size}),
+      position_embedding(weights / "text_model" / "embeddings" / "position_embedding",
+                         {.count = c.max_position_embeddings, .width = c.hidden_size}),
+      final_layer_norm(weights / "text_model" / "final_layer_norm",
+                       {.width = c.hidden_size, .eps = c.layer_norm_eps}) {
   for (std::int64_t i = 0; i < c.num_hidden_layers; ++i)
-    layers.emplace_back(weights / "text_model" / "encoder" / "layers" / static_cast<std::size_t>(i), c);
+    layers.emplace_back(weights / "text_model" / "encoder" / "layers" / static_cast<std::size_t>(i),
+                        c);
   if (weights.has("text_projection.weight"))
-    text_projection.emplace(weights / "text_projection", nn::Linear::Config{.in = c.hidden_size, .out = c.projection_dim, .bias = false});
+    text_projection.emplace(
+        weights / "text_projection",
+        nn::Linear::Config{.in = c.hidden_size, .out = c.projection_dim, .bias = false});
 }
 
-ClipTextOutput ClipText::operator()(const Tensor& ids, const Options& options, const Trace& trace) const {
-  check(ids.rank() == 2 && ids.dim(1) <= config_.max_position_embeddings, "ids are [B, L] with L within the positions");
+ClipTextOutput ClipText::operator()(const Tensor& ids, const Options& options,
+                                    const Trace& trace) const {
+  check(ids.rank() == 2 && ids.dim(1) <= config_.max_position_embeddings,
+        "ids are [B, L] with L within the positions");
   const auto count = static_cast<int>(layers.size());
   if (options.skip < 1 || options.skip > count)
-    fail<UsageError>("clip skip {} is outside 1..{}: the text encoder has {} layers", options.skip, count, count);
+    fail<UsageError>("clip skip {} is outside 1..{}: the text encoder has {} layers", options.skip,
+                     count, count);
 
   Tensor x = ops::add(token_embedding(ids), position_embedding.first(ids.dim(1)));
   (trace / "hidden_states" / 0)(x);
@@ -126,7 +150,8 @@ ClipTextOutput ClipText::operator()(const Tensor& ids, const Options& options, c
   const Tensor last = final_layer_norm(x);
   std::vector<Tensor> rows;
   for (std::int64_t b = 0; b < ids.dim(0); ++b) {
-    const std::span row(ids.data<std::int32_t>() + b * ids.dim(1), static_cast<std::size_t>(ids.dim(1)));
+    const std::span row(ids.data<std::int32_t>() + b * ids.dim(1),
+                        static_cast<std::size_t>(ids.dim(1)));
     const auto at = end_position(row, config_.eos_token_id);
     rows.push_back(last.slice(0, b, b + 1).slice(1, at, at + 1));
   }

@@ -1,8 +1,10 @@
-// CLIP's text encoder (Radford et al. 2021; transformers' CLIPTextModel names): prompts to embeddings.
+// CLIP's text encoder (Radford et al. 2021; transformers' CLIPTextModel names): prompts to
+// embeddings.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "models/trace.h"
 #include "nn/layers.h"
@@ -22,8 +24,9 @@ struct ClipTextConfig {
 };
 
 struct ClipTextOutput {
-  Tensor hidden;   // [B, L, hidden_size]: of the layer asked for, after the final norm unless asked otherwise
-  Tensor pooled;   // [B, hidden_size]: last layer after the final norm, at the first end token
+  Tensor hidden;  // [B, L, hidden_size]: of the layer asked for, after the final norm unless asked
+                  // otherwise
+  Tensor pooled;  // [B, hidden_size]: last layer after the final norm, at the first end token
   Tensor projected;  // [B, projection_dim]: pooled times text_projection, where the model has one
 };
 
@@ -46,11 +49,12 @@ class ClipText {
   ClipText(const Weights& w, const ClipTextConfig& c);
 
   struct Options {
-    int skip = 1;             // 1: the last layer, 2: the one before it (A1111's "clip skip")
-    bool final_norm = true;   // false: the raw hidden state (SD 3)
+    int skip = 1;            // 1: the last layer, 2: the one before it (A1111's "clip skip")
+    bool final_norm = true;  // false: the raw hidden state (SD 3)
   };
   /// ids: host int32 [B, L], L <= max_position_embeddings.
-  ClipTextOutput operator()(const Tensor& ids, const Options& options, const Trace& trace = {}) const;
+  ClipTextOutput operator()(const Tensor& ids, const Options& options,
+                            const Trace& trace = {}) const;
 
   const ClipTextConfig& config() const { return config_; }
 

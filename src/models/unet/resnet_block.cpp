@@ -3,12 +3,17 @@
 namespace mezzo {
 
 ResnetBlock::ResnetBlock(const Weights& w, const Config& c)
-    : norm1(w / "norm1", {.channels = c.in, .groups = c.groups, .eps = c.eps, .activation = Activation::kSilu}),
+    : norm1(w / "norm1",
+            {.channels = c.in, .groups = c.groups, .eps = c.eps, .activation = Activation::kSilu}),
       conv1(w / "conv1", {.in = c.in, .out = c.out}),
-      norm2(w / "norm2", {.channels = c.out, .groups = c.groups, .eps = c.eps, .activation = Activation::kSilu}),
+      norm2(w / "norm2",
+            {.channels = c.out, .groups = c.groups, .eps = c.eps, .activation = Activation::kSilu}),
       conv2(w / "conv2", {.in = c.out, .out = c.out}) {
-  if (c.temb) time_emb_proj.emplace(w / "time_emb_proj", nn::Linear::Config{.in = c.temb, .out = c.out});
-  if (c.in != c.out) conv_shortcut.emplace(w / "conv_shortcut", nn::Conv2d::Config{.in = c.in, .out = c.out, .kernel = 1, .padding = 0});
+  if (c.temb)
+    time_emb_proj.emplace(w / "time_emb_proj", nn::Linear::Config{.in = c.temb, .out = c.out});
+  if (c.in != c.out)
+    conv_shortcut.emplace(w / "conv_shortcut",
+                          nn::Conv2d::Config{.in = c.in, .out = c.out, .kernel = 1, .padding = 0});
 }
 
 // Each result replaces the one it is made from, so that large pictures need little memory.

@@ -1,5 +1,6 @@
-// Residual block of the Stable Diffusion networks: GroupNorm-SiLU-Conv twice, the timestep added between,
-// identity or 1x1 skip. (He et al. 2016; Ho et al. 2020.) The VAE uses it without timestep.
+// Residual block of the Stable Diffusion networks: GroupNorm-SiLU-Conv twice, the timestep added
+// between, identity or 1x1 skip. (He et al. 2016; Ho et al. 2020.) The VAE uses it without
+// timestep.
 #pragma once
 
 #include "nn/layers.h"
@@ -8,9 +9,14 @@ namespace mezzo {
 
 class ResnetBlock {
  public:
-  struct Config { std::int64_t in, out, temb; int groups; float eps; };  // temb 0: no timestep
+  struct Config {
+    std::int64_t in, out, temb;
+    int groups;
+    float eps;
+  };  // temb 0: no timestep
   ResnetBlock(const Weights& w, const Config& c);
-  Tensor operator()(Tensor x, const Tensor& temb = {}) const;  // [B, H, W, in], SiLU(embedding) [B, temb]
+  Tensor operator()(Tensor x,
+                    const Tensor& temb = {}) const;  // [B, H, W, in], SiLU(embedding) [B, temb]
 
  private:
   nn::GroupNorm norm1;

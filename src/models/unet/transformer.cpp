@@ -4,9 +4,14 @@ namespace mezzo {
 
 BasicTransformerBlock::BasicTransformerBlock(const Weights& w, const Config& c)
     : norm1(w / "norm1", {.width = c.width}),
-      attn1(w / "attn1", {.query = c.width, .context = c.width, .heads = c.heads, .head_size = c.width / c.heads}),
+      attn1(
+          w / "attn1",
+          {.query = c.width, .context = c.width, .heads = c.heads, .head_size = c.width / c.heads}),
       norm2(w / "norm2", {.width = c.width}),
-      attn2(w / "attn2", {.query = c.width, .context = c.context, .heads = c.heads, .head_size = c.width / c.heads}),
+      attn2(w / "attn2", {.query = c.width,
+                          .context = c.context,
+                          .heads = c.heads,
+                          .head_size = c.width / c.heads}),
       norm3(w / "norm3", {.width = c.width}),
       ff(w / "ff", {.width = c.width}) {}
 
@@ -22,8 +27,9 @@ Transformer2D::Transformer2D(const Weights& w, const Config& c)
       proj_in(w / "proj_in", {.in = c.channels, .out = c.channels}),
       proj_out(w / "proj_out", {.in = c.channels, .out = c.channels}) {
   for (std::int64_t i = 0; i < c.layers; ++i)
-    transformer_blocks.emplace_back(w / "transformer_blocks" / static_cast<std::size_t>(i),
-                                    BasicTransformerBlock::Config{.width = c.channels, .context = c.context, .heads = c.heads});
+    transformer_blocks.emplace_back(
+        w / "transformer_blocks" / static_cast<std::size_t>(i),
+        BasicTransformerBlock::Config{.width = c.channels, .context = c.context, .heads = c.heads});
 }
 
 Tensor Transformer2D::operator()(const Tensor& x, const Tensor& context) const {

@@ -1,5 +1,5 @@
-// Spatial transformer of the latent diffusion UNet (Rombach et al. 2022): pixels as tokens attend to each other and
-// to the text.
+// Spatial transformer of the latent diffusion UNet (Rombach et al. 2022): pixels as tokens attend
+// to each other and to the text.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,9 @@ namespace mezzo {
 /// LayerNorm-attention, LayerNorm-cross-attention, LayerNorm-feed-forward, each added to its input.
 class BasicTransformerBlock {
  public:
-  struct Config { std::int64_t width, context, heads; };
+  struct Config {
+    std::int64_t width, context, heads;
+  };
   BasicTransformerBlock(const Weights& w, const Config& c);
   Tensor operator()(Tensor x, const Tensor& context) const;  // [B, L, width], [B, Lk, context]
 
@@ -27,9 +29,14 @@ class BasicTransformerBlock {
 /// GroupNorm, projection in, transformer blocks, projection out, plus the input.
 class Transformer2D {
  public:
-  struct Config { std::int64_t channels, context, heads, layers; int groups; bool linear_projection; };
+  struct Config {
+    std::int64_t channels, context, heads, layers;
+    int groups;
+    bool linear_projection;
+  };
   Transformer2D(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x, const Tensor& context) const;  // [B, H, W, channels], [B, Lk, context]
+  Tensor operator()(const Tensor& x,
+                    const Tensor& context) const;  // [B, H, W, channels], [B, Lk, context]
 
  private:
   nn::GroupNorm norm;

@@ -6,12 +6,20 @@ namespace mezzo {
 namespace {
 
 ResnetBlock::Config resnet_config(const UNetConfig& u, std::int64_t in, std::int64_t out) {
-  return {.in = in, .out = out, .temb = u.time_embed_dim(), .groups = u.norm_num_groups, .eps = u.norm_eps};
+  return {.in = in,
+          .out = out,
+          .temb = u.time_embed_dim(),
+          .groups = u.norm_num_groups,
+          .eps = u.norm_eps};
 }
 
 Transformer2D::Config transformer_config(const UNetConfig& u, std::size_t level) {
-  return {.channels = u.block_out_channels[level], .context = u.cross_attention_dim, .heads = u.heads[level],
-          .layers = u.transformer_layers[level], .groups = u.norm_num_groups, .linear_projection = u.use_linear_projection};
+  return {.channels = u.block_out_channels[level],
+          .context = u.cross_attention_dim,
+          .heads = u.heads[level],
+          .layers = u.transformer_layers[level],
+          .groups = u.norm_num_groups,
+          .linear_projection = u.use_linear_projection};
 }
 
 }  // namespace
@@ -19,13 +27,16 @@ Transformer2D::Config transformer_config(const UNetConfig& u, std::size_t level)
 DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
   for (std::size_t j = 0; j < static_cast<std::size_t>(u.layers_per_block[c.level]); ++j) {
     resnets.emplace_back(w / "resnets" / j, resnet_config(u, j == 0 ? c.in : c.out, c.out));
-    if (u.down_attention[c.level]) attentions.emplace_back(w / "attentions" / j, transformer_config(u, c.level));
+    if (u.down_attention[c.level])
+      attentions.emplace_back(w / "attentions" / j, transformer_config(u, c.level));
   }
-  if (c.downsample) downsampler.emplace(w / "downsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
+  if (c.downsample)
+    downsampler.emplace(w / "downsamplers" / 0 / "conv",
+                        nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
 }
 
-Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
-                           const Trace& trace) const {
+Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+                             std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     x = resnets[j](std::move(x), temb);
     (trace / "resnets" / j)(x);
@@ -43,12 +54,16 @@ Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context
 }
 
 MidBlock::MidBlock(const Weights& w, const UNetConfig& u)
-    : resnet_0(w / "resnets" / 0, resnet_config(u, u.block_out_channels.back(), u.block_out_channels.back())),
-      resnet_1(w / "resnets" / 1, resnet_config(u, u.block_out_channels.back(), u.block_out_channels.back())) {
-  if (u.mid_attention) attention.emplace(w / "attentions" / 0, transformer_config(u, u.block_out_channels.size() - 1));
+    : resnet_0(w / "resnets" / 0,
+               resnet_config(u, u.block_out_channels.back(), u.block_out_channels.back())),
+      resnet_1(w / "resnets" / 1,
+               resnet_config(u, u.block_out_channels.back(), u.block_out_channels.back())) {
+  if (u.mid_attention)
+    attention.emplace(w / "attentions" / 0, transformer_config(u, u.block_out_channels.size() - 1));
 }
 
-Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, const Trace& trace) const {
+Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+                            const Trace& trace) const {
   x = resnet_0(std::move(x), temb);
   (trace / "resnets" / 0)(x);
   if (attention) {
@@ -60,14 +75,16 @@ Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
 
 UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
   for (std::size_t j = 0; j < c.skips.size(); ++j) {
-    resnets.emplace_back(w / "resnets" / j, resnet_config(u, (j == 0 ? c.in : c.out) + c.skips[j], c.out));
+    resnets.emplace_back(w / "resnets" / j,
+                         resnet_config(u, (j == 0 ? c.in : c.out) + c.skips[j], c.out));
     if (c.attention) attentions.emplace_back(w / "attentions" / j, transformer_config(u, c.level));
   }
-  if (c.upsample) upsampler.emplace(w / "upsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out});
+  if (c.upsample)
+    upsampler.emplace(w / "upsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
-Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
-                           const Trace& trace) const {
+Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+                           std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     Tensor h = ops::concat(std::array{std::move(x), std::move(skips.back())}, -1);
     skips.pop_back();
@@ -78,24 +95,30 @@ Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context, 
       (trace / "attentions" / j)(x);
     }
   }
-  if (upsampler) x = (*upsampler)(ops::upsample_nearest(x, skips.back().dim(1), skips.back().dim(2)));
+  if (upsampler)
+    x = (*upsampler)(ops::upsample_nearest(x, skips.back().dim(1), skips.back().dim(2)));
   return x;
 }
 
 UNet::UNet(const Weights& w, const UNetConfig& c)
     : config_(c),
       conv_in(w / "conv_in", {.in = c.in_channels, .out = c.block_out_channels[0]}),
-      time_embedding(w / "time_embedding", {.in = c.block_out_channels[0], .out = c.time_embed_dim()}),
+      time_embedding(w / "time_embedding",
+                     {.in = c.block_out_channels[0], .out = c.time_embed_dim()}),
       mid_block(w / "mid_block", c),
-      conv_norm_out(w / "conv_norm_out", {.channels = c.block_out_channels[0], .groups = c.norm_num_groups,
-                                          .eps = c.norm_eps, .activation = Activation::kSilu}),
+      conv_norm_out(w / "conv_norm_out", {.channels = c.block_out_channels[0],
+                                          .groups = c.norm_num_groups,
+                                          .eps = c.norm_eps,
+                                          .activation = Activation::kSilu}),
       conv_out(w / "conv_out", {.in = c.block_out_channels[0], .out = c.out_channels}) {
   const std::size_t levels = c.block_out_channels.size();
   std::vector<std::int64_t> skips = {c.block_out_channels[0]};  // channels of every skip, in order
   for (std::size_t i = 0; i < levels; ++i) {
     const bool last = i + 1 == levels;
     const auto in = c.block_out_channels[i == 0 ? 0 : i - 1], out = c.block_out_channels[i];
-    down_blocks.emplace_back(w / "down_blocks" / i, c, DownBlock::Config{.in = in, .out = out, .level = i, .downsample = !last});
+    down_blocks.emplace_back(
+        w / "down_blocks" / i, c,
+        DownBlock::Config{.in = in, .out = out, .level = i, .downsample = !last});
     skips.insert(skips.end(), static_cast<std::size_t>(c.layers_per_block[i]) + !last, out);
   }
   auto in = c.block_out_channels.back();
@@ -105,15 +128,22 @@ UNet::UNet(const Weights& w, const UNetConfig& c)
     std::vector<std::int64_t> taken(skips.rbegin(), skips.rbegin() + count);
     skips.resize(skips.size() - static_cast<std::size_t>(count));
     up_blocks.emplace_back(w / "up_blocks" / i, c,
-                           UpBlock::Config{.in = in, .out = c.block_out_channels[level], .skips = std::move(taken), .level = level,
-                                           .attention = c.up_attention[i], .upsample = i + 1 < levels});
+                           UpBlock::Config{.in = in,
+                                           .out = c.block_out_channels[level],
+                                           .skips = std::move(taken),
+                                           .level = level,
+                                           .attention = c.up_attention[i],
+                                           .upsample = i + 1 < levels});
     in = c.block_out_channels[level];
   }
 }
 
-Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context, const Trace& trace) const {
+Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
+                        const Tensor& context, const Trace& trace) const {
   Tensor temb = time_embedding(nn::sinusoid(ops::backend_of(sample), timesteps,
-      {.width = config_.block_out_channels[0], .flip_sin_to_cos = config_.flip_sin_to_cos, .freq_shift = config_.freq_shift}));
+                                            {.width = config_.block_out_channels[0],
+                                             .flip_sin_to_cos = config_.flip_sin_to_cos,
+                                             .freq_shift = config_.freq_shift}));
   (trace / "time_embedding")(temb);
   temb = ops::silu(temb);  // every block begins with it
 

@@ -1,4 +1,5 @@
-// The denoising network of Stable Diffusion 1.x and 2.x: UNet2DConditionModel (Rombach et al. 2022; diffusers' names).
+// The denoising network of Stable Diffusion 1.x and 2.x: UNet2DConditionModel (Rombach et al. 2022;
+// diffusers' names).
 #pragma once
 
 #include <vector>
@@ -10,13 +11,19 @@
 
 namespace mezzo {
 
-/// One level on the way down: residual blocks with optional attention, then half the size (but on the last level).
+/// One level on the way down: residual blocks with optional attention, then half the size (but on
+/// the last level).
 class DownBlock {
  public:
-  struct Config { std::int64_t in, out; std::size_t level; bool downsample; };
+  struct Config {
+    std::int64_t in, out;
+    std::size_t level;
+    bool downsample;
+  };
   DownBlock(const Weights& w, const UNetConfig& u, const Config& c);
   /// Appends every intermediate result to `skips`.
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips, const Trace& trace) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
+                    const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;
@@ -35,12 +42,19 @@ class MidBlock {
   std::optional<Transformer2D> attention;
 };
 
-/// One level on the way up: residual blocks over [x | skip], then the size of the next skip (but on the last level).
+/// One level on the way up: residual blocks over [x | skip], then the size of the next skip (but on
+/// the last level).
 class UpBlock {
  public:
-  struct Config { std::int64_t in, out; std::vector<std::int64_t> skips; std::size_t level; bool attention, upsample; };
+  struct Config {
+    std::int64_t in, out;
+    std::vector<std::int64_t> skips;
+    std::size_t level;
+    bool attention, upsample;
+  };
   UpBlock(const Weights& w, const UNetConfig& u, const Config& c);
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips, const Trace& trace) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
+                    const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;
@@ -52,7 +66,8 @@ class UNet {
  public:
   UNet(const Weights& w, const UNetConfig& c);
 
-  /// sample [B, H, W, in_channels], one timestep for each picture, context [B, L, cross_attention_dim]
+  /// sample [B, H, W, in_channels], one timestep for each picture, context [B, L,
+  /// cross_attention_dim]
   /// -> [B, H, W, out_channels]. Any H and W: upsampling goes to the size of the skip.
   Tensor operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context,
                     const Trace& trace = {}) const;

@@ -1,8 +1,10 @@
-// AutoencoderKL: pictures to latents and back (Kingma & Welling 2014; Rombach et al. 2022; diffusers' names).
+// AutoencoderKL: pictures to latents and back (Kingma & Welling 2014; Rombach et al. 2022;
+// diffusers' names).
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "models/trace.h"
 #include "models/unet/resnet_block.h"
@@ -12,7 +14,8 @@ namespace mezzo {
 struct AutoencoderKLConfig {
   std::int64_t in_channels = 3, out_channels = 3, latent_channels = 4;
   std::vector<std::int64_t> block_out_channels;  // of each level, from the picture's size down
-  std::int64_t layers_per_block = 2;             // residual blocks of a level of the encoder; the decoder has one more
+  std::int64_t layers_per_block =
+      2;  // residual blocks of a level of the encoder; the decoder has one more
   int norm_num_groups = 32;
   bool use_quant_conv = true, use_post_quant_conv = true, mid_block_add_attention = true;
   float scaling_factor = 0.18215f, shift_factor = 0;  // latent of the model = (z - shift) * scaling
@@ -24,7 +27,8 @@ struct AutoencoderKLConfig {
   static AutoencoderKLConfig detect(const TensorSource& tensors);
 };
 
-/// Gaussian over latents: mean and log variance (clamped to [-30, 20]), each [B, H, W, latent_channels].
+/// Gaussian over latents: mean and log variance (clamped to [-30, 20]), each [B, H, W,
+/// latent_channels].
 struct LatentDistribution {
   Tensor mean, logvar;
 };
@@ -32,7 +36,10 @@ struct LatentDistribution {
 /// One-head attention over all pixels of the smallest level.
 class VaeAttention {
  public:
-  struct Config { std::int64_t channels; int groups; };
+  struct Config {
+    std::int64_t channels;
+    int groups;
+  };
   VaeAttention(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;  // [B, H, W, channels]
 
@@ -44,7 +51,11 @@ class VaeAttention {
 
 class VaeMidBlock {
  public:
-  struct Config { std::int64_t channels; int groups; bool attention; };
+  struct Config {
+    std::int64_t channels;
+    int groups;
+    bool attention;
+  };
   VaeMidBlock(const Weights& w, const Config& c);
   Tensor operator()(Tensor x, const Trace& trace) const;
 
@@ -57,7 +68,11 @@ class VaeMidBlock {
 class VaeBlock {
  public:
   enum class Resize { kNone, kDown, kUp };
-  struct Config { std::int64_t in, out, layers; int groups; Resize resize; };
+  struct Config {
+    std::int64_t in, out, layers;
+    int groups;
+    Resize resize;
+  };
   VaeBlock(const Weights& w, const Config& c);
   Tensor operator()(Tensor x) const;
 
@@ -69,7 +84,8 @@ class VaeBlock {
 class VaeEncoder {
  public:
   VaeEncoder(const Weights& w, const AutoencoderKLConfig& c);
-  /// Picture [B, H, W, 3] in [-1, 1], H and W multiples of factor() -> distribution of unscaled latents.
+  /// Picture [B, H, W, 3] in [-1, 1], H and W multiples of factor() -> distribution of unscaled
+  /// latents.
   LatentDistribution operator()(const Tensor& image, const Trace& trace = {}) const;
 
  private:
@@ -85,7 +101,8 @@ class VaeEncoder {
 class VaeDecoder {
  public:
   VaeDecoder(const Weights& w, const AutoencoderKLConfig& c);
-  /// Unscaled latents [B, H, W, latent_channels] -> picture [B, factor*H, factor*W, 3], about [-1, 1], not clamped.
+  /// Unscaled latents [B, H, W, latent_channels] -> picture [B, factor*H, factor*W, 3], about [-1,
+  /// 1], not clamped.
   Tensor operator()(const Tensor& latents, const Trace& trace = {}) const;
 
  private:

@@ -6,22 +6,27 @@
 
 namespace mezzo {
 
-AutoencoderTinyConfig AutoencoderTinyConfig::parse(const nlohmann::json& json, const std::string& origin) {
+AutoencoderTinyConfig AutoencoderTinyConfig::parse(const nlohmann::json& json,
+                                                   const std::string& origin) {
   const ConfigReader r(json, origin);
   AutoencoderTinyConfig c;
   c.in_channels = r.integer("in_channels", 3, 1, 16);
   c.out_channels = r.integer("out_channels", 3, 1, 16);
   c.latent_channels = r.integer("latent_channels", 4, 1, 256);
-  c.encoder_block_out_channels = r.integers("encoder_block_out_channels", 4, {64, 64, 64, 64}, 1, 4096);
-  c.decoder_block_out_channels = r.integers("decoder_block_out_channels", 4, {64, 64, 64, 64}, 1, 4096);
+  c.encoder_block_out_channels =
+      r.integers("encoder_block_out_channels", 4, {64, 64, 64, 64}, 1, 4096);
+  c.decoder_block_out_channels =
+      r.integers("decoder_block_out_channels", 4, {64, 64, 64, 64}, 1, 4096);
   c.num_encoder_blocks = r.integers("num_encoder_blocks", 4, {1, 3, 3, 3}, 0, 64);
   c.num_decoder_blocks = r.integers("num_decoder_blocks", 4, {3, 3, 3, 1}, 0, 64);
   if (c.encoder_block_out_channels.size() != c.num_encoder_blocks.size() ||
       c.decoder_block_out_channels.size() != c.num_decoder_blocks.size())
-    fail<LoadError>("{}: lists of different lengths describe the levels of the tiny autoencoder", origin);
+    fail<LoadError>("{}: lists of different lengths describe the levels of the tiny autoencoder",
+                    origin);
   if (r.text("act_fn", "relu") != "relu" || r.text("upsample_fn", "nearest") != "nearest" ||
       r.integer("upsampling_scaling_factor", 2, 1, 8) != 2)
-    fail<LoadError>("{}: describes a variant of the tiny autoencoder that Mezzotint cannot run", origin);
+    fail<LoadError>("{}: describes a variant of the tiny autoencoder that Mezzotint cannot run",
+                    origin);
   return c;
 }
 
@@ -31,7 +36,8 @@ AutoencoderTinyBlock::AutoencoderTinyBlock(const Weights& w, std::int64_t channe
       conv_4(w / "conv" / 4, {.in = channels, .out = channels}) {}
 
 Tensor AutoencoderTinyBlock::operator()(const Tensor& x) const {
-  const Tensor h = conv_2(conv_0(x, {.activation = Activation::kRelu}), {.activation = Activation::kRelu});
+  const Tensor h =
+      conv_2(conv_0(x, {.activation = Activation::kRelu}), {.activation = Activation::kRelu});
   return ops::activate(conv_4(h, {.add = x}), Activation::kRelu);
 }
 
@@ -39,7 +45,8 @@ Tensor TinyStage::operator()(Tensor x) const {
   for (const auto& layer : layers) {
     if (layer.upsample) x = ops::upsample_nearest(x, 2 * x.dim(1), 2 * x.dim(2));
     if (layer.block) x = (*layer.block)(x);
-    if (layer.conv) x = (*layer.conv)(x, {.activation = layer.relu ? Activation::kRelu : Activation::kNone});
+    if (layer.conv)
+      x = (*layer.conv)(x, {.activation = layer.relu ? Activation::kRelu : Activation::kNone});
   }
   return x;
 }
@@ -53,8 +60,10 @@ TinyEncoder::TinyEncoder(const Weights& weights, const AutoencoderTinyConfig& c)
   };
   const auto& channels = c.encoder_block_out_channels;
   for (std::size_t i = 0; i < channels.size(); ++i) {
-    if (i == 0) add({.in = c.in_channels, .out = channels[0]});
-    else add({.in = channels[i], .out = channels[i], .stride = 2, .bias = false});
+    if (i == 0)
+      add({.in = c.in_channels, .out = channels[0]});
+    else
+      add({.in = channels[i], .out = channels[i], .stride = 2, .bias = false});
     for (std::int64_t j = 0; j < c.num_encoder_blocks[i]; ++j) {
       TinyStage::Layer layer;
       layer.block.emplace(w / stage_.layers.size(), channels[i]);
@@ -89,7 +98,8 @@ TinyDecoder::TinyDecoder(const Weights& weights, const AutoencoderTinyConfig& c)
     }
     const bool last = i + 1 == channels.size();
     if (!last) ++number;  // upsampling
-    add_conv({.in = channels[i], .out = last ? c.out_channels : channels[i], .bias = last}, false, !last);
+    add_conv({.in = channels[i], .out = last ? c.out_channels : channels[i], .bias = last}, false,
+             !last);
   }
 }
 

@@ -1,8 +1,9 @@
 // AutoencoderTiny: the small distilled autoencoder of TAESD (Bohan 2023), in diffusers' names.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "nn/layers.h"
 
@@ -41,7 +42,8 @@ class TinyStage {
 class TinyEncoder {
  public:
   TinyEncoder(const Weights& w, const AutoencoderTinyConfig& c);
-  Tensor operator()(const Tensor& image) const;  // [B, H, W, 3] in [-1, 1] -> latents [B, H/8, W/8, 4]
+  Tensor operator()(
+      const Tensor& image) const;  // [B, H, W, 3] in [-1, 1] -> latents [B, H/8, W/8, 4]
 
  private:
   TinyStage stage_;
@@ -50,7 +52,8 @@ class TinyEncoder {
 class TinyDecoder {
  public:
   TinyDecoder(const Weights& w, const AutoencoderTinyConfig& c);
-  Tensor operator()(const Tensor& latents) const;  // [B, H, W, 4] -> picture [B, 8H, 8W, 3] in about [-1, 1]
+  Tensor operator()(
+      const Tensor& latents) const;  // [B, H, W, 4] -> picture [B, 8H, 8W, 3] in about [-1, 1]
 
  private:
   TinyStage stage_;
