@@ -1,0 +1,144 @@
+// The engine with the shipped model: what a picture depends on, and what it must not depend on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "mezzotint/files.h"
+#include "support/goldens.h"
+
+namespace mezzo {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+std::string shipped() { return (test::source_dir() / "models" / "icons.gguf").string(); }
+
+GenerateParams request(std::vector<std::string> prompts) {
+  GenerateParams p;
+  p.prompts = std::move(prompts);
+  p.steps = 3;
+  p.seed = 7;
+  return p;
+}
+
+Image grey(int width, int height, int channels, std::uint8_t value) {
+  Image image;
+  image.width = width;
+  image.height = height;
+  image.channels = channels;
+  image.pixels.assign(static_cast<std::size_t>(width * height * channels), value);
+  return image;
+}
+
+/// A mask whose right half is white.
+Image half_mask(int side) {
+  Image mask = grey(side, side, 1, 0);
+  for (int y = 0; y < side; ++y) std::fill(mask.row(y) + side / 2, mask.row(y) + side, 255);
+  return mask;
+}
+
+TEST(Engine, DefaultsComeFromTheModelFile) {
+  const auto engine = Engine::open(shipped());
+  const auto p = engine.resolve(request({"a red apple"}));
+  EXPECT_EQ(p.width, 128);
+  EXPECT_EQ(p.height, 128);
+  EXPECT_EQ(*p.guidance, 2.5);
+  EXPECT_EQ(engine.info().steps, 20);
+  EXPECT_EQ(engine.info().sampler, "ddim");
+  EXPECT_GT(engine.info().objects.size(), 100u);
+}
+
+TEST(Engine, APictureIsTheSameAloneAndInCompany) {
+  auto engine = Engine::open(shipped());
+  auto both = request({"a red apple", "a purple heart"});
+  both.count = 2;
+  const auto together = engine.generate(both);
+  ASSERT_EQ(together.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto alone = request({both.prompts[i / 2]});
+    alone.seed = 7 + static_cast<std::int64_t>(i % 2);
+    EXPECT_EQ(engine.generate(alone).at(0).image.pixels, together[i].image.pixels) << i;
+    EXPECT_EQ(together[i].seed, alone.seed);
+  }
+  EXPECT_NE(together[0].image.pixels, together[1].image.pixels);
+}
+
+TEST(Engine, ThreadsAndStoredWeightsDoNotChangeAPicture) {
+  std::vector<std::uint8_t> first;
+  for (int threads : {1, 2, 3}) {
+    EngineOptions options;
+    options.threads = threads;
+    options.precision = "f32";
+    const auto pixels = Engine::open(shipped(), options).generate(request({"a blue car"})).at(0).image.pixels;
+    if (first.empty()) first = pixels;
+    EXPECT_EQ(pixels, first) << threads << " threads";
+  }
+}
+
+TEST(Engine, InpaintingChangesOnlyWhatIsWhite) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple"});
+  p.init = grey(128, 128, 3, 200);
+  p.mask = half_mask(128);
+  const Image out = engine.generate(p).at(0).image;
+  int changed = 0;
+  for (int y = 0; y < 128; ++y)
+    for (int x = 0; x < 128; ++x)
+      for (int c = 0; c < 3; ++c) {
+        const int v = out.row(y)[3 * x + c];
+        if (x < 64) ASSERT_EQ(v, 200) << x << "," << y;
+        else changed += v != 200;
+      }
+  EXPECT_GT(changed, 1000);
+}
+
+TEST(Engine, AStoppedRunThrowsCancelled) {
+  auto engine = Engine::open(shipped());
+  std::stop_source stop;
+  RunOptions run;
+  run.stop = stop.get_token();
+  int steps = 0;
+  run.progress = [&](const Progress& p) {
+    if (p.phase == Phase::kDenoise && ++steps == 1) stop.request_stop();
+  };
+  EXPECT_THROW(engine.generate(request({"a red apple"}), run), Cancelled);
+  EXPECT_EQ(steps, 1);
+  EXPECT_EQ(engine.generate(request({"a red apple"})).size(), 1u) << "the engine still works";
+}
+
+TEST(Engine, RefusesWhatCannotBeDrawnSayingWhatToDo) {
+  auto engine = Engine::open(shipped());
+  const auto refused = [&](auto&& change, const char* text) {
+    auto p = request({"a red apple"});
+    change(p);
+    EXPECT_THAT([&] { engine.generate(p); }, ThrowsMessage<UsageError>(HasSubstr(text)));
+  };
+  refused([](auto& p) { p.guidance = std::nan(""); }, "guidance");
+  refused([](auto& p) { p.width = 100; }, "multiple");
+  refused([](auto& p) { p.mask = half_mask(128); }, "--init");
+  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.mask = half_mask(64); }, "64x64");
+  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.mask = grey(128, 128, 1, 0); }, "white");
+  refused([](auto& p) { p.sampler = "nonsense"; }, "nonsense");
+  refused([](auto& p) { p.clip_skip = 5; }, "clip skip");
+  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.strength = 0.1; }, "strength");
+}
+
+TEST(Engine, MemoryLimitIsCheckedBeforeLoading) {
+  EngineOptions options;
+  options.max_ram = 64u << 20;
+  EXPECT_THAT([&] { Engine::open(shipped(), options); }, ThrowsMessage<OutOfMemory>(HasSubstr("--max-ram")));
+}
+
+TEST(Engine, RecipesMakeThePictureAgain) {
+  auto engine = Engine::open(shipped());
+  const auto first = engine.generate(request({"a green butterfly"})).at(0);
+  const auto path = (test::scratch_dir("recipe") / "a.png").string();
+  save_picture(path, first);
+  EXPECT_EQ(engine.generate(read_recipe(path)).at(0).image.pixels, first.image.pixels);
+  EXPECT_THAT(first.infotext, HasSubstr("Steps: 3"));
+}
+
+}  // namespace
+}  // namespace mezzo

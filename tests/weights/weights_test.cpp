@@ -1,0 +1,76 @@
+#include "weights/weights.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+
+namespace mezzo {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+/// Tensors of ones in memory.
+class Ones final : public TensorSource {
+ public:
+  explicit Ones(const std::map<std::string, Shape>& shapes) {
+    for (const auto& [name, shape] : shapes) tensors_.push_back({name, DType::kF32, shape});
+  }
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  void read(std::size_t, std::span<std::byte> out) const override {
+    const float one = 1;
+    for (std::size_t i = 0; i < out.size(); i += 4) std::memcpy(out.data() + i, &one, 4);
+  }
+  std::string origin() const override { return "model.safetensors"; }
+
+ private:
+  std::vector<TensorInfo> tensors_;
+};
+
+std::shared_ptr<const TensorSource> ones(std::map<std::string, Shape> shapes) { return std::make_shared<Ones>(shapes); }
+
+TEST(Weights, ScopesAreTheNamesOfTheFile) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"block.0.conv.weight", {2, 3}}, {"other", {1}}}), *backend, Precision::kF32, "unet");
+  const Weights conv = w / "block" / 0 / "conv";
+  EXPECT_TRUE(conv.has("weight"));
+  EXPECT_FALSE(conv.has("bias"));
+  EXPECT_EQ(conv.get("weight", {2, 3}).data<float>()[5], 1);
+  EXPECT_EQ(conv.path("weight"), "unet.block.0.conv.weight");
+  EXPECT_THAT(w.finish(), ElementsAre("other"));
+}
+
+TEST(Weights, OneByOneConvolutionsAreMatrices) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"weight", {4, 3, 1, 1}}}), *backend, Precision::kF32, "vae");
+  EXPECT_EQ(w.get("weight", {4, 3}).shape(), (Shape{4, 3}));
+  EXPECT_TRUE(w.finish().empty());
+}
+
+TEST(Weights, EveryProblemIsListedTogether) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"a", {2, 9}}}), *backend, Precision::kF32, "unet");
+  EXPECT_EQ(w.get("a", {2, 4}).numel(), 8) << "building goes on with values of the right shape";
+  w.get("b", {3});
+  EXPECT_THAT([&] { w.finish(); }, ThrowsMessage<LoadError>(testing::AllOf(HasSubstr("unet.a: expected [2,4], found [2,9]"), HasSubstr("unet.b [3] is missing"))));
+}
+
+TEST(Weights, WithoutDataNothingIsRead) {
+  const auto meta = make_meta_backend();
+  const Weights w(ones({{"a", {1 << 20, 1 << 10}}}), *meta, Precision::kF32, "unet");
+  EXPECT_EQ(w.get("a", {1 << 20, 1 << 10}).raw(), nullptr);
+}
+
+TEST(Source, PrefixesAreRemoved) {
+  const auto source = with_prefix_removed(ones({{"unet.a", {1}}, {"unet.b", {2}}, {"vae.c", {3}}}), "unet.");
+  EXPECT_TRUE(source->has("a"));
+  EXPECT_FALSE(source->has("c"));
+  EXPECT_EQ(source->load("b").numel(), 2);
+  EXPECT_THROW(source->load("c"), LoadError);
+}
+
+}  // namespace
+}  // namespace mezzo
