@@ -12,6 +12,9 @@ build_packages=(
 # A question mark: only where the distribution has it. The format check needs exactly that version.
 test_packages=(libgtest-dev libgmock-dev python3 "clang-format-14?")
 
+# Compiled files are found again from any other checkout of the same sources.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 say() { printf '%s\n' "$*" >&2; }
 
 # quietly LOG COMMAND...: runs it with its output in LOG, and shows the end of LOG when it fails.

@@ -21,7 +21,8 @@ PlanPhase phase_of(const char* name, const Backend& backend, OpLog& log, std::ui
     phase.seconds += r.seconds;
   }
   log.records.clear();
-  phase.peak = process_overhead() + backend.weight_bytes() + phase.activations;
+  phase.peak =
+      process_overhead(backend.weight_bytes()) + backend.weight_bytes() + phase.activations;
   return phase;
 }
 
@@ -70,10 +71,10 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
     for (const auto& t : bundle.components.at(name).weights->tensors()) n += t.bytes();
     return n;
   };
-  plan.phases.push_back(
-      {.name = "loading",
-       .weights = meta->weight_bytes(),
-       .peak = process_overhead() + meta->weight_bytes() + largest_tensor(bundle)});
+  plan.phases.push_back({.name = "loading",
+                         .weights = meta->weight_bytes(),
+                         .peak = process_overhead(meta->weight_bytes()) + meta->weight_bytes() +
+                                 largest_tensor(bundle)});
 
   const auto L = model.configs.text.max_position_embeddings;
   Tensor ids(host(), DType::kI32, {1, L});

@@ -24,6 +24,8 @@ OpenOptions open_options(const EngineOptions& o) {
   return {.vae = o.vae, .clip = o.clip, .config = o.config};
 }
 
-std::uint64_t process_overhead() { return 48ull << 20; }
+std::uint64_t process_overhead(std::uint64_t weight_bytes) {
+  return (20ull << 20) + weight_bytes / 14;
+}
 
 }  // namespace mezzo

@@ -13,7 +13,8 @@ std::string precision_name(Precision p);
 
 OpenOptions open_options(const EngineOptions& options);
 
-/// Bytes of the process that no plan counts: the program, its libraries, generated code.
-std::uint64_t process_overhead();
+/// Bytes of the process beside weights and activations, as measured: the program and its libraries,
+/// and for each layer generated code, its descriptions and the alignment of its weights.
+std::uint64_t process_overhead(std::uint64_t weight_bytes);
 
 }  // namespace mezzo

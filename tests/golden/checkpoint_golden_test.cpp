@@ -227,7 +227,7 @@ TEST(CheckpointGolden, RealFilesAreRecognised) {
   for (const auto& e : fs::directory_iterator(real)) {
     SCOPED_TRACE(e.path().string());
     const std::string name = e.path().filename().string();
-    const FileReport r = inspect_file(e.path());
+    const CheckpointReport r = inspect_file(e.path());
     if (name.starts_with("lora_")) {
       EXPECT_EQ(r.kind, "LoRA") << r.problem;
     } else if (name.starts_with("ti_")) {

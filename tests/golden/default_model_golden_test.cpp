@@ -1,4 +1,5 @@
-// The shipped model's networks in 16 bits against what the reference implementation recorded for them.
+// The shipped model's networks in 16 bits against what the reference implementation recorded for
+// them.
 #include <gtest/gtest.h>
 
 #include "image/codec.h"
@@ -11,16 +12,19 @@
 namespace mezzo {
 namespace {
 
-// The recorded values do not hold their prompts: these are the README's, in order; seeds are 1, 2, 3.
+// The recorded values do not hold their prompts: these are the README's, in order; seeds are 1,
+// 2, 3.
 const char* const kPrompts[] = {"a red apple", "a lion on a blue background", "a purple heart"};
 
-void check_prompt(const Model& model, const nlohmann::json& scheduler, const ModelDefaults& defaults,
-                  const test::SafetensorsFile& recorded, int k) {
+void check_prompt(const Model& model, const nlohmann::json& scheduler,
+                  const ModelDefaults& defaults, const test::SafetensorsFile& recorded, int k) {
   const auto name = [&](const char* what) { return std::to_string(k) + "." + what; };
   Conditioning conditioning(model);
   const auto close = [&](const std::string& prompt, const std::string& tensor) {
     const Tensor t = model.backend.download(conditioning({prompt}, 1));
-    EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())}, recorded.values(tensor)), 1e-4)
+    EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())},
+                                   recorded.values(tensor)),
+              1e-4)
         << tensor;
   };
   close(kPrompts[k], name("cond"));
@@ -43,14 +47,18 @@ void check_prompt(const Model& model, const nlohmann::json& scheduler, const Mod
   Watch watch;
   int step = 0;
   watch.latents = [&](const char* what, const sampling::Latents& x) {
-    if (std::string_view(what) == "init")
+    if (std::string_view(what) == "init") {
       EXPECT_LE(test::error_over_std(x.to_floats(), recorded.values(name("init_latents"))), 1e-5);
-    else if (++step == 1)
-      EXPECT_LE(test::error_over_std(x.to_floats(), recorded.values(name("latents_after_step_1"))), 1e-3);
+    } else if (++step == 1) {
+      EXPECT_LE(test::error_over_std(x.to_floats(), recorded.values(name("latents_after_step_1"))),
+                1e-3);
+    }
   };
   const Drawn drawn = run(job, model, conditioning, scheduler, *draws, watch);
-  EXPECT_LE(test::error_over_std(drawn.latents.to_floats(), recorded.values(name("final_latents"))), 1e-3);
-  const Image theirs = read_image(test::shared_path("default-model/goldens/" + std::to_string(k) + ".png")).image;
+  EXPECT_LE(test::error_over_std(drawn.latents.to_floats(), recorded.values(name("final_latents"))),
+            1e-3);
+  const Image theirs =
+      read_image(test::shared_path("default-model/goldens/" + std::to_string(k) + ".png")).image;
   const Image picture = to_image(drawn.decoded[0]);
   ASSERT_EQ(picture.pixels.size(), theirs.pixels.size());
   int far = 0;

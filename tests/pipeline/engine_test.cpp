@@ -1,8 +1,8 @@
 // The engine with the shipped model: what a picture depends on, and what it must not depend on.
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "mezzotint/files.h"
 #include "support/goldens.h"
@@ -71,7 +71,8 @@ TEST(Engine, ThreadsAndStoredWeightsDoNotChangeAPicture) {
     EngineOptions options;
     options.threads = threads;
     options.precision = "f32";
-    const auto pixels = Engine::open(shipped(), options).generate(request({"a blue car"})).at(0).image.pixels;
+    const auto pixels =
+        Engine::open(shipped(), options).generate(request({"a blue car"})).at(0).image.pixels;
     if (first.empty()) first = pixels;
     EXPECT_EQ(pixels, first) << threads << " threads";
   }
@@ -88,8 +89,10 @@ TEST(Engine, InpaintingChangesOnlyWhatIsWhite) {
     for (int x = 0; x < 128; ++x)
       for (int c = 0; c < 3; ++c) {
         const int v = out.row(y)[3 * x + c];
-        if (x < 64) ASSERT_EQ(v, 200) << x << "," << y;
-        else changed += v != 200;
+        if (x < 64)
+          ASSERT_EQ(v, 200) << x << "," << y;
+        else
+          changed += v != 200;
       }
   EXPECT_GT(changed, 1000);
 }
@@ -118,17 +121,33 @@ TEST(Engine, RefusesWhatCannotBeDrawnSayingWhatToDo) {
   refused([](auto& p) { p.guidance = std::nan(""); }, "guidance");
   refused([](auto& p) { p.width = 100; }, "multiple");
   refused([](auto& p) { p.mask = half_mask(128); }, "--init");
-  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.mask = half_mask(64); }, "64x64");
-  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.mask = grey(128, 128, 1, 0); }, "white");
+  refused(
+      [](auto& p) {
+        p.init = grey(128, 128, 3, 9);
+        p.mask = half_mask(64);
+      },
+      "64x64");
+  refused(
+      [](auto& p) {
+        p.init = grey(128, 128, 3, 9);
+        p.mask = grey(128, 128, 1, 0);
+      },
+      "white");
   refused([](auto& p) { p.sampler = "nonsense"; }, "nonsense");
   refused([](auto& p) { p.clip_skip = 5; }, "clip skip");
-  refused([](auto& p) { p.init = grey(128, 128, 3, 9); p.strength = 0.1; }, "strength");
+  refused(
+      [](auto& p) {
+        p.init = grey(128, 128, 3, 9);
+        p.strength = 0.1;
+      },
+      "strength");
 }
 
 TEST(Engine, MemoryLimitIsCheckedBeforeLoading) {
   EngineOptions options;
   options.max_ram = 64u << 20;
-  EXPECT_THAT([&] { Engine::open(shipped(), options); }, ThrowsMessage<OutOfMemory>(HasSubstr("--max-ram")));
+  EXPECT_THAT([&] { Engine::open(shipped(), options); },
+              ThrowsMessage<OutOfMemory>(HasSubstr("--max-ram")));
 }
 
 TEST(Engine, RecipesMakeThePictureAgain) {

@@ -1,10 +1,10 @@
 #include "weights/weights.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace mezzo {
 namespace {
@@ -30,11 +30,14 @@ class Ones final : public TensorSource {
   std::vector<TensorInfo> tensors_;
 };
 
-std::shared_ptr<const TensorSource> ones(std::map<std::string, Shape> shapes) { return std::make_shared<Ones>(shapes); }
+std::shared_ptr<const TensorSource> ones(std::map<std::string, Shape> shapes) {
+  return std::make_shared<Ones>(shapes);
+}
 
 TEST(Weights, ScopesAreTheNamesOfTheFile) {
   const auto backend = make_cpu_backend();
-  const Weights w(ones({{"block.0.conv.weight", {2, 3}}, {"other", {1}}}), *backend, Precision::kF32, "unet");
+  const Weights w(ones({{"block.0.conv.weight", {2, 3}}, {"other", {1}}}), *backend,
+                  Precision::kF32, "unet");
   const Weights conv = w / "block" / 0 / "conv";
   EXPECT_TRUE(conv.has("weight"));
   EXPECT_FALSE(conv.has("bias"));
@@ -55,7 +58,9 @@ TEST(Weights, EveryProblemIsListedTogether) {
   const Weights w(ones({{"a", {2, 9}}}), *backend, Precision::kF32, "unet");
   EXPECT_EQ(w.get("a", {2, 4}).numel(), 8) << "building goes on with values of the right shape";
   w.get("b", {3});
-  EXPECT_THAT([&] { w.finish(); }, ThrowsMessage<LoadError>(testing::AllOf(HasSubstr("unet.a: expected [2,4], found [2,9]"), HasSubstr("unet.b [3] is missing"))));
+  EXPECT_THAT([&] { w.finish(); }, ThrowsMessage<LoadError>(testing::AllOf(
+                                       HasSubstr("unet.a: expected [2,4], found [2,9]"),
+                                       HasSubstr("unet.b [3] is missing"))));
 }
 
 TEST(Weights, WithoutDataNothingIsRead) {
@@ -65,7 +70,8 @@ TEST(Weights, WithoutDataNothingIsRead) {
 }
 
 TEST(Source, PrefixesAreRemoved) {
-  const auto source = with_prefix_removed(ones({{"unet.a", {1}}, {"unet.b", {2}}, {"vae.c", {3}}}), "unet.");
+  const auto source =
+      with_prefix_removed(ones({{"unet.a", {1}}, {"unet.b", {2}}, {"vae.c", {3}}}), "unet.");
   EXPECT_TRUE(source->has("a"));
   EXPECT_FALSE(source->has("c"));
   EXPECT_EQ(source->load("b").numel(), 2);
