@@ -178,6 +178,9 @@ std::vector<BatchLine> parse_json_lines(std::string_view text, const GeneratePar
 }  // namespace
 
 BatchFormat batch_format(const std::filesystem::path& file) {
+  if (std::error_code ignored; std::filesystem::is_directory(file, ignored))
+    throw UsageError(fmt::format("{}: is a folder; give a file of prompts (.txt, .csv or .jsonl)",
+                                 file.string()));
   const std::string extension = canonical(file.extension().string());
   if (extension == ".txt") return BatchFormat::kText;
   if (extension == ".csv") return BatchFormat::kCsv;

@@ -120,7 +120,7 @@ TEST(Engine, RefusesWhatCannotBeDrawnSayingWhatToDo) {
   };
   refused([](auto& p) { p.guidance = std::nan(""); }, "guidance");
   refused([](auto& p) { p.width = 100; }, "multiple");
-  refused([](auto& p) { p.mask = half_mask(128); }, "--init");
+  refused([](auto& p) { p.mask = half_mask(128); }, "init");
   refused(
       [](auto& p) {
         p.init = grey(128, 128, 3, 9);
