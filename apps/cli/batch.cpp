@@ -152,8 +152,8 @@ class BatchRun {
 
 int run_batch(Session& session, const Flags& flags) {
   const Shard shard = parse_shard(flags.shard);
-  const auto lines =
-      parse_batch(read_file(flags.file), batch_format(flags.file), flags.request.params);
+  const std::string text = read_file(flags.file);  // first: a folder has no format to speak of
+  const auto lines = parse_batch(text, batch_format(flags.file), flags.request.params);
   if (lines.empty())
     throw UsageError(fmt::format("{} holds no prompts; write one a line", flags.file));
   const std::string model = flags.model.find();

@@ -19,13 +19,7 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
 }
 
 std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
-  const std::string text = wrap(option->get_description(), kTextColumns, "");
-  std::string indented;
-  for (const char c : text) {
-    indented += c;
-    if (c == '\n') indented.append(kFlagColumns, ' ');
-  }
-  return indented;
+  return wrap(option->get_description(), kTextColumns, "");  // CLI11 indents the lines
 }
 
 }  // namespace mezzo::cli
