@@ -214,11 +214,13 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
         "with -m",
         kShippedModel);
   }
-  if (is_there(name)) return name;
+  // A folder of pictures may bear a model's name: only a model's own folder hides the model.
+  if (is_there(name) && (!is_folder(name) || is_diffusers_folder(name))) return name;
   for (const std::string& folder : folders)
     if (const auto found = find_in_folder(folder, name)) return found->string();
   if (const auto shipped = shipped_model())
     if (const auto found = find_in_folder(shipped->parent_path(), name)) return found->string();
+  if (is_there(name)) return name;  // opening it says what it is instead
   if (is_hub_id(name)) {
     if (const auto found = find_in_hub_cache(name)) return found->string();
     fail<LoadError>(

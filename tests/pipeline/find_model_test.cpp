@@ -63,6 +63,16 @@ TEST_F(FindModel, ANameIsFoundInTheFoldersWithAndWithoutExtension) {
   EXPECT_EQ(find_model("folder", models()), (m / "folder").string());
 }
 
+TEST_F(FindModel, AFolderThatIsNoModelDoesNotHideTheModelOfItsName) {
+  write(folder_ / "models" / "dream.safetensors");
+  write(folder_ / "dream" / "00001-1.png");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  EXPECT_EQ(find_model("dream", models()), (folder_ / "models" / "dream.safetensors").string());
+  EXPECT_EQ(find_model("dream", {}), "dream") << "alone, it is what was meant";
+  fs::current_path(before);
+}
+
 TEST_F(FindModel, MissingNamesSayWhereItLooked) {
   EXPECT_THAT(load_error("nothing", models()), AllOf(HasSubstr("nothing"), HasSubstr(models()[0])));
   EXPECT_THAT(load_error("nothing"), HasSubstr("MEZZO_MODELS"));
