@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/text.h"
+#include "mezzotint/files.h"
 
 namespace mezzo::cli {
 namespace {
@@ -48,10 +49,8 @@ void add_tokens(CLI::App& app, Session& session) {
       "  mezzo tokens \"a red apple\" -m my-model.safetensors --json");
   app.callback([flags, &session] {
     session.command = [flags, &session] {
-      session.quiet = true;  // loading is not what was asked for
-      const RunOptions run = session.begin();
       const TokenReport report =
-          Engine::open(flags->model.find(), flags->model.engine, run).tokens(flags->prompt);
+          count_tokens(flags->model.find(), flags->model.engine, flags->prompt);
       print(session.json ? as_json(report) : describe(report));
       return kDone;
     };

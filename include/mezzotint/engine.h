@@ -20,14 +20,14 @@
 namespace mezzo {
 
 struct EngineOptions {
-  std::string precision = "auto";  // auto, f32, bf16
-  std::string weights;             // stored type of weights: "" (the precision's), f32, f16, bf16
-  std::string vae, clip;           // files that replace or supply these networks
-  std::string config;  // a diffusers folder that describes a single file (sizes, heads, tokenizer,
-                       // scheduler)
-  int threads = 0;     // 0: one per physical core
-  std::uint64_t max_ram =
-      0;  // bytes for the whole process; 0: no limit. Work that would need more is refused
+  std::string precision = "auto";   // auto, f32, bf16
+  std::string weights = {};         // stored type of weights: "" (the precision's), f32, f16, bf16
+  std::string vae = {}, clip = {};  // files that replace or supply these networks
+  /// A diffusers folder that describes a single file (sizes, heads, tokenizer, scheduler).
+  std::string config = {};
+  int threads = 0;  // 0: one per physical core
+  /// Bytes for the whole process; 0: no limit. Work that would need more is refused.
+  std::uint64_t max_ram = 0;
 };
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };
@@ -43,9 +43,10 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::function<void(const Progress&)> progress;
+  std::function<void(const Progress&)> progress = {};
   int preview_every = 0;  // steps between previews; 0: none
-  std::stop_token stop;   // the run throws Cancelled within one layer of work after this is stopped
+  std::stop_token stop =
+      {};  // the run throws Cancelled within one layer of work after this is stopped
 };
 
 /// A finished picture with everything that is needed to make it again.

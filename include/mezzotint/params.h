@@ -18,30 +18,29 @@ namespace mezzo {
 /// A request. A field that is not set (no value, 0 or empty, as noted) takes the model's own
 /// default.
 struct GenerateParams {
-  std::vector<std::string> prompts;  // one picture each, times `count`
-  std::string negative_prompt;
-  std::int64_t steps = 0;              // 1..1000; 0: the model's default
-  std::optional<double> guidance;      // classifier-free guidance scale, 0..100; <= 1 turns it off
-  double guidance_rescale = 0;         // 0..1, Lin et al. 2023
-  std::int64_t width = 0, height = 0;  // pixels, multiples of 8, 64..4096 (smaller where the
-                                       // model's own size is); 0: the model's
-  std::int64_t seed = -1;  // 0..2^63-1; -1: drawn at random. Picture i of a prompt uses seed + i
-  std::int64_t count = 1;  // pictures for each prompt, 1..1024
-  std::string sampler;     // docs/samplers.md; empty: the model's own
-  std::string schedule;    // karras, exponential ...; empty or "model": the model's own
-  std::string spacing;     // leading, trailing, linspace; empty: the model's own
-  std::string prediction;  // epsilon, v_prediction, sample: what the network predicts; empty: the
-                           // model says
-  double eta = 0;          // noise of DDIM and ancestral samplers where it applies, 0..1
-  std::string rng = "nv";  // nv (Philox, same picture everywhere) or cpu (PyTorch's CPU generator)
-  std::int64_t clip_skip =
-      1;  // 1: the text encoder's last layer, 2: the one before (A1111's count), 1..12
-  std::optional<Image> init;       // image-to-image and inpainting start from this picture
-  std::optional<double> strength;  // 0..1: how much of the noise schedule is run on `init`; default
-                                   // 0.8, 1.0 with a mask
-  std::optional<Image> mask;       // white (>= half): repaint, black: keep; the size of `init`
-  std::int64_t mask_blur = 4;  // pixels: how softly the repainted part joins the kept one, 0..256
-  bool keep_unmasked = true;   // put the kept pixels of `init` back into the result, exactly
+  std::vector<std::string> prompts = {};  // one picture each, times `count`
+  std::string negative_prompt = {};
+  std::int64_t steps = 0;               // 1..1000; 0: the model's default
+  std::optional<double> guidance = {};  // classifier-free guidance scale, 0..100; <= 1: off
+  double guidance_rescale = 0;          // 0..1, Lin et al. 2023
+  /// Pixels, multiples of 8, 64..4096 (smaller where the model's own size is); 0: the model's.
+  std::int64_t width = 0, height = 0;
+  std::int64_t seed = -1;       // 0..2^63-1; -1: drawn at random. Picture i of a prompt: seed + i
+  std::int64_t count = 1;       // pictures for each prompt, 1..1024
+  std::string sampler = {};     // docs/samplers.md; empty: the model's own
+  std::string schedule = {};    // karras, exponential ...; empty or "model": the model's own
+  std::string spacing = {};     // leading, trailing, linspace; empty: the model's own
+  std::string prediction = {};  // epsilon, v_prediction, sample; empty: the model says
+  double eta = 0;               // noise of DDIM and ancestral samplers where it applies, 0..1
+  std::string rng = "nv";       // nv (Philox, as on a GPU) or cpu (PyTorch's CPU generator)
+  std::int64_t clip_skip = 1;   // 1: the text encoder's last layer, 2: the one before ... 12
+  /// Image-to-image and inpainting start from this picture.
+  std::optional<Image> init = {};
+  /// 0..1: how much of the noise schedule is run on `init`; default 0.8, with a mask 1.0.
+  std::optional<double> strength = {};
+  std::optional<Image> mask = {};  // white (>= half): repaint, black: keep; the size of `init`
+  std::int64_t mask_blur = 4;      // pixels: how softly the repainted part joins the kept, 0..256
+  bool keep_unmasked = true;       // put the kept pixels of `init` back into the result, exactly
 };
 
 using FieldMember = std::variant<std::string GenerateParams::*, std::int64_t GenerateParams::*,

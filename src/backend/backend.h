@@ -108,8 +108,6 @@ class Backend : public Device {
   virtual void scale(const Tensor& x, float factor, float offset,
                      Tensor& out) = 0;  // x * factor + offset
   virtual void clamp(const Tensor& x, float low, float high, Tensor& out) = 0;
-  virtual void embedding(const Tensor& table, const Tensor& ids,
-                         Tensor& out) = 0;  // [V, D], host int32 [B, L] -> [B, L, D]
   virtual void upsample_nearest(const Tensor& x,
                                 Tensor& out) = 0;  // [B, H, W, C] -> [B, H', W', C]
   /// Copies between float32 views of equal shape, whatever their strides (concatenation, NCHW <->

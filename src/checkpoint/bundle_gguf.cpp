@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "checkpoint/json.h"
+#include "base/json.h"
 #include "tensor/convert.h"
 
 namespace mezzo {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "checkpoint/json.h"
+#include "base/json.h"
 #include "checkpoint/layouts.h"
 #include "checkpoint/merged_source.h"
 #include "checkpoint/open_weights.h"

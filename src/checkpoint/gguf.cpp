@@ -6,8 +6,8 @@
 #include <set>
 
 #include "base/checked.h"
+#include "base/json.h"
 #include "checkpoint/gguf_types.h"
-#include "checkpoint/json.h"
 
 namespace mezzo {
 namespace {

@@ -242,8 +242,7 @@ std::shared_ptr<const TensorSource> open_torch(const fs::path& path) {
   if (const auto r = requests(*a.pickle); !r.dangerous.empty())
     fail<LoadError>(
         "{}: asks Python to use {} (it was not run); weights never need that, so this is an attack "
-        "or no checkpoint: "
-        "delete it and get a .safetensors file",
+        "or no checkpoint: delete it and get a .safetensors file",
         path.string(), r.dangerous.front());
   return std::make_shared<const TorchSource>(std::move(file),
                                              torch_tensors(*a.pickle, path.string()), a.storages);

@@ -3,14 +3,6 @@
 
 namespace mezzo::ops {
 
-Tensor embedding(const Tensor& table, const Tensor& ids) {
-  check(table.rank() == 2 && ids.rank() == 2 && ids.dtype() == DType::kI32,
-        "embedding takes [V, D] and int32 [B, L]");
-  Tensor out(table.device(), DType::kF32, {ids.dim(0), ids.dim(1), table.dim(1)});
-  backend_of(table).embedding(table, ids, out);
-  return out;
-}
-
 Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width) {
   Tensor out(x.device(), DType::kF32, {x.dim(0), height, width, x.dim(3)});
   backend_of(x).upsample_nearest(x, out);

@@ -34,7 +34,6 @@ Tensor scale(const Tensor& x, float factor, float offset = 0);
 Tensor clamp(const Tensor& x, float low, float high);
 inline Tensor tanh(const Tensor& x) { return activate(x, Activation::kTanh); }
 
-Tensor embedding(const Tensor& table, const Tensor& ids);  // [V, D], [B, L] -> [B, L, D]
 Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width);
 Tensor concat(std::span<const Tensor> parts, int dim);
 Tensor contiguous(const Tensor& x);

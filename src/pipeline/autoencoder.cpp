@@ -1,7 +1,5 @@
 #include "pipeline/autoencoder.h"
 
-#include <optional>
-
 namespace mezzo {
 namespace {
 
@@ -15,69 +13,58 @@ std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision pr
   return half;
 }
 
-class KlAutoencoder final : public Autoencoder {
+/// What both kinds share: the decoder is read at once, the encoder when it is first needed.
+template <class Config, class Decoder, class Encoder>
+class Halves : public Autoencoder {
  public:
-  KlAutoencoder(const Component& vae, Backend& backend, Precision precision,
-                const AutoencoderKLConfig& config)
-      : vae_(vae),
+  Halves(const Component& vae, Backend& backend, Precision precision, const Config& config)
+      : config_(config),
+        vae_(vae),
         backend_(backend),
         precision_(precision),
-        config_(config),
-        decoder_(build<VaeDecoder>(vae, backend, precision, config)) {}
-
-  Tensor decode(const Tensor& latents) const override {
-    return (*decoder_)(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor));
-  }
-
-  Tensor encode(const Tensor& image, const PosteriorNoise& noise) override {
-    if (!encoder_) encoder_ = build<VaeEncoder>(vae_, backend_, precision_, config_);
-    const auto [mean, logvar] = (*encoder_)(image);
-    const Tensor deviation = ops::activate(ops::scale(logvar, 0.5f), Activation::kExp);
-    const Tensor z = ops::add(mean, ops::multiply(deviation, noise(mean.shape())));
-    return ops::scale(z, config_.scaling_factor, -config_.shift_factor * config_.scaling_factor);
-  }
+        decoder_(build<Decoder>(vae, backend, precision, config)) {}
 
   std::int64_t latent_channels() const override { return config_.latent_channels; }
   std::int64_t factor() const override { return config_.factor(); }
 
+ protected:
+  const Decoder& decoder() const { return *decoder_; }
+  const Encoder& encoder() {
+    if (!encoder_) encoder_ = build<Encoder>(vae_, backend_, precision_, config_);
+    return *encoder_;
+  }
+  const Config config_;
+
  private:
   Component vae_;
   Backend& backend_;
   Precision precision_;
-  AutoencoderKLConfig config_;
-  std::unique_ptr<VaeDecoder> decoder_;
-  std::unique_ptr<VaeEncoder> encoder_;
+  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<Encoder> encoder_;
 };
 
-class TinyAutoencoder final : public Autoencoder {
+class KlAutoencoder final : public Halves<AutoencoderKLConfig, VaeDecoder, VaeEncoder> {
  public:
-  TinyAutoencoder(const Component& vae, Backend& backend, Precision precision,
-                  const AutoencoderTinyConfig& config)
-      : vae_(vae),
-        backend_(backend),
-        precision_(precision),
-        config_(config),
-        decoder_(build<TinyDecoder>(vae, backend, precision, config)) {}
+  using Halves::Halves;
 
-  Tensor decode(const Tensor& latents) const override { return (*decoder_)(latents); }
-
-  Tensor encode(const Tensor& image, const PosteriorNoise&) override {
-    if (!encoder_) encoder_ = build<TinyEncoder>(vae_, backend_, precision_, config_);
-    return (*encoder_)(image);
+  Tensor decode(const Tensor& latents) const override {
+    return decoder()(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor));
   }
 
-  std::int64_t latent_channels() const override { return config_.latent_channels; }
-  std::int64_t factor() const override {
-    return std::int64_t{1} << (config_.decoder_block_out_channels.size() - 1);
+  Tensor encode(const Tensor& image, const PosteriorNoise& noise) override {
+    const auto [mean, logvar] = encoder()(image);
+    const Tensor deviation = ops::activate(ops::scale(logvar, 0.5f), Activation::kExp);
+    const Tensor z = ops::add(mean, ops::multiply(deviation, noise(mean.shape())));
+    return ops::scale(z, config_.scaling_factor, -config_.shift_factor * config_.scaling_factor);
   }
+};
 
- private:
-  Component vae_;
-  Backend& backend_;
-  Precision precision_;
-  AutoencoderTinyConfig config_;
-  std::unique_ptr<TinyDecoder> decoder_;
-  std::unique_ptr<TinyEncoder> encoder_;
+class TinyAutoencoder final : public Halves<AutoencoderTinyConfig, TinyDecoder, TinyEncoder> {
+ public:
+  using Halves::Halves;
+
+  Tensor decode(const Tensor& latents) const override { return decoder()(latents); }
+  Tensor encode(const Tensor& image, const PosteriorNoise&) override { return encoder()(image); }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "pipeline/draws.h"
 
 #include "base/error.h"
+#include "sampling/brownian.h"
 #include "sampling/random.h"
 
 namespace mezzo {
@@ -9,8 +10,10 @@ namespace {
 class DrawsPerPicture final : public Draws {
  public:
   DrawsPerPicture(sampling::RandomSource source, std::span<const std::int64_t> seeds) {
-    for (auto seed : seeds)
-      generators_.push_back(sampling::make_generator(source, static_cast<std::uint64_t>(seed)));
+    for (auto seed : seeds) {
+      seeds_.push_back(static_cast<std::uint64_t>(seed));
+      generators_.push_back(sampling::make_generator(source, seeds_.back()));
+    }
   }
   std::vector<float> next(std::int64_t channels, std::int64_t height, std::int64_t width) override {
     std::vector<float> all;
@@ -20,8 +23,12 @@ class DrawsPerPicture final : public Draws {
     }
     return all;
   }
+  sampling::NoiseSource path(double sigma_min, double sigma_max, std::size_t size) override {
+    return sampling::brownian_noise(sigma_min, sigma_max, size, seeds_);
+  }
 
  private:
+  std::vector<std::uint64_t> seeds_;
   std::vector<std::unique_ptr<sampling::Generator>> generators_;
 };
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sampling/options.h"
+
 namespace mezzo {
 
 /// Where a run's noise comes from.
@@ -17,6 +19,9 @@ class Draws {
   /// the other.
   virtual std::vector<float> next(std::int64_t channels, std::int64_t height,
                                   std::int64_t width) = 0;
+  /// Noise of one Brownian path a picture, `size` numbers each, for SDE samplers between these
+  /// sigmas: the same picture whatever the number of steps.
+  virtual sampling::NoiseSource path(double sigma_min, double sigma_max, std::size_t size) = 0;
 };
 
 /// A generator for each picture, so that a picture is the same whatever is drawn beside it.

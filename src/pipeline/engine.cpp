@@ -148,7 +148,7 @@ TokenReport Engine::tokens(const std::string& prompt) const {
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
   state_->backend->set_stop(run.stop);
   const auto size = [&](int given, std::int64_t own) { return given ? given : own; };
-  return measure(*state_->model, *state_->conditioning, state_->scheduler, state_->precision,
+  return measure(*state_->model, state_->precision,
                  {.width = size(options.width, state_->defaults.width),
                   .height = size(options.height, state_->defaults.height),
                   .options = options});

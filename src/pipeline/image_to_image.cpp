@@ -5,12 +5,7 @@
 namespace mezzo {
 
 sampling::Latents encode_image(const Job& job, const Model& model, const Image& rgb, Draws& draws) {
-  const Shape nchw{job.batch(), job.latent_channels, job.latent_height, job.latent_width};
-  const Tensor noise =
-      upload_latents(model.backend,
-                     sampling::Latents::from_floats(
-                         draws.next(job.latent_channels, job.latent_height, job.latent_width)),
-                     nchw);
+  const Tensor noise = upload_latents(model.backend, job.noise(draws), job.latent_shape());
   const Tensor image = upload_image(model.backend, rgb);
   std::vector<Tensor>
       rows;  // the same picture for each of the batch, with its own draw from the posterior
@@ -23,10 +18,7 @@ sampling::Latents encode_image(const Job& job, const Model& model, const Image& 
 Start image_to_image(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
                      Draws& draws) {
   const auto image = encode_image(job, model, *job.params.init, draws);
-  const auto noise = sampling::Latents::from_floats(
-      draws.next(job.latent_channels, job.latent_height, job.latent_width));
-  return {
-      .x = sampling::add_noise(image, noise, plan.start()), .extra_channels = {}, .after_step = {}};
+  return {.x = sampling::add_noise(image, job.noise(draws), plan.start())};
 }
 
 }  // namespace mezzo

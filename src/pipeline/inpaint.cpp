@@ -35,8 +35,7 @@ Tensor masked_picture(const Job& job, Backend& backend) {
 /// mask [B, H, W, 1] and masked picture [B, H, W, 4] beside each other.
 Tensor extra_channels(const Job& job, const Model& model, const std::vector<double>& mask,
                       const Tensor& masked, const sampling::Latents& noise) {
-  const Shape nchw{job.batch(), job.latent_channels, job.latent_height, job.latent_width};
-  const Tensor draws = upload_latents(model.backend, noise, nchw);
+  const Tensor draws = upload_latents(model.backend, noise, job.latent_shape());
   const Shape plane{1, 1, job.latent_height, job.latent_width};
   const Tensor m = upload_latents(model.backend, sampling::Latents(mask), plane);
   std::vector<Tensor> rows;
@@ -52,22 +51,16 @@ Tensor extra_channels(const Job& job, const Model& model, const std::vector<doub
 
 Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& plan,
               Draws& draws) {
-  const auto draw = [&] {
-    return sampling::Latents::from_floats(
-        draws.next(job.latent_channels, job.latent_height, job.latent_width));
-  };
   const bool from_noise = *job.params.strength >= 1;
   const bool blends = !model.is_inpainting();
 
   sampling::Latents image;
   if (blends || !from_noise) image = encode_image(job, model, *job.params.init, draws);
-  const auto noise = draw();
+  const auto noise = job.noise(draws);
   Start start{.x = from_noise ? sampling::from_noise(plan, noise)
-                              : sampling::add_noise(image, noise, plan.start()),
-              .extra_channels = {},
-              .after_step = {}};
-  const auto posterior = draw();  // of the masked picture; drawn by ordinary models too, so that
-                                  // seeds agree with diffusers
+                              : sampling::add_noise(image, noise, plan.start())};
+  // Of the masked picture; drawn for ordinary models too, so that seeds agree with diffusers.
+  const auto posterior = job.noise(draws);
   const auto mask = latent_mask(job);
   if (!blends) {
     start.extra_channels =

@@ -23,14 +23,20 @@ struct Job {
 
   std::int64_t batch() const { return static_cast<std::int64_t>(prompts.size()); }
   bool guided() const { return *params.guidance > 1; }
+  Shape latent_shape() const { return {batch(), latent_channels, latent_height, latent_width}; }
+  /// Unit normal noise for every picture.
+  sampling::Latents noise(Draws& draws) const {
+    return sampling::Latents::from_floats(draws.next(latent_channels, latent_height, latent_width));
+  }
 };
 
 /// What denoising begins with. Latents are flat, [batch, channels, height, width].
 struct Start {
   sampling::Latents x;
-  Tensor extra_channels;  // [B, H, W, 5] on the backend: mask and masked picture of an inpainting
-                          // model
-  sampling::StepHook after_step;  // replaces what is not to be repainted
+  /// [B, H, W, 5] on the backend: mask and masked picture of an inpainting model.
+  Tensor extra_channels = {};
+  /// Replaces what is not to be repainted.
+  sampling::StepHook after_step = {};
 };
 
 /// Each pipeline prepares its start; draws are taken in diffusers' order, so its seeds give its

@@ -82,8 +82,7 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
 
 }  // namespace
 
-std::string measure(const Model& model, Conditioning&, const nlohmann::json&, Precision precision,
-                    const MeasureConfig& config) {
+std::string measure(const Model& model, Precision precision, const MeasureConfig& config) {
   Backend& b = model.backend;
   const auto factor = model.vae->factor();
   const auto h = config.height / factor, w = config.width / factor;

@@ -1,10 +1,8 @@
 // Timings of an open model: each network alone, against what the machine gives at its best.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "mezzotint/engine.h"
-#include "pipeline/conditioning.h"
+#include "pipeline/model.h"
 
 namespace mezzo {
 
@@ -14,7 +12,6 @@ struct MeasureConfig {
 };
 
 /// One JSON object; docs/performance.md names the fields.
-std::string measure(const Model& model, Conditioning& conditioning, const nlohmann::json& scheduler,
-                    Precision precision, const MeasureConfig& config);
+std::string measure(const Model& model, Precision precision, const MeasureConfig& config);
 
 }  // namespace mezzo

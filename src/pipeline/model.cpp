@@ -39,8 +39,7 @@ ModelConfigs ModelConfigs::of(const ModelBundle& bundle) {
   if (c.text.hidden_size != c.unet.cross_attention_dim)
     fail<LoadError>(
         "{}: the text encoder gives {} numbers a token, the UNet expects {}; they belong to "
-        "different models "
-        "(give the right one with --clip)",
+        "different models (give the right one with --clip)",
         bundle.path.string(), c.text.hidden_size, c.unet.cross_attention_dim);
   return c;
 }
@@ -70,8 +69,7 @@ ClipTokenizer make_tokenizer(const ModelBundle& bundle, const ClipTextConfig& te
   if (tokenizer.size() > text.vocab_size)
     fail<LoadError>(
         "{}: the tokenizer has {} entries, the text encoder {}; they belong to different models "
-        "(give a folder "
-        "with the right tokenizer by --config)",
+        "(give a folder with the right tokenizer by --config)",
         bundle.path.string(), tokenizer.size(), text.vocab_size);
   return tokenizer;
 }
@@ -93,8 +91,7 @@ nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& une
   if (v)
     log_warning(
         "{}: is an SD 2.x model without a config; taking it to predict v (the 768-pixel models "
-        "do). If the "
-        "pictures are noise, add --prediction epsilon",
+        "do). If the pictures are noise, add --prediction epsilon",
         bundle.path.string());
   return s;
 }
@@ -123,8 +120,7 @@ Model::Model(const ModelBundle& bundle, Backend& b, Precision precision,
       (configs.unet.in_channels != vae->latent_channels() && !is_inpainting()))
     fail<LoadError>(
         "{}: a UNet of {} -> {} channels does not go with a VAE of {} latent channels; Stable "
-        "Diffusion 1.x, 2.x and "
-        "their inpainting models can be run",
+        "Diffusion 1.x, 2.x and their inpainting models can be run",
         bundle.path.string(), configs.unet.in_channels, configs.unet.out_channels,
         vae->latent_channels());
 }

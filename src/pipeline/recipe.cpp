@@ -149,8 +149,7 @@ GenerateParams read_recipe(const std::string& path, std::string* model_name) {
   if (metadata.empty())
     fail<UsageError>(
         "{}: holds no recipe (it was not made by such a program, or its texts were removed); give "
-        "the "
-        "settings yourself with mezzo generate",
+        "the settings yourself with mezzo generate",
         path);
   try {
     return metadata.request.empty() ? recipe_from_infotext(metadata.parameters, model_name)

@@ -23,9 +23,7 @@ class GuidedUNet {
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
-    const auto B = job_.batch();
-    Tensor in = upload_latents(model_.backend, x,
-                               {B, job_.latent_channels, job_.latent_height, job_.latent_width});
+    Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
     if (extra_) in = ops::concat(std::array{in, extra_}, -1);
     if (job_.guided()) in = ops::concat(std::array{in, in}, 0);
     const std::vector<double> times(static_cast<std::size_t>(in.dim(0)), t);
@@ -39,7 +37,7 @@ class GuidedUNet {
     auto guided = sampling::guide(unconditional_, cond, *job_.params.guidance);
     if (job_.params.guidance_rescale > 0)
       guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale,
-                                          static_cast<std::size_t>(B));
+                                          static_cast<std::size_t>(job_.batch()));
     return guided;
   }
   /// Of the last call.
@@ -76,12 +74,20 @@ Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
   return ops::concat(std::array{conditioning(negative, 1), prompts}, 0);
 }
 
+/// Noise from one Brownian path over the levels that the plan visits.
+sampling::NoiseSource path_noise(const Job& job, const sampling::SamplingPlan& plan, Draws& draws) {
+  double low = plan.start().sigma;
+  for (const auto& point : plan.points.points)
+    if (point.sigma > 0) low = std::min(low, point.sigma);
+  const auto size = job.latent_channels * job.latent_height * job.latent_width;
+  return draws.path(low, plan.start().sigma, static_cast<std::size_t>(size));
+}
+
 void check_finite(const sampling::Latents& x) {
   if (std::ranges::all_of(x.values(), [](double v) { return std::isfinite(v); })) return;
   fail<LoadError>(
       "the model gave numbers that are not finite (NaN); its weights are damaged, or it needs "
-      "another "
-      "prediction type (--prediction) or more precision (--precision f32)");
+      "another prediction type (--prediction) or more precision (--precision f32)");
 }
 
 }  // namespace
@@ -113,10 +119,8 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   if (watch.latents) watch.latents("init", start.x);
 
   sampling::RunOptions options;
-  options.noise = [&](double, double) {
-    return sampling::Latents::from_floats(
-        draws.next(job.latent_channels, job.latent_height, job.latent_width));
-  };
+  options.noise = plan.follows_path ? path_noise(job, plan, draws)
+                                    : [&](double, double) { return job.noise(draws); };
   options.stop = watch.stop;
   options.after_step = [&](const sampling::StepInfo& info, sampling::Latents& x) {
     if (start.after_step) start.after_step(info, x);
@@ -134,9 +138,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   }
   check_finite(drawn.latents);
 
-  const Tensor z =
-      upload_latents(model.backend, drawn.latents,
-                     {job.batch(), job.latent_channels, job.latent_height, job.latent_width});
+  const Tensor z = upload_latents(model.backend, drawn.latents, job.latent_shape());
   for (std::int64_t b = 0; b < job.batch(); ++b) {
     const Tensor picture = model.backend.download(model.vae->decode(z.slice(0, b, b + 1)));
     drawn.decoded.push_back(picture.view({picture.dim(1), picture.dim(2), picture.dim(3)}));

@@ -29,46 +29,16 @@ std::vector<float> unit_noise(std::size_t n, std::uint32_t seed) {
 
 }  // namespace
 
-/// An interval of the tree and its increment. Children halve it.
+/// An interval of the tree and its increment. Its halves are made again whenever they are needed: a
+/// run visits few of them twice, and all of them together are large.
 struct BrownianTree::Node {
   double start, end;
   std::uint64_t key, depth;
   std::vector<float> w;
-  double middle = 0;
-  std::unique_ptr<Node> left = nullptr, right = nullptr;
-
-  void split(std::size_t size, std::uint64_t seed) {
-    if (left) return;
-    const double half = 0.5 * (end + start);
-    middle = rounded(half);
-    const std::array<std::uint64_t, 2> spawn = {key, depth};
-    const std::vector<float> noise = unit_noise(size, seed_sequence(seed, spawn, kPoolSize, 1)[0]);
-    const double share = (middle - start) / (end - start);
-    const double deviation = std::sqrt((middle - start) * (end - middle) / (end - start));
-    std::vector<float> a(size), b(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      a[i] = static_cast<float>(share * w[i] + deviation * noise[i]);
-      b[i] = w[i] - a[i];
-    }
-    left = std::make_unique<Node>(Node{start, rounded(half), 2 * key, depth + 1, std::move(a)});
-    right = std::make_unique<Node>(Node{rounded(half), end, 2 * key + 1, depth + 1, std::move(b)});
-  }
-
-  /// Adds the increment over [a, b], inside this interval, to `out`.
-  void add(double a, double b, std::size_t size, std::uint64_t seed, std::vector<float>& out) {
-    if (a >= b) return;
-    if (a <= start && b >= end) {
-      for (std::size_t i = 0; i < size; ++i) out[i] += w[i];
-      return;
-    }
-    split(size, seed);
-    if (a < middle) left->add(a, std::min(b, middle), size, seed, out);
-    if (b > middle) right->add(std::max(a, middle), b, size, seed, out);
-  }
 };
 
 BrownianTree::BrownianTree(double t0, double t1, std::size_t size, std::uint64_t seed)
-    : size_(size), seed_(seed) {
+    : seed_(seed) {
   std::vector<float> w = unit_noise(size, seed_sequence(seed, {}, kPoolSize, 1)[0]);
   for (float& v : w) v *= static_cast<float>(std::sqrt(t1 - t0));
   root_ = std::make_unique<Node>(Node{rounded(t0), rounded(t1), 0, 0, std::move(w)});
@@ -76,10 +46,38 @@ BrownianTree::BrownianTree(double t0, double t1, std::size_t size, std::uint64_t
 
 BrownianTree::~BrownianTree() = default;
 
-std::vector<float> BrownianTree::increment(double a, double b) {
-  std::vector<float> out(size_);
+std::pair<BrownianTree::Node, BrownianTree::Node> BrownianTree::halves(const Node& n) const {
+  const std::size_t size = n.w.size();
+  const double middle = rounded(0.5 * (n.end + n.start));
+  const std::array<std::uint64_t, 2> spawn = {n.key, n.depth};
+  const std::vector<float> noise = unit_noise(size, seed_sequence(seed_, spawn, kPoolSize, 1)[0]);
+  const double share = (middle - n.start) / (n.end - n.start);
+  const double deviation = std::sqrt((middle - n.start) * (n.end - middle) / (n.end - n.start));
+  std::vector<float> a(size), b(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    a[i] = static_cast<float>(share * n.w[i] + deviation * noise[i]);
+    b[i] = n.w[i] - a[i];
+  }
+  return {Node{n.start, middle, 2 * n.key, n.depth + 1, std::move(a)},
+          Node{middle, n.end, 2 * n.key + 1, n.depth + 1, std::move(b)}};
+}
+
+/// Adds the increment over [a, b], inside this interval, to `out`.
+void BrownianTree::add(const Node& n, double a, double b, std::vector<float>& out) const {
+  if (a >= b) return;
+  if (a <= n.start && b >= n.end) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += n.w[i];
+    return;
+  }
+  const auto [left, right] = halves(n);
+  add(left, a, std::min(b, left.end), out);
+  add(right, std::max(a, right.start), b, out);
+}
+
+std::vector<float> BrownianTree::increment(double a, double b) const {
+  std::vector<float> out(root_->w.size());
   const auto inside = [&](double t) { return std::clamp(rounded(t), root_->start, root_->end); };
-  root_->add(inside(a), inside(b), size_, seed_, out);
+  add(*root_, inside(a), inside(b), out);
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "sampling/options.h"
@@ -17,11 +18,13 @@ class BrownianTree {
   BrownianTree(double t0, double t1, std::size_t size, std::uint64_t seed);
   ~BrownianTree();
   /// W(b) - W(a) for t0 <= a <= b <= t1; limits outside are moved to the ends.
-  std::vector<float> increment(double a, double b);
+  std::vector<float> increment(double a, double b) const;
 
  private:
   struct Node;
-  std::size_t size_;
+  std::pair<Node, Node> halves(const Node&) const;
+  void add(const Node&, double a, double b, std::vector<float>& out) const;
+
   std::uint64_t seed_;
   std::unique_ptr<Node> root_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sampling/beta_distribution.h"
+#include "sampling/diffusers_options.h"
 #include "sampling/even.h"
 #include "sampling/k_schedules.h"
 #include "sampling/samplers/samplers.h"
@@ -320,53 +321,6 @@ Schedule edm_schedule(const SchedulerConfig& c, int steps) {
   return sigma_points(Space::kVarianceExploding, v, t, to_min ? low : 0);
 }
 
-/// What step() does by configuration.
-SamplerOptions step_options(const SchedulerConfig& c, const DiffusersRequest& r) {
-  SamplerOptions o;
-  o.prediction = c.prediction();
-  const Sampler sample = c.scheduler().sample;
-  const bool clips = sample == sample_ddim || sample == sample_ddpm;
-  if (c.flag("clip_sample", clips)) o.clip_x0 = c.number("clip_sample_range", 1);
-  o.churn.after_prediction = true;
-  if (sample == sample_ddim) o.eta = r.eta;
-  if (sample == sample_tcd) o.eta = r.eta.value_or(0.3);
-  if (sample == sample_lcm && c.scheduler().family == Family::kOrigin)
-    o.boundary_timestep_scaling = c.number("timestep_scaling", 10);
-  o.large_variance = c.text("variance_type", "fixed_small") == "fixed_large";
-  if (c.scheduler().family != Family::kLambda) return o;
-
-  o.order = c.integer("solver_order", 2);
-  if (*o.order < 1 || *o.order > 3)
-    fail<LoadError>("scheduler_config.json: solver_order is {}, expected 1 to 3", *o.order);
-  o.lower_order_final = c.flag("lower_order_final", true);
-  o.euler_at_final = c.flag("euler_at_final", false);
-  const std::string type = c.text("solver_type", ""), algorithm = c.text("algorithm_type", "");
-  o.solver = type == "heun"  ? SolverType::kHeun
-             : type == "bh1" ? SolverType::kBh1
-                             : SolverType::kMidpoint;
-  o.eta = algorithm.starts_with("sde-") ? 1 : 0;
-  o.diffusers_third_order_sde = true;
-  o.predict_noise =
-      !c.flag("predict_x0", true) || algorithm == "dpmsolver" || algorithm == "sde-dpmsolver";
-  if (sample == sample_dpmpp_singlestep)
-    o.step_orders =
-        singlestep_orders(static_cast<std::size_t>(r.steps), *o.order,
-                          c.flag("lower_order_final", false) || r.steps % *o.order != 0 ||
-                              c.text("final_sigmas_type", "zero") == "zero",
-                          c.text("final_sigmas_type", "zero") == "zero");
-  if (const auto it = c.fields().find("disable_corrector");
-      it != c.fields().end() && it->is_array())
-    for (const auto& step : *it)
-      if (step.is_number_integer()) o.disable_corrector.push_back(step.get<int>());
-  if (sample == sample_sa_solver) {
-    o.order = c.integer("predictor_order", 2);
-    o.corrector_order = c.integer("corrector_order", 2);
-    o.simple_second_order = true;
-    o.tau = [](const Point& p) { return p.t >= 200 && p.t <= 800 ? 1.0 : 0.0; };
-  }
-  return o;
-}
-
 Schedule full_schedule(const SchedulerConfig& c, const NoiseTable& table,
                        const DiffusersRequest& r) {
   switch (c.scheduler().family) {
@@ -414,7 +368,7 @@ DiffusersRun diffusers_run(const SchedulerConfig& c, const DiffusersRequest& r) 
   const NoiseTable table = beta_table(c);
   DiffusersRun run;
   run.schedule = full_schedule(c, table, r);
-  run.options = step_options(c, r);
+  run.options = diffusers_options(c, r);
   run.init_noise_sigma = initial_sigma(c, run.schedule);
   skip_steps(run.schedule, r.steps, r.strength);
   if (c.scheduler().sample == sample_pndm) redo_first_pndm_step(run.schedule, c, table, r.steps);

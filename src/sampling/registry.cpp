@@ -10,8 +10,8 @@ namespace {
 
 // Words for the columns of the table.
 constexpr Form kSigma = Form::kSigma, kFlow = Form::kSigmaAndFlow;
-constexpr bool kNoise = true, kPlain = false;  // draws noise
-constexpr bool kCfgPp = true, kCfg = false;    // needs the unconditional prediction
+constexpr Noise kPlain = Noise::kNone, kNoise = Noise::kEachStep, kPath = Noise::kPath;
+constexpr bool kCfgPp = true, kCfg = false;  // needs the unconditional prediction
 
 }  // namespace
 
@@ -32,10 +32,10 @@ std::span<const SamplerInfo> samplers() {
       {"dpm_fast", "DPM fast", {}, sample_dpm_fast, kSigma, kPlain, kCfg, "", ""},
       {"dpm_adaptive", "DPM adaptive", {}, sample_dpm_adaptive, kSigma, kPlain, kCfg, "", ""},
       {"dpmpp_2m", "DPM++ 2M", {"dpmpp_2m_v2"}, sample_dpmpp_2m, kSigma, kPlain, kCfg, "karras", "DPMSolverMultistepScheduler"},
-      {"dpmpp_2m_sde", "DPM++ 2M SDE", {"dpmpp_2m_sde_gpu"}, sample_dpmpp_2m_sde, kFlow, kNoise, kCfg, "exponential", ""},
-      {"dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", {}, sample_dpmpp_2m_sde_heun, kFlow, kNoise, kCfg, "exponential", ""},
-      {"dpmpp_3m_sde", "DPM++ 3M SDE", {"dpmpp_3m_sde_gpu"}, sample_dpmpp_3m_sde, kFlow, kNoise, kCfg, "exponential", ""},
-      {"dpmpp_sde", "DPM++ SDE", {"dpmpp_sde_gpu"}, sample_dpmpp_sde, kFlow, kNoise, kCfg, "karras", "DPMSolverSDEScheduler"},
+      {"dpmpp_2m_sde", "DPM++ 2M SDE", {"dpmpp_2m_sde_gpu"}, sample_dpmpp_2m_sde, kFlow, kPath, kCfg, "exponential", ""},
+      {"dpmpp_2m_sde_heun", "DPM++ 2M SDE Heun", {}, sample_dpmpp_2m_sde_heun, kFlow, kPath, kCfg, "exponential", ""},
+      {"dpmpp_3m_sde", "DPM++ 3M SDE", {"dpmpp_3m_sde_gpu"}, sample_dpmpp_3m_sde, kFlow, kPath, kCfg, "exponential", ""},
+      {"dpmpp_sde", "DPM++ SDE", {"dpmpp_sde_gpu"}, sample_dpmpp_sde, kFlow, kPath, kCfg, "karras", "DPMSolverSDEScheduler"},
       {"dpmpp_2s_a", "DPM++ 2S a", {"dpmpp_2s_ancestral"}, sample_dpmpp_2s_ancestral, kFlow, kNoise, kCfg, "karras", ""},
       {"dpmpp_2s", "DPM++ 2S", {"dpmpp_singlestep"}, sample_dpmpp_singlestep, kFlow, kPlain, kCfg, "", "DPMSolverSinglestepScheduler"},
       {"unipc", "UniPC", {"uni_pc_bh2"}, sample_unipc_sigma, kSigma, kPlain, kCfg, "", "UniPCMultistepScheduler"},

@@ -18,6 +18,13 @@ enum class Form {
   kSigmaAndFlow,  // variance-exploding, and with a form of its own for flow models (ComfyUI)
 };
 
+/// What noise a sampler takes during a run.
+enum class Noise {
+  kNone,
+  kEachStep,  // fresh at each step
+  kPath,      // increments of one Brownian path (SDE solvers)
+};
+
 struct SamplerInfo {
   std::string_view name;     // "dpmpp_2m"
   std::string_view display;  // "DPM++ 2M"
@@ -25,7 +32,7 @@ struct SamplerInfo {
   /// The form of k-diffusion, ComfyUI and A1111, which runs on any schedule.
   Sampler sample;
   Form form = Form::kSigma;
-  bool draws_noise = false;
+  Noise noise = Noise::kNone;
   bool needs_unconditional = false;  // CFG++
   /// What A1111 calls "automatic"; empty: the model's own.
   std::string_view default_schedule = {};

@@ -19,6 +19,7 @@ SamplingPlan plan_by_schedule(const SchedulerConfig& config, const PlanRequest& 
   p.schedule = schedule.name;
   p.sample = sampler.sample;
   p.needs_unconditional = sampler.needs_unconditional;
+  p.follows_path = sampler.noise == Noise::kPath;
   p.table = config.table();
   p.prediction = p.table.is_flow() ? Prediction::kFlow : config.prediction();
   const auto sigmas =
@@ -42,6 +43,7 @@ SamplingPlan plan_by_config(const SchedulerConfig& config, const PlanRequest& r)
   p.sampler = config.scheduler().name;
   p.schedule = "model";
   p.sample = config.scheduler().sample;
+  if (const SamplerInfo* row = find_sampler(p.sampler)) p.follows_path = row->noise == Noise::kPath;
   // Stochastic sampling of a flow model jumps to x0 and adds fresh noise, as LCM does.
   const bool flow = config.scheduler().family == Family::kFlow;
   if (flow && config.flag("stochastic_sampling", false)) p.sample = sample_lcm;

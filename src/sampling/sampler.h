@@ -39,7 +39,8 @@ struct SamplingPlan {
   /// Unit noise times this is where a run from noise starts.
   double init_noise_sigma = 1;
   bool needs_unconditional = false;
-  bool takes_churn = true;  // diffusers' flow schedulers do not
+  bool follows_path = false;  // its noise is one Brownian path: see brownian_noise()
+  bool takes_churn = true;    // diffusers' flow schedulers do not
 
   std::size_t steps() const { return points.steps(); }
   const Point& start() const { return points.points.front(); }

@@ -60,30 +60,6 @@ const SchedulerClass* find_scheduler_class(std::string_view name) {
   return nullptr;
 }
 
-json parse_scheduler_json(std::string_view text) {
-  std::string clean;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t skip = 0;
-    if (!quoted)
-      for (std::string_view word : {"-Infinity", "Infinity", "NaN"})
-        if (text.substr(i).starts_with(word)) skip = word.size();
-    if (skip > 0) {
-      clean += "null";
-      i += skip;
-      continue;
-    }
-    if (text[i] == '"') quoted = !quoted;
-    if (quoted && text[i] == '\\' && i + 1 < text.size()) clean += text[i++];
-    clean += text[i++];
-  }
-  try {
-    return json::parse(clean);
-  } catch (const json::exception& e) {
-    fail<LoadError>("scheduler_config.json is not JSON: {}", e.what());
-  }
-}
-
 SchedulerConfig::SchedulerConfig()
     : SchedulerConfig(json{{"_class_name", "PNDMScheduler"},
                            {"beta_start", kSdStart},
@@ -203,6 +179,9 @@ BetaSchedule SchedulerConfig::betas() const {
       if (!v.is_number()) fail<LoadError>("scheduler_config.json: trained_betas has a non-number");
       b.trained.push_back(v.get<double>());
     }
+    if (b.trained.size() != static_cast<std::size_t>(b.steps))
+      fail<LoadError>("scheduler_config.json: {} trained_betas for {} num_train_timesteps",
+                      b.trained.size(), b.steps);
   }
   return b;
 }

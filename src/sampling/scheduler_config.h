@@ -76,10 +76,6 @@ class SchedulerConfig {
   const SchedulerClass* class_;
 };
 
-/// The text of a scheduler_config.json. Python writes -Infinity and NaN into such files
-/// ("lambda_min_clipped"), which JSON does not have: they become null. Throws LoadError.
-nlohmann::json parse_scheduler_json(std::string_view text);
-
 /// nullptr when there is none.
 const SchedulerClass* find_scheduler_class(std::string_view name);
 

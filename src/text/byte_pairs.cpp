@@ -78,8 +78,7 @@ BytePairs::BytePairs(const TokenIds& vocabulary, std::string_view merges, int un
       if (it == vocabulary.end())
         fail<LoadError>(
             "{}: line {} of the merges names the token {}, which is not in the vocabulary; "
-            "vocab.json and "
-            "merges.txt must come from the same model",
+            "vocab.json and merges.txt must come from the same model",
             origin, number, to_valid_utf8(token));
       return it->second;
     };

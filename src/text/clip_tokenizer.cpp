@@ -103,8 +103,7 @@ ClipTokenizer ClipTokenizerLoader::build(ClipVocabulary v, std::string_view merg
     if (it == v.ids.end())
       fail<LoadError>(
           "{}: the {} token {} is not in the vocabulary; vocab.json and tokenizer_config.json must "
-          "come from "
-          "the same model",
+          "come from the same model",
           origin, role, token.substr(0, 64));
     return it->second;
   };

@@ -84,8 +84,7 @@ std::vector<std::string> Weights::finish() const {
     const auto n = std::min(s.problems.size(), kListed);
     fail<LoadError>(
         "{}: does not fit the {} that its config describes: {}{}; check that the file is complete "
-        "and its "
-        "config.json is its own",
+        "and its config.json is its own",
         s.source->origin(), s.name, fmt::join(std::span(s.problems).first(n), ", "),
         s.problems.size() > n ? fmt::format(" and {} more", s.problems.size() - n) : "");
   }

@@ -36,26 +36,6 @@ TEST(Copy, ConcatenatesThroughSlices) {
   EXPECT_EQ(test::values(rows), test::values(both.slice(1, 3, 5)));
 }
 
-TEST(Embedding, CopiesRowsAndRefusesOtherTokens) {
-  const auto backend = make_cpu_backend();
-  const Tensor table = backend->upload(test::random_tensor({10, 6}, 1));
-  Tensor ids(host(), DType::kI32, {1, 3});
-  ids.data<std::int32_t>()[0] = 9;
-  ids.data<std::int32_t>()[1] = 0;
-  ids.data<std::int32_t>()[2] = 9;
-  Tensor out(*backend, DType::kF32, {1, 3, 6});
-  backend->embedding(table, ids, out);
-  const test::Values y = test::values(out), t = test::values(table);
-  for (std::size_t i = 0; i < 6; ++i) {
-    EXPECT_EQ(y[i], t[54 + i]);
-    EXPECT_EQ(y[6 + i], t[i]);
-  }
-  for (const int bad : {10, -1}) {
-    ids.data<std::int32_t>()[1] = bad;
-    EXPECT_THROW(backend->embedding(table, ids, out), UsageError);
-  }
-}
-
 TEST(Upsample, TakesTheNearestPixel) {
   const auto backend = make_cpu_backend();
   const Tensor x = backend->upload(test::random_tensor({2, 3, 4, 5}, 1));

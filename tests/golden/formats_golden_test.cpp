@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "checkpoint/gguf.h"
-#include "checkpoint/json.h"
 #include "checkpoint/open_weights.h"
 #include "checkpoint/safetensors.h"
 #include "support/goldens.h"

@@ -19,6 +19,7 @@
 #include "image/resize.h"
 #include "mezzotint/errors.h"
 #include "support/goldens.h"
+#include "support/safetensors_file.h"
 
 namespace mezzo {
 namespace {
@@ -27,19 +28,13 @@ using nlohmann::json;
 
 /// The uint8 pictures of a safetensors file ([H, W] or [H, W, C]), by name.
 std::map<std::string, Image> recorded(const fs::path& path) {
-  const std::string file = read_text_file(path);
-  std::uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, file.data(), sizeof header_bytes);
-  const json header = json::parse(file.substr(8, header_bytes));
+  const test::SafetensorsFile file(path);
   std::map<std::string, Image> images;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__" || entry.at("dtype") != "U8") continue;
-    const auto shape = entry.at("shape").get<std::vector<int>>();
-    Image image{shape.at(1), shape.at(0), shape.size() > 2 ? shape[2] : 1, {}};
-    const auto offsets = entry.at("data_offsets").get<std::vector<std::size_t>>();
-    const char* data = file.data() + 8 + header_bytes;
-    image.pixels.assign(data + offsets.at(0), data + offsets.at(1));
-    images[name] = std::move(image);
+  for (const auto& name : file.names()) {
+    if (file.dtype(name) != "U8") continue;
+    const auto shape = file.shape(name);
+    images[name] = {static_cast<int>(shape.at(1)), static_cast<int>(shape.at(0)),
+                    shape.size() > 2 ? static_cast<int>(shape[2]) : 1, file.bytes(name)};
   }
   return images;
 }

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/json.h"
+#include "base/json.h"
 #include "image/codec.h"
 #include "image/mask.h"
 #include "pipeline/job.h"
@@ -42,6 +42,10 @@ class RecordedDraws final : public Draws {
               (std::vector<std::int64_t>{channels, height, width}))
         << name;
     return run_.floats(name);
+  }
+  sampling::NoiseSource path(double, double, std::size_t) override {
+    ADD_FAILURE() << "no recorded run follows a Brownian path";
+    return {};
   }
   int count() const { return count_; }
 

@@ -1,6 +1,6 @@
 // The schedulers of the recorded pipeline runs (goldens/pipelines/runs): their timesteps, where
 // they start, and the steps whose network output was recorded.
-#include "base/file.h"
+#include "base/json.h"
 #include "golden/sampling_golden.h"
 #include "sampling/sampler.h"
 
@@ -72,7 +72,7 @@ TEST(SamplingRunsGolden, TimestepsAndSteps) {
   for (const auto& folder : folders)
     for (const auto& entry : test::fs::directory_iterator(folder)) {
       if (entry.path().extension() != ".json") continue;
-      const json run = parse_scheduler_json(read_text_file(entry.path()));
+      const json run = read_json_file(entry.path());
       const SafetensorsFile tensors(test::fs::path(entry.path()).replace_extension(".safetensors"));
       SCOPED_TRACE(entry.path().string());
       json fields = run["scheduler_config"];

@@ -45,7 +45,7 @@ double error(const SamplerInfo& sampler, int steps) {
 TEST(Samplers, DeterministicOnesConverge) {
   for (const SamplerInfo& s : samplers()) {
     // Adaptive chooses its own steps; TCD and LCM are not solvers of the ODE.
-    if (s.draws_noise || s.needs_unconditional || s.name == "dpm_adaptive") continue;
+    if (s.noise != Noise::kNone || s.needs_unconditional || s.name == "dpm_adaptive") continue;
     SCOPED_TRACE(std::string(s.name));
     const double coarse = error(s, 20), fine = error(s, 80);
     EXPECT_LT(fine, 0.03);
@@ -68,7 +68,8 @@ TEST(Samplers, StochasticOnesKeepTheDistribution) {
   constexpr std::size_t kCount = 20000;
   for (const SamplerInfo& s : samplers()) {
     // LCM and TCD are made for distilled models: with an exact denoiser they shrink.
-    if (!s.draws_noise || s.needs_unconditional || s.name == "lcm" || s.name == "tcd") continue;
+    if (s.noise == Noise::kNone || s.needs_unconditional || s.name == "lcm" || s.name == "tcd")
+      continue;
     SCOPED_TRACE(std::string(s.name));
     PhiloxGenerator random(7);
     const auto draw = [&] { return Latents::from_floats(random.normal(kCount)); };

@@ -1,4 +1,4 @@
-// Operations that move values: copy between views, embedding, upsampling.
+// Operations that move values: copy between views, upsampling.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -105,21 +105,6 @@ void copy_values(const Tensor& x, Tensor& out, int threads) {
 void CpuBackend::copy(const Tensor& x, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("copy", x, 0, 2); });
   if (has_data_) copy_values(x, out, threads_);
-}
-
-void CpuBackend::embedding(const Tensor& table, const Tensor& ids, Tensor& out) {
-  const Op op(*this, [&] { return work::pointwise("embedding", out, 0, 2); });
-  check(table.contiguous() && out.contiguous() && ids.dtype() == DType::kI32,
-        "embedding() takes int32 ids");
-  if (!has_data_) return;
-  const std::int64_t width = table.dim(1);
-  const auto* id = ids.data<std::int32_t>();
-  for (std::int64_t i = 0; i < ids.numel(); ++i) {
-    if (id[i] < 0 || id[i] >= table.dim(0))
-      fail<UsageError>("token {} is outside the vocabulary of {} tokens", id[i], table.dim(0));
-    std::memcpy(out.data<float>() + i * width, table.data<float>() + id[i] * width,
-                static_cast<std::size_t>(width) * sizeof(float));
-  }
 }
 
 void CpuBackend::upsample_nearest(const Tensor& x, Tensor& out) {

@@ -42,7 +42,6 @@ class CpuBackend : public Backend {
   void multiply(const Tensor& a, const Tensor& b, Tensor& out) override;
   void scale(const Tensor& x, float factor, float offset, Tensor& out) override;
   void clamp(const Tensor& x, float low, float high, Tensor& out) override;
-  void embedding(const Tensor& table, const Tensor& ids, Tensor& out) override;
   void upsample_nearest(const Tensor& x, Tensor& out) override;
   void copy(const Tensor& x, Tensor& out) override;
   void geglu(const Tensor& x, Tensor& out) override;

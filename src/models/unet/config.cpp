@@ -30,8 +30,7 @@ void refuse_variants(const ConfigReader& c) {
     if (c.has(key))
       fail<LoadError>(
           "{}: \"{}\" is set, so this is another kind of UNet (SDXL and others use it), which "
-          "Mezzotint cannot run "
-          "yet; Stable Diffusion 1.x, 2.x and inpainting models work",
+          "Mezzotint cannot run yet; Stable Diffusion 1.x, 2.x and inpainting models work",
           c.origin(), key);
   if (c.text("resnet_time_scale_shift", "default") != "default" ||
       c.text("act_fn", "silu") != "silu" ||
@@ -70,7 +69,6 @@ UNetConfig UNetConfig::parse(const nlohmann::json& json, const std::string& orig
   u.cross_attention_dim = c.integer("cross_attention_dim", 1280, 1, kMaxChannels);
   u.norm_num_groups = static_cast<int>(c.integer("norm_num_groups", 32, 1, 1024));
   u.norm_eps = static_cast<float>(c.number("norm_eps", 1e-5));
-  u.use_linear_projection = c.boolean("use_linear_projection", false);
   const auto mid = c.text("mid_block_type", "UNetMidBlock2DCrossAttn");
   u.mid_attention = mid == "UNetMidBlock2DCrossAttn";
   if (!u.mid_attention && mid != "UNetMidBlock2D")
@@ -124,10 +122,8 @@ UNetConfig UNetConfig::detect(const TensorSource& tensors) {
     while (tensors.has(fmt::format("{}transformer_blocks.{}.norm1.weight", attention, depth)))
       ++depth;
     u.transformer_layers.push_back(std::max<std::int64_t>(depth, 1));
-    if (has_attention) {
+    if (has_attention)
       u.cross_attention_dim = shape(attention + "transformer_blocks.0.attn2.to_k.weight")[1];
-      u.use_linear_projection = shape(attention + "proj_in.weight").rank() == 2;
-    }
   }
   const auto levels = u.block_out_channels.size();
   if (levels == 0)

@@ -22,7 +22,6 @@ struct UNetConfig {
   std::int64_t cross_attention_dim = 768;
   int norm_num_groups = 32;
   float norm_eps = 1e-5f;
-  bool use_linear_projection = false;  // linear instead of 1x1 convolution around a transformer
   bool mid_attention = true;
   bool flip_sin_to_cos = true;
   double freq_shift = 0;

@@ -32,7 +32,6 @@ class Transformer2D {
   struct Config {
     std::int64_t channels, context, heads, layers;
     int groups;
-    bool linear_projection;
   };
   Transformer2D(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x,

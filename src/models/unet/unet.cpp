@@ -18,8 +18,7 @@ Transformer2D::Config transformer_config(const UNetConfig& u, std::size_t level)
           .context = u.cross_attention_dim,
           .heads = u.heads[level],
           .layers = u.transformer_layers[level],
-          .groups = u.norm_num_groups,
-          .linear_projection = u.use_linear_projection};
+          .groups = u.norm_num_groups};
 }
 
 }  // namespace

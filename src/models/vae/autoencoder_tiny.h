@@ -14,6 +14,8 @@ struct AutoencoderTinyConfig {
   std::vector<std::int64_t> encoder_block_out_channels, decoder_block_out_channels;
   std::vector<std::int64_t> num_encoder_blocks, num_decoder_blocks;
 
+  /// Pixels along a side that a latent stands for.
+  std::int64_t factor() const { return std::int64_t{1} << (decoder_block_out_channels.size() - 1); }
   static AutoencoderTinyConfig parse(const nlohmann::json& json, const std::string& origin);
 };
 

@@ -1,17 +1,25 @@
-#include "checkpoint/json.h"
+#include "base/json.h"
+
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "checkpoint/make_files.h"
+#include "mezzotint/errors.h"
 
 namespace mezzo {
 namespace {
 
 using ::testing::HasSubstr;
 
+/// What is wrong with a text; empty where nothing is.
 std::string parse_error(const std::string& text) {
-  return test::message_of([&] { parse_json(text, "settings"); });
+  try {
+    parse_json(text, "settings");
+    return {};
+  } catch (const LoadError& e) {
+    return e.what();
+  }
 }
 
 TEST(Json, ParsesOrdinaryText) {
@@ -27,6 +35,17 @@ TEST(Json, RefusesWhatReadersSeeDifferently) {
   EXPECT_THAT(parse_error("{\"\xff\": 1}"), HasSubstr("not valid"));
   EXPECT_THAT(parse_error(""), HasSubstr("not valid"));
   EXPECT_THAT(parse_error("1e999"), HasSubstr("not valid"));
+}
+
+TEST(Json, FilesMayHoldPythonsNumbers) {
+  const fs::path file = fs::path(testing::TempDir()) / "python_numbers.json";
+  std::ofstream(file)
+      << R"({"a": -Infinity, "b": NaN, "c": [Infinity, 1], "d": "a \"NaN\" string"})";
+  const auto v = read_json_file(file);
+  EXPECT_TRUE(v["a"].is_null());
+  EXPECT_TRUE(v["b"].is_null());
+  EXPECT_TRUE(v["c"][0].is_null());
+  EXPECT_EQ(v["d"], "a \"NaN\" string");
 }
 
 TEST(Json, LimitsDepth) {
