@@ -95,6 +95,8 @@ class BatchRun {
       fail(line, e.what());
     } catch (const OutOfMemory& e) {
       fail(line, e.what());
+    } catch (const LoadError& e) {  // a model that gives NaN with these settings
+      fail(line, e.what());
     }
   }
 

@@ -98,9 +98,9 @@ struct ModelInfo {
   double guidance = 0;
   std::string sampler, prediction;
   std::vector<std::string> objects;  // what it says that it can draw
-  std::vector<std::string> notes;
 };
 
+/// Calls from several threads wait for each other: a run uses the whole machine.
 class Engine {
  public:
   /// `model`: a file or folder. Throws LoadError, OutOfMemory, UsageError (see

@@ -38,6 +38,10 @@ struct ModelBundle {
   std::vector<std::string> unknown;  // tensors that no rule took, by their names in the file
 };
 
+/// As people call a model: the file's name without its ending, the folder's name, or the
+/// repository ("org/name") of a folder in the Hugging Face cache.
+std::string model_name(const fs::path& model);
+
 struct OpenOptions {
   fs::path vae, clip;  // replace or supply these networks: a file or folder each
   fs::path

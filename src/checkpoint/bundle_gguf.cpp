@@ -34,7 +34,7 @@ nlohmann::json json_value(const Gguf& file, const std::string& name, const fs::p
 void write_bundle(const ModelBundle& bundle, const fs::path& out, const DTypePolicy& policy) {
   GgufWriter writer;
   writer.set("general.architecture", std::string_view("mezzotint"));
-  writer.set("general.name", std::string_view(bundle.path.stem().string()));
+  writer.set("general.name", std::string_view(model_name(bundle.path)));
   writer.set("general.quantization_version", std::uint32_t{2});
   writer.set(key("version"), kVersion);
   std::vector<std::string> components, tokenizers;

@@ -1,5 +1,7 @@
 #include "pipeline/autoencoder.h"
 
+#include "base/config.h"
+
 namespace mezzo {
 namespace {
 
@@ -72,7 +74,7 @@ class TinyAutoencoder final : public Halves<AutoencoderTinyConfig, TinyDecoder, 
 std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend,
                                               Precision precision) {
   const auto origin = vae.weights->origin() + " (vae config)";
-  if (vae.config.is_object() && vae.config.value("_class_name", "") == "AutoencoderTiny")
+  if (ConfigReader(vae.config, origin).text("_class_name", "") == "AutoencoderTiny")
     return std::make_unique<TinyAutoencoder>(vae, backend, precision,
                                              AutoencoderTinyConfig::parse(vae.config, origin));
   if (vae.config.is_null() && vae.weights->has("decoder.layers.2.conv.0.weight"))

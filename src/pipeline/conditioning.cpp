@@ -11,13 +11,13 @@ constexpr std::size_t kRemembered = 256;  // prompts; 77 x 768 floats are 231 KB
 
 const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
   const auto key = std::pair(prompt, clip_skip);
-  if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
-
   const auto limit = model_.configs.text.max_position_embeddings;
   const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<int>(limit));
   if (!tokens.cut.empty())
     log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
                 limit, tokens.cut);
+  if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
+
   Tensor ids(host(), DType::kI32, {1, limit});
   for (std::int64_t i = 0; i < limit; ++i)
     ids.data<std::int32_t>()[i] = tokens.ids[static_cast<std::size_t>(i)];

@@ -78,8 +78,9 @@ ConvertReport convert(const std::string& model, const std::string& out,
     DType type = it == types.end() ? types.at("") : it->second;
     if (!is_float(t.dtype))
       type = t.dtype;
-    else if (type == DType::kQ8_0 && (t.shape.rank() < 2 || is_sensitive(t.name) ||
-                                      (t.shape.numel() / t.shape[0]) % 32 != 0))
+    else if (type == DType::kQ8_0 &&
+             (t.shape.rank() < 2 || t.shape.numel() == 0 || is_sensitive(t.name) ||
+              (t.shape.numel() / t.shape[0]) % 32 != 0))
       type = DType::kF16;
     ++written[std::string(name(type))];
     return type;

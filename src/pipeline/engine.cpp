@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -9,7 +10,6 @@
 
 #include "base/log.h"
 #include "image/mask.h"
-#include "image/resize.h"
 #include "pipeline/job.h"
 #include "pipeline/measure.h"
 #include "pipeline/memory_plan.h"
@@ -38,7 +38,7 @@ ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const
                    const nlohmann::json& scheduler) {
   ModelInfo m;
   m.path = bundle.path.string();
-  m.name = bundle.path.stem().string();
+  m.name = model_name(bundle.path);
   m.form = bundle.form;
   m.family = configs.family();
   m.width = static_cast<int>(d.width);
@@ -46,7 +46,7 @@ ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const
   m.steps = static_cast<int>(d.steps);
   m.guidance = d.guidance;
   m.sampler = d.sampler.empty() ? sampler_name(scheduler) : d.sampler;
-  m.prediction = scheduler.value("prediction_type", "epsilon");
+  m.prediction = sampling::SchedulerConfig(scheduler).text("prediction_type", "epsilon");
   m.objects = drawable_objects(bundle);
   return m;
 }
@@ -72,6 +72,68 @@ Image keep_unmasked(const Image& drawn, const GenerateParams& p) {
   return out;
 }
 
+/// Some pictures of a request, which go through the networks together.
+struct Batch {
+  const GenerateParams& params;  // resolved
+  std::size_t begin, count;      // among all pictures of the request
+  std::size_t total, usual;      // of the request, and of a full batch
+
+  std::string prompt(std::size_t i) const {
+    return params.prompts[(begin + i) / static_cast<std::size_t>(params.count)];
+  }
+  std::int64_t seed(std::size_t i) const {
+    return params.seed + static_cast<std::int64_t>(begin + i) % params.count;
+  }
+};
+
+/// Tells the caller where a batch is.
+class Reporter {
+ public:
+  Reporter(const Batch& batch, const RunOptions& options)
+      : options_(options),
+        batches_left_((batch.total - batch.begin - batch.count + batch.usual - 1) / batch.usual),
+        now_{.phase = Phase::kEncode,
+             .picture = static_cast<int>(batch.begin),
+             .pictures = static_cast<int>(batch.total)} {
+    tell();
+  }
+
+  Watch watch() {
+    return {.step = [this](int step, int steps) { after_step(step, steps); },
+            .preview =
+                [this](const Image& preview) {
+                  now_.preview = &preview;
+                  tell();
+                  now_.preview = nullptr;
+                },
+            .preview_every = options_.preview_every,
+            .latents =
+                [this](const char* name, const sampling::Latents&) {
+                  if (std::string_view(name) == "init") stepping_ = Clock::now();
+                },
+            .stop = options_.stop};
+  }
+
+ private:
+  void tell() {
+    if (options_.progress) options_.progress(now_);
+  }
+  void after_step(int step, int steps) {
+    now_.phase = step == steps ? Phase::kDecode : Phase::kDenoise;
+    now_.step = step;
+    now_.steps = steps;
+    now_.seconds_per_step = since(stepping_) / step;
+    const auto left = steps - step + static_cast<double>(batches_left_) * steps;
+    now_.seconds_left = now_.seconds_per_step * left;
+    tell();
+  }
+
+  const RunOptions& options_;
+  std::size_t batches_left_;
+  Progress now_;
+  Clock::time_point stepping_ = Clock::now();
+};
+
 }  // namespace
 
 struct Engine::State {
@@ -84,22 +146,53 @@ struct Engine::State {
   nlohmann::json scheduler;
   ModelDefaults defaults;
   ModelInfo info;
-  std::jthread hashing;  // last: ends before what it uses
+  std::mutex running;  // one run at a time
   std::string hash;
+  std::jthread hashing;  // last: ends before what it uses
 
-  GenerateParams resolved(const GenerateParams& p) const { return mezzo::resolve(p, defaults); }
-  Job job(const GenerateParams& p, std::vector<std::string> prompts) const {
-    return {.params = p,
-            .prompts = std::move(prompts),
+  Job job(const Batch& batch) const {
+    const auto& p = batch.params;
+    Job job{.params = p,
+            .prompts = {},
             .latent_height = p.height / defaults.factor,
             .latent_width = p.width / defaults.factor,
             .latent_channels = model->vae->latent_channels()};
+    for (std::size_t i = 0; i < batch.count; ++i) job.prompts.push_back(batch.prompt(i));
+    return job;
   }
-  void finish_hash() {
+  /// Recipes name the model by its hash; a large file takes seconds. Without it when stopped.
+  void finish_hash(const std::stop_token& stop) {
+    const std::stop_callback give_up(stop, [this] { hashing.request_stop(); });
     if (hashing.joinable()) hashing.join();
     info.hash = hash;
   }
+  void draw(const Batch& batch, const RunOptions& options,
+            const std::function<void(Picture)>& done);
 };
+
+void Engine::State::draw(const Batch& batch, const RunOptions& run_options,
+                         const std::function<void(Picture)>& done) {
+  const auto begin = Clock::now();
+  const GenerateParams& p = batch.params;
+  std::vector<std::int64_t> seeds;
+  for (std::size_t i = 0; i < batch.count; ++i) seeds.push_back(batch.seed(i));
+  const auto draws = draws_per_picture(p.rng, seeds);
+  Reporter reporter(batch, run_options);
+  const Drawn drawn = run(job(batch), *model, *conditioning, scheduler, *draws, reporter.watch());
+  finish_hash(run_options.stop);
+  const double seconds = since(begin) / static_cast<double>(batch.count);
+  for (std::size_t i = 0; i < batch.count; ++i) {
+    Image image = to_image(drawn.decoded[i]);
+    if (p.mask && p.keep_unmasked) image = keep_unmasked(image, p);
+    const PictureRecipe recipe{p, batch.prompt(i), seeds[i], info};
+    done({.image = std::move(image),
+          .prompt = recipe.prompt,
+          .seed = recipe.seed,
+          .infotext = recipe_infotext(recipe),
+          .request = recipe_request(recipe),
+          .seconds = seconds});
+  }
+}
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;
@@ -111,8 +204,14 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->options = options;
   s->precision = precision_of(options);
   s->bundle = open_model(path, open_options(options));
-  if (options.max_ram) check_memory(s->bundle, options, s->precision, {});
-  s->backend = make_cpu_backend({.threads = options.threads});
+  // Counts first: everything that is missing is told, and what does not fit refused, before the
+  // first tensor is read.
+  const Plan least = check_memory(s->bundle, options, s->precision, {});
+  const auto fixed = process_overhead(least.phases.front().weights) + least.phases.front().weights;
+  s->backend = make_cpu_backend(
+      {.threads = options.threads,
+       .max_bytes =
+           options.max_ram ? std::max<std::uint64_t>(options.max_ram, fixed + 1) - fixed : 0});
   s->backend->set_stop(run.stop);
   s->model = std::make_unique<Model>(
       s->bundle, *s->backend, s->precision, [&](const char*, int index, int count) {
@@ -137,7 +236,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
 const ModelInfo& Engine::info() const { return state_->info; }
 
 GenerateParams Engine::resolve(const GenerateParams& params) const {
-  return state_->resolved(params);
+  return mezzo::resolve(params, state_->defaults);
 }
 
 TokenReport Engine::tokens(const std::string& prompt) const {
@@ -146,12 +245,26 @@ TokenReport Engine::tokens(const std::string& prompt) const {
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
-  state_->backend->set_stop(run.stop);
-  const auto size = [&](int given, std::int64_t own) { return given ? given : own; };
-  return measure(*state_->model, state_->precision,
-                 {.width = size(options.width, state_->defaults.width),
-                  .height = size(options.height, state_->defaults.height),
-                  .options = options});
+  GenerateParams picture{.prompts = {""},
+                         .steps = options.steps,
+                         .width = options.width ? options.width : state_->defaults.width,
+                         .height = options.height ? options.height : state_->defaults.height,
+                         .seed = 1};
+  check_memory(state_->bundle, state_->options, state_->precision, picture);
+  nlohmann::json out;
+  {
+    const std::scoped_lock one_run(state_->running);
+    state_->backend->set_stop(run.stop);
+    out = measure(*state_->model, state_->precision,
+                  {.width = picture.width, .height = picture.height, .options = options});
+  }
+  if (options.whole) {
+    const auto begin = Clock::now();
+    generate(picture, run);
+    out["total_s"] = since(begin);
+    out["total"] = "measured";
+  }
+  return out.dump();
 }
 
 std::vector<Picture> Engine::generate(const GenerateParams& params, const RunOptions& run) {
@@ -163,73 +276,20 @@ std::vector<Picture> Engine::generate(const GenerateParams& params, const RunOpt
 void Engine::generate(const GenerateParams& params, const RunOptions& options,
                       const std::function<void(Picture)>& done) {
   State& s = *state_;
-  GenerateParams p = s.resolved(params);
+  const std::scoped_lock one_run(s.running);
+  GenerateParams p = mezzo::resolve(params, s.defaults);
   if (p.seed < 0) p.seed = random_seed();
-  if (s.options.max_ram) check_memory(s.bundle, s.options, s.precision, p);
+  check_memory(s.bundle, s.options, s.precision, p);
   s.backend->set_stop(options.stop);
-
-  std::vector<std::string> prompts;
-  std::vector<std::int64_t> seeds;
-  for (const auto& prompt : p.prompts)
-    for (std::int64_t i = 0; i < p.count; ++i) {
-      prompts.push_back(prompt);
-      seeds.push_back(p.seed + i);
-    }
-  const std::size_t total = prompts.size();
-  const auto group =
-      static_cast<std::size_t>(batch_pictures(p.width, p.height, static_cast<std::int64_t>(total)));
-
-  for (std::size_t at = 0; at < total; at += group) {
-    const std::size_t n = std::min(group, total - at);
-    const auto begin = Clock::now();
-    Progress now{.phase = Phase::kEncode,
-                 .picture = static_cast<int>(at),
-                 .pictures = static_cast<int>(total)};
-    auto tell = [&] {
-      if (options.progress) options.progress(now);
-    };
-    tell();
-
-    const auto offset = static_cast<std::ptrdiff_t>(at);
-    const Job job = s.job(
-        p, {prompts.begin() + offset, prompts.begin() + offset + static_cast<std::ptrdiff_t>(n)});
-    const auto draws = draws_per_picture(p.rng, std::span(seeds).subspan(at, n));
-    auto stepping = Clock::now();
-    Watch watch;
-    watch.stop = options.stop;
-    watch.preview_every = options.preview_every;
-    watch.preview = [&](const Image& preview) {
-      now.preview = &preview;
-      tell();
-      now.preview = nullptr;
-    };
-    watch.latents = [&](const char* name, const sampling::Latents&) {
-      if (std::string_view(name) == "init") stepping = Clock::now();
-    };
-    watch.step = [&](int step, int steps) {
-      now.phase = step == steps ? Phase::kDecode : Phase::kDenoise;
-      now.step = step;
-      now.steps = steps;
-      now.seconds_per_step = since(stepping) / step;
-      const auto later = static_cast<double>((total - at - n + group - 1) / group);
-      now.seconds_left = now.seconds_per_step * (steps - step + later * steps);
-      tell();
-    };
-    const Drawn drawn = run(job, *s.model, *s.conditioning, s.scheduler, *draws, watch);
-    s.finish_hash();
-    const double seconds = since(begin) / static_cast<double>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      Image image = to_image(drawn.decoded[i]);
-      if (p.mask && p.keep_unmasked) image = keep_unmasked(image, p);
-      const PictureRecipe recipe{p, prompts[at + i], seeds[at + i], s.info};
-      done({.image = std::move(image),
-            .prompt = prompts[at + i],
-            .seed = seeds[at + i],
-            .infotext = recipe_infotext(recipe),
-            .request = recipe_request(recipe),
-            .seconds = seconds});
-    }
-  }
+  const std::size_t total = p.prompts.size() * static_cast<std::size_t>(p.count);
+  const auto usual = static_cast<std::size_t>(batch_pictures(p, static_cast<std::int64_t>(total)));
+  for (std::size_t at = 0; at < total; at += usual)
+    s.draw({.params = p,
+            .begin = at,
+            .count = std::min(usual, total - at),
+            .total = total,
+            .usual = usual},
+           options, done);
   s.backend->trim();
 }
 

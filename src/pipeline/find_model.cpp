@@ -180,7 +180,7 @@ ModelEntry describe(const fs::path& path, std::string name) {
     entry.error = report.error;
     if (entry.error.empty() && entry.family.empty())
       entry.error = "not a whole model: " + report.kind;
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {  // one bad file does not hide the others
     entry.error = e.what();
   }
   return entry;

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "mezzotint/files.h"
 #include "models/clip/clip_text.h"
@@ -49,7 +50,7 @@ void complete_text(FileReport::Network& n, const Component& c) {
 }
 
 void complete_vae(FileReport::Network& n, const Component& c) {
-  if (c.config.is_object() && c.config.value("_class_name", "") == "AutoencoderTiny") return;
+  if (ConfigReader(c.config, "vae config").text("_class_name", "") == "AutoencoderTiny") return;
   complete<AutoencoderKLConfig>(
       n, c,
       [](const Weights& w, const AutoencoderKLConfig& v) {

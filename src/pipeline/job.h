@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,14 +70,18 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
 /// The sampler and schedule that the request and the model's scheduler config make together.
 sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler);
 
-/// How many of `pictures` go through the networks together.
-std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures);
+/// How many of `pictures` go through the networks together: as many as pay, one where the sampler
+/// chooses its own steps.
+std::int64_t batch_pictures(const GenerateParams& resolved, std::int64_t pictures);
 
 // Between the layouts of samplers (flat NCHW), networks (NHWC on the backend) and pictures.
 Tensor upload_latents(Backend& backend, const sampling::Latents& x,
                       const Shape& nchw);  // -> [B, H, W, C]
 sampling::Latents download_latents(const Tensor& nhwc);
 Tensor upload_image(Backend& backend, const Image& rgb);  // -> [1, H, W, 3] in [-1, 1]
-Image to_image(const Tensor& decoded);                    // host [H, W, 3] about [-1, 1] -> RGB
+/// Throws LoadError, saying what may be wrong, where a network gave a NaN or an infinity.
+void check_finite(std::span<const double> values);
+void check_finite(std::span<const float> values);
+Image to_image(const Tensor& decoded);  // finite; host [H, W, 3] about [-1, 1] -> RGB
 
 }  // namespace mezzo

@@ -1,10 +1,25 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <span>
 
 #include "pipeline/job.h"
 
 namespace mezzo {
+
+namespace {
+
+template <class T>
+void fail_unless_finite(std::span<const T> values) {
+  if (std::ranges::all_of(values, [](T v) { return std::isfinite(v); })) return;
+  fail<LoadError>(
+      "the model gave numbers that are not finite (NaN); its weights are damaged, or it needs "
+      "another prediction type (--prediction) or more precision (--precision f32)");
+}
+
+}  // namespace
+
+void check_finite(std::span<const double> values) { fail_unless_finite(values); }
+void check_finite(std::span<const float> values) { fail_unless_finite(values); }
 
 Tensor upload_latents(Backend& backend, const sampling::Latents& x, const Shape& nchw) {
   Tensor values(host(), DType::kF32, nchw);
@@ -37,6 +52,7 @@ Image to_image(const Tensor& decoded) {
   const auto n = static_cast<std::size_t>(decoded.numel());
   image.pixels.resize(n);
   const float* x = decoded.data<float>();
+  check_finite(std::span(x, n));
   for (std::size_t i = 0; i < n; ++i)
     image.pixels[i] = static_cast<std::uint8_t>(
         std::nearbyint(std::clamp(x[i] / 2.0f + 0.5f, 0.0f, 1.0f) * 255.0f));

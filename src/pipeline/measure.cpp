@@ -39,10 +39,16 @@ double median(std::vector<double> v) {
 }
 
 std::int64_t work_of(Backend& backend, OpLog& log, const std::function<void()>& f) {
+  struct Logging {  // also ends when f throws
+    Logging(Backend& b, OpLog& to) : backend(b) { backend.set_log(&to); }
+    ~Logging() { backend.set_log(nullptr); }
+    Backend& backend;
+  };
   log.records.clear();
-  backend.set_log(&log);
-  f();
-  backend.set_log(nullptr);
+  {
+    const Logging logging(backend, log);
+    f();
+  }
   std::int64_t flops = 0;
   for (const auto& r : log.records) flops += r.flops;
   return flops;
@@ -82,7 +88,7 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
 
 }  // namespace
 
-std::string measure(const Model& model, Precision precision, const MeasureConfig& config) {
+nlohmann::json measure(const Model& model, Precision precision, const MeasureConfig& config) {
   Backend& b = model.backend;
   const auto factor = model.vae->factor();
   const auto h = config.height / factor, w = config.width / factor;
@@ -143,7 +149,7 @@ std::string measure(const Model& model, Precision precision, const MeasureConfig
                         {"vae_gflops", vae_flops / vae_s / 1e9},
                         {"vae_share_of_peak", vae_flops / vae_s / 1e9 / peak}};
   if (config.options.layers) out["layers"] = layers_of(log, peak);
-  return out.dump();
+  return out;
 }
 
 }  // namespace mezzo

@@ -1,6 +1,8 @@
 // Timings of an open model: each network alone, against what the machine gives at its best.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "mezzotint/engine.h"
 #include "pipeline/model.h"
 
@@ -11,7 +13,7 @@ struct MeasureConfig {
   const BenchOptions& options;
 };
 
-/// One JSON object; docs/performance.md names the fields.
-std::string measure(const Model& model, Precision precision, const MeasureConfig& config);
+/// docs/performance.md names the fields.
+nlohmann::json measure(const Model& model, Precision precision, const MeasureConfig& config);
 
 }  // namespace mezzo

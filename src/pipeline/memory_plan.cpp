@@ -1,10 +1,12 @@
 #include "pipeline/memory_plan.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/machine_memory.h"
 #include "checkpoint/require.h"
 #include "pipeline/job.h"
 #include "pipeline/open_engine.h"
@@ -44,6 +46,25 @@ std::uint64_t largest_tensor(const ModelBundle& bundle) {
 
 Tensor zeros(Backend& b, const Shape& shape) { return Tensor(b, DType::kF32, shape); }
 
+/// The first change of a request that fits into so many bytes, or nothing.
+std::optional<std::string> smaller_request(const ModelBundle& bundle, const EngineOptions& options,
+                                           Precision precision, const GenerateParams& params,
+                                           std::uint64_t limit) {
+  const auto fits = [&](const GenerateParams& what) {
+    return plan_request(bundle, options, Precision::kBF16, what).peak <= limit;
+  };
+  if (precision == Precision::kF32 && fits(params)) return "--weights f16 would fit";
+  GenerateParams smaller = params;
+  smaller.init.reset();
+  smaller.mask.reset();
+  for (std::int64_t side : {768, 512, 384, 256, 128, 64}) {
+    smaller.width = smaller.height = side;
+    if ((params.width == 0 || side < params.width) && fits(smaller))
+      return fmt::format("{}x{} with --weights f16 would fit", side, side);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
@@ -61,7 +82,7 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   const GenerateParams p = resolve(params, defaults);
   const auto h = p.height / factor, w = p.width / factor, C = model.vae->latent_channels();
   const auto pictures = static_cast<std::int64_t>(p.prompts.size()) * p.count;
-  const auto batch = batch_pictures(p.width, p.height, pictures);
+  const auto batch = batch_pictures(p, pictures);
   const auto rows = *p.guidance > 1 ? 2 * batch : batch;
   const auto rounds = (pictures + batch - 1) / batch;
 
@@ -109,31 +130,21 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   return plan;
 }
 
-void check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
+Plan check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
                   const GenerateParams& params) {
-  const auto fits = [&](Precision how, const GenerateParams& what) {
-    return plan_request(bundle, options, how, what).peak <= options.max_ram;
-  };
-  const auto needed = plan_request(bundle, options, precision, params).peak;
-  if (needed <= options.max_ram) return;
+  Plan plan = plan_request(bundle, options, precision, params);
+  const std::uint64_t machine = usable_memory();
+  const bool by_option = options.max_ram && (!machine || options.max_ram <= machine);
+  const std::uint64_t limit = by_option ? options.max_ram : machine;
+  if (limit == 0 || plan.peak <= limit) return plan;
   const auto mb = [](std::uint64_t bytes) { return (bytes + (1u << 20) - 1) >> 20; };
-  std::string remedy = "raise --max-ram, or choose a smaller model";
-  GenerateParams smaller = params;
-  if (precision == Precision::kF32 && fits(Precision::kBF16, params))
-    remedy = "--weights f16 would fit";
-  else {
-    for (std::int64_t side : {768, 512, 384, 256, 128, 64}) {
-      smaller.width = smaller.height = side;
-      smaller.init.reset();
-      smaller.mask.reset();
-      if ((params.width == 0 || side < params.width) && fits(Precision::kBF16, smaller)) {
-        remedy = fmt::format("{}x{} with --weights f16 would fit", side, side);
-        break;
-      }
-    }
-  }
-  fail<OutOfMemory>("this needs {} MB of memory, the limit (--max-ram) is {} MB; {}", mb(needed),
-                    mb(options.max_ram), remedy);
+  const auto remedy = smaller_request(bundle, options, precision, params, limit);
+  if (by_option)
+    fail<OutOfMemory>("this needs {} MB of memory, the limit (--max-ram) is {} MB; {}",
+                      mb(plan.peak), mb(limit),
+                      remedy.value_or("raise --max-ram, or choose a smaller model"));
+  fail<OutOfMemory>("this needs {} MB of memory, the machine has {} MB free; {}", mb(plan.peak),
+                    mb(limit), remedy.value_or("close other programs, or choose a smaller model"));
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {

@@ -10,9 +10,9 @@ namespace mezzo {
 Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
                   const GenerateParams& params);
 
-/// Throws OutOfMemory when the plan needs more than options.max_ram, with the numbers and a change
-/// that would fit.
-void check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
+/// The plan, or OutOfMemory when it needs more than options.max_ram or than the machine has, with
+/// the numbers and a change that would fit.
+Plan check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
                   const GenerateParams& params);
 
 }  // namespace mezzo

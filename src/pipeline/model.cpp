@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "checkpoint/require.h"
+#include "sampling/scheduler_config.h"
 
 namespace mezzo {
 namespace {
@@ -17,8 +18,8 @@ Network build(const ModelBundle& bundle, const char* name, Backend& backend, Pre
   const Weights w(bundle.components.at(name).weights, backend, precision, name);
   Network network(w, config);
   if (const auto unused = w.finish(); !unused.empty() && backend.has_data())
-    log_debug("{}: {} tensors of {} are not used, such as {}", bundle.path.string(), unused.size(),
-              name, unused.front());
+    log_warning("{}: {} tensors of the {} are not used, such as {}", bundle.path.string(),
+                unused.size(), name, unused.front());
   return network;
 }
 
@@ -78,14 +79,7 @@ nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& une
   if (bundle.scheduler.is_object()) return bundle.scheduler;
   // The schedule that every SD 1.x and 2.x model was trained on, and the sampler their folders
   // name.
-  nlohmann::json s = {{"_class_name", "PNDMScheduler"},
-                      {"beta_start", 0.00085},
-                      {"beta_end", 0.012},
-                      {"beta_schedule", "scaled_linear"},
-                      {"num_train_timesteps", 1000},
-                      {"skip_prk_steps", true},
-                      {"steps_offset", 1},
-                      {"set_alpha_to_one", false}};
+  nlohmann::json s = sampling::SchedulerConfig().fields();
   const bool v = unet.cross_attention_dim == 1024 && unet.in_channels == 4;
   s["prediction_type"] = v ? "v_prediction" : "epsilon";
   if (v)

@@ -259,7 +259,7 @@ bool is_unset(const Field& f, const T& value) {
   if constexpr (std::is_same_v<T, std::string>)
     return value.empty() && f.name != "negative_prompt";
   else if constexpr (std::is_same_v<T, std::int64_t>)
-    return value == 0 && f.min > 0;
+    return value == 0 && (f.name == "steps" || f.name == "width" || f.name == "height");
   else if constexpr (std::is_same_v<T, std::optional<double>>)
     return !value;
   else

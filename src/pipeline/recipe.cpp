@@ -30,15 +30,14 @@ bool is_own_schedule(const std::string& schedule) {
   return schedule.empty() || schedule == "model";
 }
 
-/// Keys of infotext and the field each sets, with the values that mean "as usual" and set nothing.
+/// Keys of infotext and the field each sets.
 struct InfotextKey {
   std::string_view key, field;
-  std::string_view usual = "";
 };
 constexpr std::array kInfotextKeys = {
     InfotextKey{"Steps", "steps"},
     InfotextKey{"Sampler", "sampler"},
-    InfotextKey{"Schedule type", "schedule", "Automatic"},
+    InfotextKey{"Schedule type", "schedule"},
     InfotextKey{"CFG scale", "guidance"},
     InfotextKey{"Seed", "seed"},
     InfotextKey{"Size-1", "width"},
@@ -132,10 +131,15 @@ GenerateParams recipe_from_infotext(const std::string& text, std::string* model_
   GenerateParams params;
   params.prompts = {infotext.prompt};
   params.negative_prompt = infotext.negative;
-  for (const auto& [key, field, usual] : kInfotextKeys)
-    if (const auto value = text_of(infotext, key);
-        value && !value->empty() && !same_ignoring_case(*value, usual))
+  for (const auto& [key, field] : kInfotextKeys)
+    if (const auto value = text_of(infotext, key); value && !value->empty())
       set_field(params, field, *value);
+  // Files from before there were schedule types say nothing: the model's own.
+  const auto& line = infotext.settings_line;
+  if (std::ranges::find(line, "Schedule type", &InfotextPairs::value_type::first) == line.end())
+    params.schedule.clear();
+  // The strength of the second pass of a picture that began as noise.
+  if (infotext.fields.contains("Hires upscale")) params.strength.reset();
   // "GPU" is the web UI's usual source; its numbers are the ones that "nv" computes.
   if (const auto rng = text_of(infotext, "RNG"))
     params.rng = same_ignoring_case(*rng, "CPU") ? "cpu" : "nv";

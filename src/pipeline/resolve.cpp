@@ -1,54 +1,46 @@
 #include "pipeline/resolve.h"
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "base/config.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "image/mask.h"
+#include "image/pixels.h"
 #include "image/resize.h"
 
 namespace mezzo {
 namespace {
 
-Image as_rgb(const Image& image) {
-  if (image.channels == 3) return image;
-  Image rgb{.width = image.width, .height = image.height, .channels = 3, .pixels = {}};
-  rgb.pixels.resize(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) *
-                    3);
-  const auto channels = static_cast<std::size_t>(image.channels);
-  for (std::size_t i = 0; i < rgb.pixels.size() / 3; ++i)
-    for (std::size_t c = 0; c < 3; ++c) {
-      const int v = image.pixels[i * channels + (channels == 1 ? 0 : c)];
-      const int alpha = channels == 4 ? image.pixels[i * channels + 3] : 255;
-      rgb.pixels[3 * i + c] =
-          static_cast<std::uint8_t>((v * alpha + 255 * (255 - alpha) + 127) / 255);  // over white
-    }
-  return rgb;
+constexpr Rgb kWhite = {255, 255, 255};
+
+/// The size at which a picture is drawn again where the request names none: its own, or, where
+/// that is far more than the model knows, the same shape with as many pixels as the model's size.
+void choose_size(GenerateParams& p, const ModelDefaults& d) {
+  constexpr double kFarMore = 2.25;  // times the pixels: 768x768 for a model of 512x512
+  const double pixels = static_cast<double>(p.init->width) * p.init->height;
+  const double own = static_cast<double>(d.width) * static_cast<double>(d.height);
+  const double shrink = pixels > kFarMore * own ? std::sqrt(own / pixels) : 1;
+  const auto side = [&](int length) {
+    const auto cells = static_cast<std::int64_t>(length * shrink) / d.factor;
+    return std::max<std::int64_t>(cells, 1) * d.factor;
+  };
+  const bool open = p.width == 0 && p.height == 0;
+  if (p.width == 0) p.width = side(p.init->width);
+  if (p.height == 0) p.height = side(p.init->height);
+  if (open && shrink < 1)
+    log_warning(
+        "the picture has {}x{} pixels, far more than the model draws well; drawing {}x{} "
+        "(--width and --height choose another size)",
+        p.init->width, p.init->height, p.width, p.height);
 }
 
-void check_picture(const Image& image, const char* what) {
-  const bool sizes = image.width > 0 && image.height > 0 &&
-                     (image.channels == 1 || image.channels == 3 || image.channels == 4);
-  if (!sizes || image.pixels.size() != image.row_bytes() * static_cast<std::size_t>(image.height))
-    fail<UsageError>(
-        "the {} is empty or has the wrong number of bytes; give width x height x 1, 3 or 4 "
-        "channels",
-        what);
-}
-
-void resolve_pictures(GenerateParams& p, std::int64_t factor) {
-  check_picture(*p.init, "picture to start from");
-  if (p.mask) {
-    check_picture(*p.mask, "mask");
-    if (p.mask->width != p.init->width || p.mask->height != p.init->height)
-      fail<UsageError>(
-          "the mask is {}x{} pixels but the picture {}x{}; make the mask as large as the picture",
-          p.mask->width, p.mask->height, p.init->width, p.init->height);
-  }
-  if (p.width == 0) p.width = std::max<std::int64_t>(p.init->width / factor, 1) * factor;
-  if (p.height == 0) p.height = std::max<std::int64_t>(p.init->height / factor, 1) * factor;
+void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
+  choose_size(p, d);
   const int w = static_cast<int>(p.width), h = static_cast<int>(p.height);
-  p.init = as_rgb(*p.init);
+  p.init = to_rgb(*p.init, kWhite);
   if (p.init->width != w || p.init->height != h)
     p.init = resize(*p.init, w, h, ResizeFilter::kLanczos);
   if (p.mask) {
@@ -82,8 +74,6 @@ ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, std::int64_t s
 GenerateParams resolve(const GenerateParams& params, const ModelDefaults& d) {
   validate(params);
   GenerateParams p = params;
-  if (p.mask && !p.init)
-    fail<UsageError>("a mask needs the picture it belongs to; give it with --init");
   if (d.inpainting && !p.mask)
     fail<UsageError>(
         "this is an inpainting model; it needs a picture (--init) and a mask (--mask) whose white "
@@ -93,7 +83,7 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& d) {
   if (p.guidance_rescale == 0) p.guidance_rescale = d.guidance_rescale;
   if (p.sampler.empty()) p.sampler = d.sampler;
   if (!p.strength) p.strength = p.mask ? 1.0 : 0.8;
-  if (p.init) resolve_pictures(p, d.factor);
+  if (p.init) resolve_pictures(p, d);
   if (p.width == 0) p.width = d.width;
   if (p.height == 0) p.height = d.height;
   if (p.width % d.factor || p.height % d.factor)
@@ -106,6 +96,7 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& d) {
     fail<UsageError>(
         "strength {} of {} steps leaves no step to run; raise the strength or the steps",
         *p.strength, p.steps);
+  validate(p);  // what a model recommends keeps the same limits
   return p;
 }
 

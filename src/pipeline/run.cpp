@@ -83,17 +83,12 @@ sampling::NoiseSource path_noise(const Job& job, const sampling::SamplingPlan& p
   return draws.path(low, plan.start().sigma, static_cast<std::size_t>(size));
 }
 
-void check_finite(const sampling::Latents& x) {
-  if (std::ranges::all_of(x.values(), [](double v) { return std::isfinite(v); })) return;
-  fail<LoadError>(
-      "the model gave numbers that are not finite (NaN); its weights are damaged, or it needs "
-      "another prediction type (--prediction) or more precision (--precision f32)");
-}
-
 }  // namespace
 
-std::int64_t batch_pictures(std::int64_t width, std::int64_t height, std::int64_t pictures) {
-  return std::clamp<std::int64_t>(kBatchPixels / (width * height), 1,
+std::int64_t batch_pictures(const GenerateParams& p, std::int64_t pictures) {
+  const auto* sampler = sampling::find_sampler(p.sampler);
+  if (sampler && sampler->chooses_steps) return 1;
+  return std::clamp<std::int64_t>(kBatchPixels / (p.width * p.height), 1,
                                   std::min(kBatchPictures, pictures));
 }
 
@@ -101,9 +96,9 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
   const auto& p = job.params;
   nlohmann::json fields = scheduler;
   if (!p.prediction.empty()) fields["prediction_type"] = p.prediction;
-  if (!p.spacing.empty()) fields["timestep_spacing"] = p.spacing;
   sampling::PlanRequest request{.sampler = p.sampler,
                                 .schedule = p.schedule,
+                                .spacing = p.spacing,
                                 .steps = static_cast<int>(p.steps),
                                 .strength = p.init ? *p.strength : 1.0};
   if (p.eta > 0) request.eta = p.eta;  // 0: as the sampler has it
@@ -136,7 +131,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
     if (job.guided()) options.unconditional_output = [&] { return unet.unconditional(); };
     drawn.latents = sampling::run(plan, std::ref(unet), std::move(start.x), options);
   }
-  check_finite(drawn.latents);
+  check_finite(drawn.latents.values());
 
   const Tensor z = upload_latents(model.backend, drawn.latents, job.latent_shape());
   for (std::int64_t b = 0; b < job.batch(); ++b) {

@@ -1,5 +1,7 @@
 #include "sampling/diffusers_options.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "sampling/samplers/samplers.h"
@@ -7,15 +9,30 @@
 namespace mezzo::sampling {
 namespace {
 
+int solver_order(const SchedulerConfig& c, const char* field) {
+  const int order = c.integer(field, 2);
+  if (order < 1 || order > 3)
+    fail<LoadError>("scheduler_config.json: {} is {}, expected 1 to 3", field, order);
+  return order;
+}
+
+void check_known(const char* field, const std::string& value,
+                 std::initializer_list<std::string_view> known) {
+  if (std::ranges::find(known, value) == known.end())
+    fail<LoadError>("scheduler_config.json: {} is \"{}\", which is not known", field, value);
+}
+
 /// DPM-Solver and its relatives.
 void set_solver(SamplerOptions& o, const SchedulerConfig& c, const DiffusersRequest& r) {
   const Sampler sample = c.scheduler().sample;
-  o.order = c.integer("solver_order", 2);
-  if (*o.order < 1 || *o.order > 3)
-    fail<LoadError>("scheduler_config.json: solver_order is {}, expected 1 to 3", *o.order);
+  o.order = solver_order(c, "solver_order");
   o.lower_order_final = c.flag("lower_order_final", true);
-  o.euler_at_final = c.flag("euler_at_final", false);
+  o.euler_at_final = sample == sample_dpmpp_2m && c.flag("euler_at_final", false);
   const std::string type = c.text("solver_type", ""), algorithm = c.text("algorithm_type", "");
+  check_known("solver_type", type, {"", "midpoint", "heun", "bh1", "bh2", "logrho"});
+  check_known("algorithm_type", algorithm,
+              {"", "dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "deis",
+               "data_prediction", "noise_prediction"});
   o.solver = type == "heun"  ? SolverType::kHeun
              : type == "bh1" ? SolverType::kBh1
                              : SolverType::kMidpoint;
@@ -34,8 +51,8 @@ void set_solver(SamplerOptions& o, const SchedulerConfig& c, const DiffusersRequ
     for (const auto& step : *it)
       if (step.is_number_integer()) o.disable_corrector.push_back(step.get<int>());
   if (sample == sample_sa_solver) {
-    o.order = c.integer("predictor_order", 2);
-    o.corrector_order = c.integer("corrector_order", 2);
+    o.order = solver_order(c, "predictor_order");
+    o.corrector_order = solver_order(c, "corrector_order");
     o.simple_second_order = true;
     o.tau = [](const Point& p) { return p.t >= 200 && p.t <= 800 ? 1.0 : 0.0; };
   }

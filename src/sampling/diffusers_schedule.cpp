@@ -342,17 +342,6 @@ Schedule full_schedule(const SchedulerConfig& c, const NoiseTable& table,
   return {};
 }
 
-/// The table that schedulers of the variance-preserving kind look sigmas up in, whatever the sigmas
-/// they use.
-NoiseTable beta_table(const SchedulerConfig& c) {
-  std::vector<double> alphas = alphas_cumprod(c.betas());
-  const Family family = c.scheduler().family;
-  if (c.flag("rescale_betas_zero_snr", false) &&
-      (family == Family::kSigma || family == Family::kLambda))
-    alphas.back() = std::ldexp(1.0, -24);
-  return NoiseTable::discrete(std::move(alphas));
-}
-
 double initial_sigma(const SchedulerConfig& c, const Schedule& s) {
   const double high = s.points[0].sigma;
   if (c.scheduler().family == Family::kEdm) return std::hypot(c.number("sigma_max", 80), 1);
@@ -365,7 +354,8 @@ double initial_sigma(const SchedulerConfig& c, const Schedule& s) {
 DiffusersRun diffusers_run(const SchedulerConfig& c, const DiffusersRequest& r) {
   if (r.steps < 1 || r.steps > c.train_steps())
     fail<UsageError>("steps is {}, expected 1 to {}", r.steps, c.train_steps());
-  const NoiseTable table = beta_table(c);
+  const Family family = c.scheduler().family;
+  const NoiseTable table = c.beta_table(family == Family::kSigma || family == Family::kLambda);
   DiffusersRun run;
   run.schedule = full_schedule(c, table, r);
   run.options = diffusers_options(c, r);
@@ -377,9 +367,9 @@ DiffusersRun diffusers_run(const SchedulerConfig& c, const DiffusersRequest& r) 
 
 void skip_steps(Schedule& s, int steps, double strength) {
   const int made = std::min(static_cast<int>(steps * strength), steps);
-  const auto skipped = static_cast<std::ptrdiff_t>(std::max(steps - made, 0));
+  const int skipped = std::max(steps - made, 0);
   if (skipped == 0) return;
-  if (made < 1)
+  if (made < 1 || static_cast<std::size_t>(skipped) >= s.steps())
     fail<UsageError>("strength {} of {} steps leaves no step to make; raise either", strength,
                      steps);
   s.full_steps = s.steps();

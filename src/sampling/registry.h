@@ -34,6 +34,7 @@ struct SamplerInfo {
   Form form = Form::kSigma;
   Noise noise = Noise::kNone;
   bool needs_unconditional = false;  // CFG++
+  bool chooses_steps = false;        // by the error it makes: pictures are drawn one by one
   /// What A1111 calls "automatic"; empty: the model's own.
   std::string_view default_schedule = {};
   /// diffusers' scheduler for it, used with the model's own scheduler configuration; empty: there

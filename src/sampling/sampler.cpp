@@ -14,6 +14,9 @@ constexpr int kMostSteps = 10000;
 /// A sampler of the registry on a schedule over the model's own levels of noise.
 SamplingPlan plan_by_schedule(const SchedulerConfig& config, const PlanRequest& r,
                               const SamplerInfo& sampler, const ScheduleInfo& schedule) {
+  if (!r.spacing.empty())
+    fail<UsageError>("spacing: schedule {} has none to choose; leave out one of them",
+                     schedule.name);
   SamplingPlan p;
   p.sampler = sampler.name;
   p.schedule = schedule.name;
@@ -38,6 +41,8 @@ SamplingPlan plan_by_schedule(const SchedulerConfig& config, const PlanRequest& 
 }
 
 SamplingPlan plan_by_config(const SchedulerConfig& config, const PlanRequest& r) {
+  if (!r.spacing.empty() && !config.follows_spacing())
+    fail<UsageError>("spacing: {} has none to choose; leave it out", config.scheduler().name);
   DiffusersRun run = diffusers_run(config, {r.steps, r.strength, r.eta, r.mu});
   SamplingPlan p;
   p.sampler = config.scheduler().name;
@@ -77,30 +82,24 @@ std::vector<double> SamplingPlan::timesteps() const {
   return t;
 }
 
-SamplingPlan plan(const SchedulerConfig& config, const PlanRequest& r) {
+namespace {
+
+SamplingPlan choose_plan(const SchedulerConfig& config, const PlanRequest& r) {
   if (r.steps < 1 || r.steps > kMostSteps)
     fail<UsageError>("steps is {}, expected 1 to {}", r.steps, kMostSteps);
   if (!(r.strength > 0 && r.strength <= 1))
     fail<UsageError>("strength is {}, expected more than 0 and at most 1", r.strength);
-  SchedulerConfig own = config;
-  if (r.spacing) {
-    nlohmann::json fields = config.fields();
-    fields["timestep_spacing"] = *r.spacing == Spacing::kLeading    ? "leading"
-                                 : *r.spacing == Spacing::kTrailing ? "trailing"
-                                                                    : "linspace";
-    own = SchedulerConfig(std::move(fields));
-  }
   std::string schedule = r.schedule == "model" ? "" : r.schedule;
-  if (r.sampler.empty() && schedule.empty()) return plan_by_config(own, r);
+  if (r.sampler.empty() && schedule.empty()) return plan_by_config(config, r);
   // A schedule alone: the model's sampler, by the row of the registry that stands for it.
   SamplerChoice choice =
-      choose_sampler(r.sampler.empty() ? std::string(own.scheduler().name) : r.sampler);
+      choose_sampler(r.sampler.empty() ? std::string(config.scheduler().name) : r.sampler);
   if (schedule.empty()) schedule = choice.schedule;
   if (plain_name(schedule) == "automatic") schedule = choice.sampler->default_schedule;
   if (schedule.empty()) {
-    if (r.sampler == own.scheduler().name) return plan_by_config(own, r);
-    if (const auto other = config_for(own, *choice.sampler)) return plan_by_config(*other, r);
-    schedule = own.table().is_flow() ? "simple" : "normal";
+    if (r.sampler == config.scheduler().name) return plan_by_config(config, r);
+    if (const auto other = config_for(config, *choice.sampler)) return plan_by_config(*other, r);
+    schedule = config.table().is_flow() ? "simple" : "normal";
   }
   const ScheduleInfo* info = find_schedule(schedule);
   if (info == nullptr) {
@@ -108,14 +107,25 @@ SamplingPlan plan(const SchedulerConfig& config, const PlanRequest& r) {
     for (const ScheduleInfo& s : schedules()) known += ", " + std::string(s.name);
     fail<UsageError>("unknown schedule \"{}\"; known are {}", schedule, known);
   }
-  return plan_by_schedule(own, r, *choice.sampler, *info);
+  return plan_by_schedule(config, r, *choice.sampler, *info);
 }
 
-double dynamic_shift(const SchedulerConfig& c, int tokens) {
-  const double low = c.number("base_image_seq_len", 256),
-               high = c.number("max_image_seq_len", 4096);
-  const double base = c.number("base_shift", 0.5), most = c.number("max_shift", 1.15);
-  return base + (most - base) / (high - low) * (tokens - low);
+}  // namespace
+
+SamplingPlan plan(const SchedulerConfig& config, const PlanRequest& r) {
+  nlohmann::json fields = config.fields();
+  if (!r.spacing.empty()) fields["timestep_spacing"] = r.spacing;
+  SamplingPlan p = choose_plan(SchedulerConfig(std::move(fields)), r);
+  if (p.steps() == 0)
+    fail<UsageError>("schedule {} makes nothing of {} steps; ask for more steps", p.schedule,
+                     r.steps);
+  for (const Point& point : p.points.points)
+    if (!std::isfinite(point.sigma) || !std::isfinite(point.alpha))
+      fail<UsageError>(
+          "sampler {} with schedule {} has a level of noise that is not finite for this model; "
+          "choose another schedule",
+          p.sampler, p.schedule);
+  return p;
 }
 
 Latents from_noise(const SamplingPlan& p, const Latents& noise) {

@@ -18,12 +18,14 @@ struct PlanRequest {
   /// A schedule's name; empty or "model": the configuration's own; "automatic": A1111's choice for
   /// the sampler.
   std::string schedule = {};
-  std::optional<Spacing> spacing = {};
+  /// leading, trailing or linspace; empty: the configuration's own. UsageError where the sampler
+  /// and schedule have no such choice.
+  std::string spacing = {};
   int steps = 20;
   /// Image to image: the share of the steps that is made, in (0, 1].
   double strength = 1;
   std::optional<double> eta = {};
-  /// Flow models with dynamic shifting: see dynamic_shift().
+  /// Flow models with dynamic shifting.
   std::optional<double> mu = {};
   Convention convention = Convention::kA1111;
 };
@@ -51,9 +53,6 @@ struct SamplingPlan {
 /// Throws UsageError for unknown names and impossible numbers, LoadError for an impossible
 /// configuration.
 SamplingPlan plan(const SchedulerConfig&, const PlanRequest&);
-
-/// mu of a flow model with dynamic shifting, for so many image tokens.
-double dynamic_shift(const SchedulerConfig&, int tokens);
 
 /// Where a run from noise starts.
 Latents from_noise(const SamplingPlan&, const Latents& noise);

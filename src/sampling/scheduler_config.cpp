@@ -132,6 +132,12 @@ Spacing SchedulerConfig::spacing() const {
       s);
 }
 
+bool SchedulerConfig::follows_spacing() const {
+  const Family f = class_->family;
+  return class_->name != "DPMSolverSinglestepScheduler" &&
+         (f == Family::kTable || f == Family::kSigma || f == Family::kLambda);
+}
+
 Prediction SchedulerConfig::prediction() const {
   if (class_->family == Family::kFlow) return Prediction::kFlow;
   if (class_->family == Family::kEdm) return Prediction::kEdm;
@@ -186,15 +192,14 @@ BetaSchedule SchedulerConfig::betas() const {
   return b;
 }
 
-NoiseTable SchedulerConfig::table() const {
-  if (is_flow()) return NoiseTable::flow(shift(), train_steps());
+NoiseTable SchedulerConfig::beta_table(bool finite) const {
   std::vector<double> alphas = alphas_cumprod(betas());
-  // diffusers' stand-in for the infinite sigma of zero terminal SNR, in its schedulers that work by
-  // sigma.
-  if (flag("rescale_betas_zero_snr", false) &&
-      (class_->family == Family::kSigma || class_->family == Family::kLambda))
-    alphas.back() = std::ldexp(1.0, -24);
+  if (finite && flag("rescale_betas_zero_snr", false)) alphas.back() = std::ldexp(1.0, -24);
   return NoiseTable::discrete(std::move(alphas));
+}
+
+NoiseTable SchedulerConfig::table() const {
+  return is_flow() ? NoiseTable::flow(shift(), train_steps()) : beta_table(true);
 }
 
 }  // namespace mezzo::sampling

@@ -60,14 +60,19 @@ class SchedulerConfig {
   std::string text(const char* name, const std::string& fallback) const;
 
   Spacing spacing() const;
+  /// Whether spacing() decides which timesteps are visited.
+  bool follows_spacing() const;
   Prediction prediction() const;
   bool is_flow() const;
   int train_steps() const;
   /// The shift of flow sigmas ("shift" or "flow_shift").
   double shift() const;
   BetaSchedule betas() const;
-  /// The model's levels of noise.
+  /// The model's levels of noise, every sigma finite.
   NoiseTable table() const;
+  /// Those of its betas, also for a flow model. `finite`: with diffusers' stand-in for the infinite
+  /// sigma of zero terminal SNR.
+  NoiseTable beta_table(bool finite) const;
 
  private:
   const nlohmann::json* find(const char* name) const;

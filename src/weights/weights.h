@@ -23,9 +23,9 @@ class Weights {
   Weights operator/(std::size_t index) const { return *this / std::to_string(index); }
 
   bool has(std::string_view tensor) const;
-  /// The tensor on the host, in the file's type. Where the backend holds no data, so does the
-  /// result. A missing tensor or a wrong shape is noted for finish(), and values of the right shape
-  /// stand in for it.
+  /// The tensor on the host, in the file's type. Where the backend holds no data, neither does the
+  /// result, and a missing tensor or a wrong shape is noted for finish(): building a network while
+  /// counting lists all that is wrong with its file. Otherwise the first throws LoadError.
   Tensor get(std::string_view tensor, const Shape& shape) const;
 
   /// After the network is built: throws LoadError listing every missing and misshapen tensor.

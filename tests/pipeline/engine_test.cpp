@@ -143,6 +143,50 @@ TEST(Engine, RefusesWhatCannotBeDrawnSayingWhatToDo) {
       "strength");
 }
 
+TEST(Engine, EverySamplerDrawsWithTheShippedModel) {
+  auto engine = Engine::open(shipped());
+  for (const auto& [name, display] : sampler_names()) {
+    SCOPED_TRACE(name);
+    auto p = request({"a red apple"});
+    p.sampler = name;
+    p.width = p.height = 32;
+    p.steps = 4;
+    EXPECT_EQ(engine.generate(p).size(), 1u);
+  }
+}
+
+TEST(Engine, PicturesOfAnAdaptiveSamplerAreTheSameInCompany) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple"});
+  p.sampler = "dpm_adaptive";
+  p.width = p.height = 32;
+  p.count = 2;
+  const auto both = engine.generate(p);
+  p.seed = 8;
+  p.count = 1;
+  EXPECT_EQ(engine.generate(p).at(0).image.pixels, both.at(1).image.pixels);
+}
+
+TEST(Engine, ALargeStartingPictureIsDrawnAtTheModelsSize) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple"});
+  p.init = grey(1000, 500, 3, 9);
+  const auto q = engine.resolve(p);
+  EXPECT_EQ(q.width, 176);
+  EXPECT_EQ(q.height, 88);
+  p.init = grey(150, 130, 3, 9);
+  EXPECT_EQ(engine.resolve(p).width, 144);
+  p.width = 256;
+  EXPECT_EQ(engine.resolve(p).width, 256);
+}
+
+TEST(Engine, WholeRunsAreMeasured) {
+  auto engine = Engine::open(shipped());
+  const auto json =
+      engine.bench({.width = 32, .height = 32, .steps = 2, .repeats = 1, .whole = true});
+  EXPECT_THAT(json, HasSubstr("\"total\":\"measured\""));
+}
+
 TEST(Engine, MemoryLimitIsCheckedBeforeLoading) {
   EngineOptions options;
   options.max_ram = 64u << 20;

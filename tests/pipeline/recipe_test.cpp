@@ -77,6 +77,19 @@ TEST(Infotext, ReadsTheWebUisDefaults) {
   EXPECT_FALSE(q.strength.has_value());
 }
 
+TEST(Infotext, AutomaticIsTheWebUisChoiceForTheSampler) {
+  const GenerateParams q = recipe_from_infotext(
+      "a cat\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Automatic, CFG scale: 7, Seed: 5");
+  EXPECT_EQ(q.schedule, "Automatic");
+}
+
+TEST(Infotext, ASecondPassIsNoStartingPicture) {
+  const GenerateParams q = recipe_from_infotext(
+      "a cat\nSteps: 20, Sampler: Euler, Seed: 5, Size: 512x512, Denoising strength: 0.7, "
+      "Hires upscale: 2, Hires upscaler: Latent");
+  EXPECT_FALSE(q.strength.has_value());
+}
+
 TEST(Infotext, RefusesTextWithoutSettingsAndBadValues) {
   EXPECT_THROW(recipe_from_infotext("just a prompt"), UsageError);
   EXPECT_THROW(recipe_from_infotext(""), UsageError);

@@ -24,7 +24,7 @@ TEST(Plan, ModelsOwnScheduler) {
 
 TEST(Plan, OtherSamplerWithTheModelsFields) {
   const SamplingPlan p =
-      plan(SchedulerConfig(), {.sampler = "Euler a", .spacing = Spacing::kLeading, .steps = 4});
+      plan(SchedulerConfig(), {.sampler = "Euler a", .spacing = "leading", .steps = 4});
   EXPECT_EQ(p.sampler, "EulerAncestralDiscreteScheduler");
   EXPECT_EQ(p.timesteps(), (std::vector<double>{751, 501, 251, 1}));
   EXPECT_NEAR(p.init_noise_sigma, std::hypot(p.start().sigma, 1), 1e-12);
@@ -61,13 +61,17 @@ TEST(Plan, EverySamplerRunsOnEveryModel) {
          {"beta_schedule", "scaled_linear"},
          {"beta_start", 0.00085},
          {"beta_end", 0.012}}),
+      zero_snr({{"_class_name", "DDIMScheduler"},
+                {"prediction_type", "v_prediction"},
+                {"rescale_betas_zero_snr", true},
+                {"timestep_spacing", "trailing"}}),
       flow({{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}});
   RunOptions options;
   options.noise = [](double, double) { return kNoise; };
   options.unconditional_output = [] { return 0.4 * kNoise; };
-  for (const SchedulerConfig* config : {&sd1, &v, &flow})
+  for (const SchedulerConfig* config : {&sd1, &v, &zero_snr, &flow})
     for (const SamplerInfo& s : samplers())
-      for (const char* schedule : {"model", "karras", "automatic"}) {
+      for (const char* schedule : {"model", "karras", "automatic", "normal"}) {
         SCOPED_TRACE(std::string(s.name) + " " + schedule + " for " +
                      std::string(config->scheduler().name));
         const SamplingPlan p =
@@ -84,7 +88,36 @@ TEST(Plan, StrengthLeavesTheLastSteps) {
   EXPECT_THROW(plan(SchedulerConfig(), {.steps = 10, .strength = 0.05}), UsageError);
 }
 
+TEST(Plan, EveryScheduleIsFiniteForEveryModel) {
+  const SchedulerConfig zero_snr(
+      {{"_class_name", "DDIMScheduler"}, {"rescale_betas_zero_snr", true}});
+  for (const ScheduleInfo& s : schedules()) {
+    SCOPED_TRACE(s.name);
+    const auto p = plan(zero_snr, {.sampler = "euler", .schedule = std::string(s.name)});
+    EXPECT_LT(p.start().sigma, 1e4);
+    EXPECT_GT(p.steps(), 10u);
+  }
+}
+
+TEST(Plan, SpacingIsFollowedOrRefused) {
+  EXPECT_NE(plan(SchedulerConfig(), {.sampler = "ddim", .spacing = "trailing"}).timesteps(),
+            plan(SchedulerConfig(), {.sampler = "ddim"}).timesteps());
+  EXPECT_THROW(
+      plan(SchedulerConfig(), {.sampler = "ddim", .schedule = "karras", .spacing = "trailing"}),
+      UsageError);
+  EXPECT_THROW(plan(SchedulerConfig(), {.sampler = "dpmpp_2s", .spacing = "trailing"}), UsageError);
+  EXPECT_THROW(plan(SchedulerConfig(), {.sampler = "restart", .spacing = "trailing"}), UsageError);
+}
+
+TEST(Plan, SdeSolversFollowOnePath) {
+  EXPECT_TRUE(plan(SchedulerConfig(), {.sampler = "dpmpp_2m_sde"}).follows_path);
+  EXPECT_TRUE(plan(SchedulerConfig(), {.sampler = "dpmpp_sde"}).follows_path);
+  EXPECT_FALSE(plan(SchedulerConfig(), {.sampler = "euler_a"}).follows_path);
+}
+
 TEST(Plan, Refuses) {
+  EXPECT_THROW(plan(SchedulerConfig(), {.sampler = "euler", .schedule = "laplace", .steps = 1}),
+               UsageError);
   EXPECT_THROW(plan(SchedulerConfig(), {.steps = 0}), UsageError);
   EXPECT_THROW(plan(SchedulerConfig(), {.steps = 2000}), UsageError);
   EXPECT_THROW(plan(SchedulerConfig(), {.strength = 0}), UsageError);

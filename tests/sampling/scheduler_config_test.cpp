@@ -26,6 +26,9 @@ TEST(SchedulerConfig, RefusesWhatItCannotUse) {
   EXPECT_THROW(with("prediction_type", "x").prediction(), LoadError);
   EXPECT_THROW(with("timestep_spacing", "x").spacing(), LoadError);
   EXPECT_THROW(with("trained_betas", json::array({"x"})).table(), LoadError);
+  EXPECT_THROW(with("trained_betas", json::array({0.1, 0.2})).table(), LoadError);
+  EXPECT_THROW(diffusers_run(with("solver_type", "x"), {.steps = 5}), LoadError);
+  EXPECT_THROW(diffusers_run(with("algorithm_type", "x"), {.steps = 5}), LoadError);
   EXPECT_THROW(diffusers_run(with("solver_order", 9), {.steps = 5}), LoadError);
   EXPECT_THROW(diffusers_run(with("timestep_spacing", "leading"), {.steps = 0}), UsageError);
   const SchedulerConfig far(json{{"_class_name", "DDIMScheduler"}, {"steps_offset", 100000}});

@@ -54,13 +54,19 @@ TEST(Weights, OneByOneConvolutionsAreMatrices) {
 }
 
 TEST(Weights, EveryProblemIsListedTogether) {
-  const auto backend = make_cpu_backend();
-  const Weights w(ones({{"a", {2, 9}}}), *backend, Precision::kF32, "unet");
-  EXPECT_EQ(w.get("a", {2, 4}).numel(), 8) << "building goes on with values of the right shape";
+  const auto meta = make_meta_backend();
+  const Weights w(ones({{"a", {2, 9}}}), *meta, Precision::kF32, "unet");
+  EXPECT_EQ(w.get("a", {2, 4}).numel(), 8) << "building goes on with the right shape";
   w.get("b", {3});
   EXPECT_THAT([&] { w.finish(); }, ThrowsMessage<LoadError>(testing::AllOf(
                                        HasSubstr("unet.a: expected [2,4], found [2,9]"),
                                        HasSubstr("unet.b [3] is missing"))));
+}
+
+TEST(Weights, WithDataTheFirstProblemEndsIt) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"a", {2, 9}}}), *backend, Precision::kF32, "unet");
+  EXPECT_THROW(w.get("b", {1 << 20, 1 << 20}), LoadError);
 }
 
 TEST(Weights, WithoutDataNothingIsRead) {

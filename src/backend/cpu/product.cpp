@@ -10,6 +10,7 @@
 namespace mezzo {
 namespace {
 
+constexpr std::size_t kMostPlans = 8;  // of a layer
 using dnnl::memory;
 using Description = dnnl::convolution_forward::primitive_desc;
 
@@ -224,6 +225,8 @@ void PackedProduct::cut(ProductPlan& p, Geometry& g) const {
 
 ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residual,
                                  int threads) const {
+  // A layer sees a size or two at a time; those of pictures drawn long ago are not kept.
+  if (plans_.size() >= kMostPlans && !plans_.contains({h, w, residual})) plans_.clear();
   const auto [it, is_new] = plans_.try_emplace({h, w, residual});
   ProductPlan& p = it->second;
   if (!is_new && !p.kernels.empty()) return p;

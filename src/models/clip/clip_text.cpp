@@ -22,6 +22,25 @@ constexpr std::array kActivations = {
     ActivationName{"gelu_pytorch_tanh", Activation::kGeluTanh},
 };
 
+constexpr std::int64_t kMaxVocabulary = 1 << 22, kMaxWidth = 16384, kMaxInner = 65536;
+constexpr std::int64_t kMaxLayers = 256, kMinPositions = 3, kMaxPositions = 8192;
+
+/// What was read from shapes keeps the limits of what is read from a config.
+void check_sizes(const ClipTextConfig& c, const std::string& origin) {
+  const auto within = [&](const char* what, std::int64_t size, std::int64_t least,
+                          std::int64_t most) {
+    if (size < least || size > most)
+      fail<LoadError>("{}: a text encoder with {} {} cannot be; {} to {} can", origin, size, what,
+                      least, most);
+  };
+  within("tokens", c.vocab_size, 1, kMaxVocabulary);
+  within("channels", c.hidden_size, 1, kMaxWidth);
+  within("inner channels", c.intermediate_size, 1, kMaxInner);
+  within("layers", c.num_hidden_layers, 1, kMaxLayers);
+  within("positions", c.max_position_embeddings, kMinPositions, kMaxPositions);
+  within("projected channels", c.projection_dim, 1, kMaxWidth);
+}
+
 void check_heads(const ClipTextConfig& c, const std::string& origin) {
   if (c.hidden_size <= 0 || c.num_attention_heads <= 0 || c.hidden_size % c.num_attention_heads)
     fail<LoadError>("{}: a text encoder of width {} cannot have {} heads", origin, c.hidden_size,
@@ -43,15 +62,16 @@ ClipTextConfig ClipTextConfig::parse(const nlohmann::json& json, const std::stri
     fields = &json["text_config"];
   const ConfigReader r(*fields, origin);
   ClipTextConfig c;
-  c.vocab_size = r.integer("vocab_size", 49408, 1, 1 << 22);
-  c.hidden_size = r.integer("hidden_size", 512, 1, 16384);
-  c.intermediate_size = r.integer("intermediate_size", 2048, 1, 65536);
-  c.num_hidden_layers = r.integer("num_hidden_layers", 12, 1, 256);
+  c.vocab_size = r.integer("vocab_size", 49408, 1, kMaxVocabulary);
+  c.hidden_size = r.integer("hidden_size", 512, 1, kMaxWidth);
+  c.intermediate_size = r.integer("intermediate_size", 2048, 1, kMaxInner);
+  c.num_hidden_layers = r.integer("num_hidden_layers", 12, 1, kMaxLayers);
   c.num_attention_heads = r.integer("num_attention_heads", 8, 1, 1024);
-  c.max_position_embeddings = r.integer("max_position_embeddings", 77, 3, 8192);
-  c.projection_dim = r.integer("projection_dim", 512, 1, 16384);
+  c.max_position_embeddings =
+      r.integer("max_position_embeddings", 77, kMinPositions, kMaxPositions);
+  c.projection_dim = r.integer("projection_dim", 512, 1, kMaxWidth);
   c.layer_norm_eps = static_cast<float>(r.number("layer_norm_eps", 1e-5));
-  c.eos_token_id = r.integer("eos_token_id", 49407, 0, 1 << 22);
+  c.eos_token_id = r.integer("eos_token_id", 49407, 0, kMaxVocabulary);
   const auto act = r.text("hidden_act", "quick_gelu");
   const auto* row = std::ranges::find(kActivations, act, &ActivationName::name);
   if (row == kActivations.end()) fail<LoadError>("{}: \"hidden_act\" {} is not known", origin, act);
@@ -84,6 +104,7 @@ ClipTextConfig ClipTextConfig::detect(const TensorSource& tensors) {
   c.hidden_act = c.hidden_size >= 1024 ? Activation::kGelu : Activation::kQuickGelu;
   c.eos_token_id = c.vocab_size - 1;
   if (tensors.has("text_projection.weight")) c.projection_dim = shape("text_projection.weight")[0];
+  check_sizes(c, tensors.origin());
   check_heads(c, tensors.origin());
   return c;
 }

@@ -56,8 +56,6 @@ class ClipText {
   ClipTextOutput operator()(const Tensor& ids, const Options& options,
                             const Trace& trace = {}) const;
 
-  const ClipTextConfig& config() const { return config_; }
-
  private:
   ClipTextConfig config_;
   nn::Embedding token_embedding, position_embedding;

@@ -25,8 +25,13 @@ std::vector<bool> attention_levels(const ConfigReader& c, std::string_view key,
 
 /// Fields whose other values make another network.
 void refuse_variants(const ConfigReader& c) {
-  for (const char* key :
-       {"class_embed_type", "encoder_hid_dim", "addition_embed_type", "num_class_embeds"})
+  if (c.has("time_cond_proj_dim"))
+    fail<LoadError>(
+        "{}: \"time_cond_proj_dim\" is set: this UNet was distilled to be told the guidance "
+        "(LCM_Dreamshaper and others), which Mezzotint cannot run yet; LCM models without it work",
+        c.origin());
+  for (const char* key : {"class_embed_type", "encoder_hid_dim", "addition_embed_type",
+                          "num_class_embeds", "timestep_post_act", "time_embedding_act_fn"})
     if (c.has(key))
       fail<LoadError>(
           "{}: \"{}\" is set, so this is another kind of UNet (SDXL and others use it), which "
@@ -36,7 +41,10 @@ void refuse_variants(const ConfigReader& c) {
       c.text("act_fn", "silu") != "silu" ||
       c.text("time_embedding_type", "positional") != "positional" ||
       c.boolean("dual_cross_attention", false) || c.boolean("only_cross_attention", false) ||
-      c.integer("conv_in_kernel", 3, 1, 9) != 3 || c.boolean("center_input_sample", false))
+      c.integer("conv_in_kernel", 3, 1, 9) != 3 || c.boolean("center_input_sample", false) ||
+      c.integer("downsample_padding", 1, 0, 9) != 1 || c.number("mid_block_scale_factor", 1) != 1 ||
+      c.number("resnet_out_scale_factor", 1) != 1 ||
+      c.text("attention_type", "default") != "default")
     fail<LoadError>("{}: describes a variant of the UNet that Mezzotint cannot run yet",
                     c.origin());
 }
@@ -76,9 +84,6 @@ UNetConfig UNetConfig::parse(const nlohmann::json& json, const std::string& orig
   u.flip_sin_to_cos = c.boolean("flip_sin_to_cos", true);
   u.freq_shift = c.number("freq_shift", 0);
   u.sample_size = c.integer("sample_size", 64, 1, 1024);
-  u.time_cond_proj_dim = c.has("time_cond_proj_dim")
-                             ? c.integer("time_cond_proj_dim", std::nullopt, 1, kMaxChannels)
-                             : 0;
 
   if (u.down_attention.size() != levels || u.up_attention.size() != levels ||
       u.layers_per_block.size() != levels || u.transformer_layers.size() != levels ||
@@ -135,8 +140,11 @@ UNetConfig UNetConfig::detect(const TensorSource& tensors) {
   // width is 1024).
   for (auto channels : u.block_out_channels)
     u.heads.push_back(u.cross_attention_dim == 1024 ? std::max<std::int64_t>(channels / 64, 1) : 8);
+  const auto usable = [](std::int64_t size) { return size > 0 && size <= kMaxChannels; };
+  if (!usable(u.in_channels) || !usable(u.out_channels) || !usable(u.cross_attention_dim))
+    fail<LoadError>("{}: its UNet has impossible sizes", tensors.origin());
   for (std::size_t i = 0; i < levels; ++i)
-    if (u.block_out_channels[i] <= 0 || u.block_out_channels[i] % u.norm_num_groups ||
+    if (!usable(u.block_out_channels[i]) || u.block_out_channels[i] % u.norm_num_groups ||
         u.block_out_channels[i] % u.heads[i])
       fail<LoadError>(
           "{}: is a UNet of unusual sizes ({} channels) without a config; give a folder with its "

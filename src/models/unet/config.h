@@ -26,8 +26,6 @@ struct UNetConfig {
   bool flip_sin_to_cos = true;
   double freq_shift = 0;
   std::int64_t sample_size = 64;  // side of the latents it was trained on
-  std::int64_t time_cond_proj_dim =
-      0;  // width of the guidance embedding of distilled models; 0: none
 
   std::int64_t time_embed_dim() const { return block_out_channels[0] * 4; }
 

@@ -72,8 +72,6 @@ class UNet {
   Tensor operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context,
                     const Trace& trace = {}) const;
 
-  const UNetConfig& config() const { return config_; }
-
  private:
   UNetConfig config_;
   nn::Conv2d conv_in;

@@ -23,6 +23,14 @@ AutoencoderTinyConfig AutoencoderTinyConfig::parse(const nlohmann::json& json,
       c.decoder_block_out_channels.size() != c.num_decoder_blocks.size())
     fail<LoadError>("{}: lists of different lengths describe the levels of the tiny autoencoder",
                     origin);
+  constexpr std::size_t kMaxLevels = 8;
+  if (c.decoder_block_out_channels.size() > kMaxLevels || c.decoder_block_out_channels.empty() ||
+      c.decoder_block_out_channels.size() != c.encoder_block_out_channels.size())
+    fail<LoadError>("{}: the tiny autoencoder needs 1 to {} levels, as many to encode as to decode",
+                    origin, kMaxLevels);
+  if (c.in_channels != 3 || c.out_channels != 3)
+    fail<LoadError>("{}: an autoencoder of {} -> {} channels; pictures have 3", origin,
+                    c.in_channels, c.out_channels);
   if (r.text("act_fn", "relu") != "relu" || r.text("upsample_fn", "nearest") != "nearest" ||
       r.integer("upsampling_scaling_factor", 2, 1, 8) != 2)
     fail<LoadError>("{}: describes a variant of the tiny autoencoder that Mezzotint cannot run",

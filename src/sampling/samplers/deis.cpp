@@ -50,10 +50,8 @@ Latents sample_deis_logrho(const Denoiser& denoise, Latents x, const Schedule& s
     const Point &at = s.points[i], &to = s.points[i + 1];
     const Latents x0 = denoise(x, at);
     noises.push(to_epsilon(x0, x, at));
-    const std::size_t left = s.steps() - i;
-    const bool lower = o.lower_order_final && std::max(s.full_steps, s.steps()) < 15;
-    std::size_t order = std::min(highest, noises.size());
-    if (lower && left <= 2) order = std::min(order, left);
+    const auto order =
+        static_cast<std::size_t>(order_of_step(o, s, i, static_cast<int>(highest), noises.size()));
     if (order == 1) {
       x = transfer_noise(x, noises[0], at, to);
     } else {

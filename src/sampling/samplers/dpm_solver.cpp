@@ -21,11 +21,7 @@ Latents sample_dpm_multistep(const Denoiser& denoise, Latents x, const Schedule&
     const Point &at = s.points[i], &to = s.points[i + 1];
     const Latents x0 = denoise(x, at);
     noises.push(to_epsilon(x0, x, at));
-    const std::size_t left = s.steps() - i;
-    const bool lower = o.lower_order_final && std::max(s.full_steps, s.steps()) < 15;
-    int order = std::min(highest, static_cast<int>(noises.size()));
-    if (left == 1 && (lower || o.euler_at_final)) order = 1;
-    if (left == 2 && lower) order = std::min(order, 2);
+    const int order = order_of_step(o, s, i, highest, noises.size());
     const double h = to.lambda() - at.lambda();
     const double e = std::expm1(h), phi2 = e / h - 1;
     x = (to.alpha / at.alpha * std::move(x)).add(-twice * to.sigma * e, noises[0]);
@@ -217,17 +213,27 @@ Latents sample_dpm_adaptive(const Denoiser& denoise, Latents x, const Schedule& 
     Latents low = order == 2 ? solver.first(land.t) : solver.second(land.t, 1.f / 3);
     Latents high = order == 2 ? solver.second(land.t, 0.5f) : solver.third(land.t);
     const Latents x0 = solver.x0();
-    if (size.accept(step_error(low, high, before))) {
-      before = std::move(low);
-      if (eta > 0) high.add(land.up * o.s_noise, draw_noise(o, std::exp(-t), std::exp(-t_next)));
-      x = std::move(high);
-      t = t_next;
+    const double error = step_error(low, high, before);
+    if (!std::isfinite(error))
+      fail<UsageError>("DPM adaptive met numbers that are not finite; use another sampler");
+    if (!size.accept(error)) {
+      if (o.stop.stop_requested()) fail<Cancelled>("cancelled");
+      continue;
     }
-    // The number of steps is not known: the hook is told how many levels of the schedule are
-    // behind.
+    before = std::move(low);
+    if (eta > 0) high.add(land.up * o.s_noise, draw_noise(o, std::exp(-t), std::exp(-t_next)));
+    x = std::move(high);
+    // Which step of how many is not known: the hook sees one from here to there, the last of all
+    // where the end is reached, and the count of the schedule's levels passed before.
+    Schedule shown = s;
     std::size_t behind = 0;
-    while (behind + 1 < s.steps() && -std::log(s.points[behind + 1].sigma) <= t) ++behind;
-    finish_step(o, s, behind, x0, x);
+    while (behind + 2 < s.steps() && -std::log(s.points[behind + 1].sigma) <= t_next) ++behind;
+    const bool arrived = !(t_next < t_end - kArrived);
+    if (arrived) behind = s.steps() - 1;
+    shown.points[behind] = s.at_sigma(std::exp(-t));
+    shown.points[behind + 1] = s.at_sigma(std::exp(-t_next));
+    finish_step(o, shown, behind, x0, x);
+    t = t_next;
   }
   return x;
 }

@@ -16,18 +16,6 @@ struct Solver {
   SolverType type;  // of the second-order term
 };
 
-/// Order of step i, given the predictions so far: low at the start, and at the end of short runs.
-int order_of_step(const Solver& solver, const Schedule& s, const SamplerOptions& o, std::size_t i,
-                  std::size_t predictions) {
-  constexpr std::size_t kShortRun = 15;
-  const std::size_t left = s.steps() - i;
-  const bool lower = o.lower_order_final && std::max(s.full_steps, s.steps()) < kShortRun;
-  int order = std::min(solver.order, static_cast<int>(predictions));
-  if (left == 1 && (lower || o.euler_at_final)) order = 1;
-  if (left == 2 && lower) order = std::min(order, 2);
-  return order;
-}
-
 /// Adds the terms above the first order: the differences of the predictions, newest first.
 void add_corrections(Latents& x, const History& x0s, const std::vector<double>& lambda, double h,
                      int order, const Solver& solver, double alpha, double third_order_sign) {
@@ -63,7 +51,7 @@ Latents multistep(const Denoiser& denoise, Latents x, const Schedule& s, const S
       const double keep = solver.eta > 0 ? std::exp(-solver.eta * h) : 1;
       x = (to.sigma / at.sigma * keep * std::move(x))
               .add(-to.alpha * std::expm1(-h * (1 + solver.eta)), x0);
-      const int order = order_of_step(solver, s, o, i, x0s.size());
+      const int order = order_of_step(o, s, i, solver.order, x0s.size());
       std::vector<double> lambda;
       for (int k = 0; k < order; ++k)
         lambda.push_back(s.points[i - static_cast<std::size_t>(k)].lambda());

@@ -72,6 +72,17 @@ Latents draw_noise(const SamplerOptions& o, double sigma_from, double sigma_to) 
   return o.noise(sigma_from, sigma_to);
 }
 
+int order_of_step(const SamplerOptions& o, const Schedule& s, std::size_t i, int highest,
+                  std::size_t predictions) {
+  constexpr std::size_t kShortRun = 15;
+  const std::size_t left = s.steps() - i;
+  const bool lower = o.lower_order_final && std::max(s.full_steps, s.steps()) < kShortRun;
+  int order = std::min(highest, static_cast<int>(predictions));
+  if (left == 1 && (lower || o.euler_at_final)) order = 1;
+  if (left == 2 && lower) order = std::min(order, 2);
+  return order;
+}
+
 void History::push(Latents v) {
   if (limit_ > 0 && values_.size() == limit_) values_.erase(values_.begin());
   values_.push_back(std::move(v));

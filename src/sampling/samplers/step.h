@@ -46,6 +46,11 @@ Churned churn(Latents& x, const Schedule&, std::size_t i, const SamplerOptions&)
 /// The noise source, or InternalError: the caller of a stochastic sampler forgot it.
 Latents draw_noise(const SamplerOptions&, double sigma_from, double sigma_to);
 
+/// The order of step i of a multistep solver: no higher than the predictions it has and, where the
+/// options say so, lower at the end of a short run (diffusers' lower_order_final).
+int order_of_step(const SamplerOptions&, const Schedule&, std::size_t i, int highest,
+                  std::size_t predictions);
+
 /// Newest first; keeps the last `limit` predictions of a multistep method.
 class History {
  public:
