@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,10 +98,13 @@ int Program::start(std::vector<std::string> command) const {
 
 Result Program::finish(int pid) const {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  rusage usage{};
+  while (::wait4(pid, &status, 0, &usage) < 0 && errno == EINTR) {
   }
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read(files_ / "out"),
-          read(files_ / "err")};
+  return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          .out = read(files_ / "out"),
+          .err = read(files_ / "err"),
+          .peak_rss = static_cast<std::uint64_t>(usage.ru_maxrss) << 10};
 }
 
 Result Program::run(const std::vector<std::string>& arguments, const std::string& input) const {

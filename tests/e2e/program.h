@@ -1,6 +1,7 @@
 // Runs the built program as a user does, in a folder and an environment of its own.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 struct Result {
   int code = -1;  // exit code, or 128 + the signal that ended it
   std::string out, err;
+  std::uint64_t peak_rss = 0;  // bytes of the process and those it waited for
 };
 
 class Program {
