@@ -11,11 +11,6 @@
 namespace mezzo {
 namespace {
 
-bool is_folder(const fs::path& p) {
-  std::error_code ignored;
-  return fs::is_directory(p, ignored);
-}
-
 // A network that was given where a whole model is needed, and the option that takes it.
 struct Part {
   const char *component, *kind, *option;
