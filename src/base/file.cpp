@@ -68,7 +68,7 @@ void File::read(std::uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
-bool is_folder(const fs::path& path) {
+bool is_existing_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }

@@ -118,7 +118,7 @@ ModelBundle open_diffusers_folder(const fs::path& path) {
   bundle.form = "diffusers folder";
   for (const std::string_view name : kComponentNames) {
     if (!is_listed(index, name)) continue;
-    if (!is_folder(path / name))
+    if (!is_existing_folder(path / name))
       fail<LoadError>(
           "{}: model_index.json names {}, but that folder is missing; the download is incomplete",
           path.string(), name);
@@ -133,7 +133,7 @@ ModelBundle open_diffusers_folder(const fs::path& path) {
 }
 
 Component open_component_folder(const fs::path& path, const std::string& component) {
-  if (is_folder(path / component)) return open_component(path / component, component);
+  if (is_existing_folder(path / component)) return open_component(path / component, component);
   return open_component(path, component);
 }
 

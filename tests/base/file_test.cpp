@@ -87,10 +87,10 @@ TEST(Folder, IsToldFromFiles) {
   const auto dir = test::scratch_dir("folder");
   std::ofstream(dir / "file") << "x";
   fs::create_directory_symlink(dir, dir / "link");
-  EXPECT_TRUE(is_folder(dir));
-  EXPECT_TRUE(is_folder(dir / "link"));
+  EXPECT_TRUE(is_existing_folder(dir));
+  EXPECT_TRUE(is_existing_folder(dir / "link"));
   for (const auto* name : {"file", "missing", "file/below"})
-    EXPECT_FALSE(is_folder(dir / name)) << name;
+    EXPECT_FALSE(is_existing_folder(dir / name)) << name;
 }
 
 }  // namespace
