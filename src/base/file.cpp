@@ -68,6 +68,11 @@ void File::read(std::uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
+bool is_existing_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
 std::string read_text_file(const fs::path& path, std::uint64_t limit) {
   File f(path);
   if (f.size() > limit)

@@ -14,6 +14,9 @@ namespace mezzo {
 
 namespace fs = std::filesystem;
 
+/// True for a folder, or a link to one; false also where that cannot be found out.
+bool is_existing_folder(const fs::path& path);
+
 /// A regular file opened for reading. The size is taken once, when it is opened. Thread-safe: reads
 /// carry their offset.
 class File {

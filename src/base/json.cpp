@@ -61,7 +61,7 @@ nlohmann::json parse_json(std::string_view text, std::string_view what) {
 }
 
 nlohmann::json read_json_file(const fs::path& path) {
-  return parse_json(without_python_numbers(read_text_file(path)), path.string());
+  return parse_json(without_python_numbers(read_text_file(path, kMaxJsonFile)), path.string());
 }
 
 }  // namespace mezzo

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <algorithm>
+
 namespace mezzo {
 namespace {
 
@@ -69,6 +71,12 @@ bool is_utf8(std::string_view text) {
     pos += size;
   }
   return true;
+}
+
+bool is_plain_text(std::string_view bytes) {
+  return std::ranges::all_of(bytes, [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\r' || c == '\t';
+  });
 }
 
 std::string to_valid_utf8(std::string_view text) {

@@ -17,6 +17,9 @@ void append_utf8(std::string& out, char32_t c);
 
 bool is_utf8(std::string_view text);
 
+/// No control characters but line ends and tabs: bytes that a person wrote, in whatever encoding.
+bool is_plain_text(std::string_view bytes);
+
 /// The same text with every bad byte replaced.
 std::string to_valid_utf8(std::string_view text);
 

@@ -2,9 +2,11 @@
 // configs, tokenizers.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -13,6 +15,13 @@
 #include "weights/source.h"
 
 namespace mezzo {
+
+/// The networks and tokenizers that a model may have, by their folders in a diffusers model.
+/// Nothing else is looked at, whatever a file names.
+inline constexpr std::array<std::string_view, 6> kComponentNames = {
+    "unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"};
+inline constexpr std::array<std::string_view, 3> kTokenizerNames = {"tokenizer", "tokenizer_2",
+                                                                    "tokenizer_3"};
 
 /// One network. `config` is its config.json, or null where the file brings none (then it is
 /// detected from the tensors).

@@ -29,6 +29,19 @@ nlohmann::json json_value(const Gguf& file, const std::string& name, const fs::p
   return text ? parse_json(*text, path.string() + ": " + name) : nlohmann::json();
 }
 
+// The names under a key: known ones, each once.
+std::vector<std::string> names(const Gguf& file, std::string_view part,
+                               std::span<const std::string_view> known, const fs::path& path) {
+  auto all = file.strings(key(part)).value_or(std::vector<std::string>());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (std::ranges::find(known, all[i]) == known.end() ||
+        std::find(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), all[i]) !=
+            all.begin() + static_cast<std::ptrdiff_t>(i))
+      fail<LoadError>("{}: {} \"{}\" is unknown or named twice; the file is damaged or newer",
+                      path.string(), key(part), all[i].substr(0, 64));
+  return all;
+}
+
 }  // namespace
 
 void write_bundle(const ModelBundle& bundle, const fs::path& out, const DTypePolicy& policy) {
@@ -72,15 +85,15 @@ ModelBundle read_bundle(const std::shared_ptr<const Gguf>& file, const fs::path&
   ModelBundle bundle;
   bundle.path = path;
   bundle.form = "Mezzotint GGUF";
-  for (const auto& name : file->strings(key("components")).value_or(std::vector<std::string>())) {
+  for (const auto& name : names(*file, "components", kComponentNames, path)) {
     Component c{with_prefix_removed(file, name + "."),
                 json_value(*file, key(name + ".config"), path)};
-    if (name.empty() || c.weights->tensors().empty())
+    if (c.weights->tensors().empty())
       fail<LoadError>("{}: has no tensors of its network \"{}\"; the file is damaged",
                       path.string(), name);
     bundle.components[name] = std::move(c);
   }
-  for (const auto& name : file->strings(key("tokenizers")).value_or(std::vector<std::string>())) {
+  for (const auto& name : names(*file, "tokenizers", kTokenizerNames, path)) {
     const std::string begin = key(name + ".");
     for (auto it = file->values().lower_bound(begin);
          it != file->values().end() && it->first.starts_with(begin); ++it)

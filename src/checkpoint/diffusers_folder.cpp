@@ -14,10 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-// Only these folders are ever looked at, whatever model_index.json says.
-constexpr std::array kComponents = {"unet",         "transformer",    "vae",
-                                    "text_encoder", "text_encoder_2", "text_encoder_3"};
-constexpr std::array kTokenizers = {"tokenizer", "tokenizer_2", "tokenizer_3"};
 constexpr std::array kTokenizerFiles = {"vocab.json",
                                         "merges.txt",
                                         "tokenizer.json",
@@ -44,15 +40,11 @@ constexpr std::array kWeightFiles = {"diffusion_pytorch_model.safetensors",
                                      "diffusion_pytorch_model.fp16.bin",
                                      "pytorch_model.fp16.bin"};
 constexpr std::size_t kMaxShards = 1000;
+constexpr std::size_t kShown = 64;  // characters of a file's text in messages
 
 bool is_there(const fs::path& p) {
   std::error_code ignored;
   return fs::exists(p, ignored);
-}
-
-bool is_folder(const fs::path& p) {
-  std::error_code ignored;
-  return fs::is_directory(p, ignored);
 }
 
 // A shard is a file of the same folder: a name, never a path.
@@ -70,7 +62,8 @@ std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string() || !is_basename(file.get<std::string>()))
       fail<LoadError>("{}: tensor {} is said to be in {}, which is no file of this folder",
-                      index.string(), tensor, file.dump());
+                      index.string(), tensor.substr(0, kShown),
+                      file.dump(-1, ' ', true).substr(0, kShown));
     files.insert(file.get<std::string>());
   }
   if (files.size() > kMaxShards)
@@ -81,7 +74,7 @@ std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
   for (const auto& [tensor, file] : map->items())
     if (!all->has(tensor))
       fail<LoadError>("{}: tensor {} is in none of the files; download them again", index.string(),
-                      tensor);
+                      tensor.substr(0, kShown));
   return all;
 }
 
@@ -98,8 +91,8 @@ void read_if_there(const fs::path& file, json& to) {
 }
 
 // model_index.json gives [library, class] for each part, [null, null] for those left out.
-bool is_listed(const json& index, const char* component) {
-  const auto it = index.find(component);
+bool is_listed(const json& index, std::string_view component) {
+  const auto it = index.find(std::string(component));
   return it != index.end() && it->is_array() && it->size() == 2 && (*it)[1].is_string();
 }
 
@@ -123,13 +116,13 @@ ModelBundle open_diffusers_folder(const fs::path& path) {
   ModelBundle bundle;
   bundle.path = path;
   bundle.form = "diffusers folder";
-  for (const char* name : kComponents) {
+  for (const std::string_view name : kComponentNames) {
     if (!is_listed(index, name)) continue;
-    if (!is_folder(path / name))
+    if (!is_existing_folder(path / name))
       fail<LoadError>(
           "{}: model_index.json names {}, but that folder is missing; the download is incomplete",
           path.string(), name);
-    bundle.components[name] = open_component(path / name, name);
+    bundle.components[std::string(name)] = open_component(path / name, std::string(name));
   }
   if (bundle.components.empty())
     fail<LoadError>(
@@ -140,18 +133,18 @@ ModelBundle open_diffusers_folder(const fs::path& path) {
 }
 
 Component open_component_folder(const fs::path& path, const std::string& component) {
-  if (is_folder(path / component)) return open_component(path / component, component);
+  if (is_existing_folder(path / component)) return open_component(path / component, component);
   return open_component(path, component);
 }
 
 void read_folder_description(const fs::path& path, ModelBundle& bundle) {
   for (auto& [name, component] : bundle.components)
     read_if_there(path / name / "config.json", component.config);
-  for (const char* name : kTokenizers) {
+  for (const std::string_view name : kTokenizerNames) {
     TokenizerFiles files;
     for (const char* file : kTokenizerFiles)
       if (const fs::path p = path / name / file; is_there(p)) files[file] = read_text_file(p);
-    if (!files.empty()) bundle.tokenizers[name] = std::move(files);
+    if (!files.empty()) bundle.tokenizers[std::string(name)] = std::move(files);
   }
   read_if_there(path / "scheduler" / "scheduler_config.json", bundle.scheduler);
   read_if_there(path / "objects.json", bundle.defaults);

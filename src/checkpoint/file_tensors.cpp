@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "tensor/convert.h"
 
 namespace mezzo {
 
@@ -11,26 +12,32 @@ FileTensors::FileTensors(std::shared_ptr<const File> file, std::vector<StoredTen
   std::ranges::sort(tensors, {},
                     [](const StoredTensor& t) -> const std::string& { return t.info.name; });
   infos_.reserve(tensors.size());
-  offsets_.reserve(tensors.size());
+  places_.reserve(tensors.size());
   for (auto& t : tensors) {
     if (!infos_.empty() && infos_.back().name == t.info.name)
       fail<LoadError>("{}: two tensors are named {}; the file is damaged or forged", origin(),
                       t.info.name);
-    const std::uint64_t bytes = t.info.bytes();
+    const std::uint64_t bytes = t.stored_bytes();
     if (t.offset > file_->size() || bytes > file_->size() - t.offset)
       fail<LoadError>(
           "{}: tensor {} needs {} bytes at offset {}, the file has {}; it is truncated: copy or "
           "download it again",
           origin(), t.info.name, bytes, t.offset, file_->size());
     infos_.push_back(std::move(t.info));
-    offsets_.push_back(t.offset);
+    places_.push_back({t.offset, t.stored});
   }
 }
 
 void FileTensors::read(std::size_t index, std::span<std::byte> out) const {
   check(index < infos_.size() && out.size() == infos_[index].bytes(),
         "read() gets room for exactly one tensor");
-  file_->read(offsets_[index], out);
+  const auto& [offset, stored] = places_[index];
+  const TensorInfo& t = infos_[index];
+  if (stored == t.dtype) return file_->read(offset, out);
+  Tensor in(host(), stored, t.shape);
+  file_->read(offset, {in.data<std::byte>(), in.bytes()});
+  const Tensor converted = cast(in, t.dtype);
+  std::ranges::copy(std::span(converted.data<std::byte>(), out.size()), out.begin());
 }
 
 Shape checked_shape(std::span<const std::int64_t> dims, DType dtype, std::string_view what) {

@@ -15,8 +15,13 @@ inline constexpr std::size_t kMaxTensors = 100'000;  // in one file
 inline constexpr std::size_t kMaxNameLength = 1024;  // bytes of a tensor name
 
 struct StoredTensor {
-  TensorInfo info;
-  std::uint64_t offset = 0;  // in the file
+  TensorInfo info;            // as it is handed out
+  std::uint64_t offset = 0;   // in the file
+  DType stored = info.dtype;  // in the file; the values are converted when they are read
+
+  std::uint64_t stored_bytes() const {
+    return static_cast<std::uint64_t>(*byte_size(stored, info.shape.numel()));
+  }
 };
 
 class FileTensors : public TensorSource {
@@ -30,8 +35,12 @@ class FileTensors : public TensorSource {
 
  private:
   std::shared_ptr<const File> file_;
+  struct Place {
+    std::uint64_t offset;
+    DType stored;
+  };
   std::vector<TensorInfo> infos_;
-  std::vector<std::uint64_t> offsets_;
+  std::vector<Place> places_;
 };
 
 /// The checked shape from dimensions that came from a file; throws LoadError naming `what`.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 
 #include "base/checked.h"
 #include "base/json.h"
@@ -138,7 +137,7 @@ StoredTensor read_tensor(Cursor& in, const std::string& path) {
         "{}: element type {} cannot be read; use a file with f16, bf16, q4_0 to q8_0 or q2_k to "
         "q6_k",
         what, number);
-  t.info.dtype = row->dtype;
+  t.info.dtype = t.stored = row->dtype;
   const int block = info(row->dtype).block;
   if (block > 1 && (dims.empty() || dims.back() % block != 0))
     fail<LoadError>("{}: its rows are no whole blocks of {}; the file is damaged or forged", what,
@@ -168,7 +167,7 @@ void place(std::vector<StoredTensor>& tensors, std::uint64_t data, std::uint64_t
       fail<LoadError>("{}: tensor {} at offset {} is misplaced; the file is damaged or forged",
                       path, t.info.name, t.offset);
     t.offset = *offset;
-    if (t.info.bytes() > 0) ranges.emplace_back(t.offset, t.info.bytes());
+    if (t.stored_bytes() > 0) ranges.emplace_back(t.offset, t.stored_bytes());
   }
   std::ranges::sort(ranges);
   for (std::size_t i = 1; i < ranges.size(); ++i)
@@ -176,12 +175,23 @@ void place(std::vector<StoredTensor>& tensors, std::uint64_t data, std::uint64_t
       fail<LoadError>("{}: tensors overlap; the file is damaged or forged", path);
 }
 
-void reshape(TensorInfo& t, std::span<const std::int64_t> dims, const std::string& path) {
-  const std::string what = path + ": shape recorded for " + t.name;
-  const Shape shape = checked_shape(dims, t.dtype, what);
-  if (shape.numel() != t.shape.numel())
+// A matrix (dimensions of 1 behind it aside) whose rows begin inside a block: no row could be read
+// alone.
+bool has_broken_rows(const Shape& s, DType dtype) {
+  auto dims = s.dims();
+  while (dims.size() > 2 && dims.back() == 1) dims = dims.first(dims.size() - 1);
+  return dims.size() == 2 && dims[1] % info(dtype).block != 0;
+}
+
+void reshape(StoredTensor& t, std::span<const std::int64_t> dims, const std::string& path) {
+  const std::string what = path + ": shape recorded for " + t.info.name;
+  const Shape shape = checked_shape(dims, t.stored, what);
+  if (shape.numel() != t.info.shape.numel())
     fail<LoadError>("{}: does not have as many values as the tensor", what);
-  t.shape = shape;
+  t.info.shape = shape;
+  // ComfyUI-GGUF stores matrices as rows of 256 values whatever their width. float16 holds what
+  // blocks do: their scales are float16.
+  t.info.dtype = has_broken_rows(shape, t.stored) ? DType::kF16 : t.stored;
 }
 
 // Gives flattened tensors their shapes back.
@@ -191,8 +201,12 @@ void restore_shapes(std::vector<StoredTensor>& tensors, const Gguf& values,
   if (const auto text = values.string(kGgufShapesKey))
     shapes = parse_json(*text, path + ": " + std::string(kGgufShapesKey));
   for (auto& t : tensors) {
-    if (const auto dims = values.integers("comfy.gguf.orig_shape." + t.info.name))
-      reshape(t.info, *dims, path);
+    const std::string key = "comfy.gguf.orig_shape." + t.info.name;
+    if (const auto v = values.values().find(key);
+        v != values.values().end() && v->second.count > Shape::kMaxRank)
+      fail<LoadError>("{}: {}: {} dimensions, at most {} are possible", path, key, v->second.count,
+                      Shape::kMaxRank);
+    if (const auto dims = values.integers(key)) reshape(t, *dims, path);
     if (!shapes.is_object() || !shapes.contains(t.info.name)) continue;
     std::vector<std::int64_t> dims;
     const auto& list = shapes[t.info.name];
@@ -201,7 +215,7 @@ void restore_shapes(std::vector<StoredTensor>& tensors, const Gguf& values,
         fail<LoadError>("{}: {} is malformed", path, kGgufShapesKey);
       dims.push_back(d.get<std::int64_t>());
     }
-    reshape(t.info, dims, path);
+    reshape(t, dims, path);
   }
 }
 

@@ -1,7 +1,8 @@
 // GGUF, versions 2 and 3 (ggml's docs/gguf.md): typed key values, then tensors at aligned offsets.
 // Dimensions are stored innermost first; here they are outermost first as everywhere. Shapes that
 // GGUF cannot hold (more than 4 dimensions, rows that are no whole blocks) are stored flattened and
-// restored from a key, ours or ComfyUI-GGUF's.
+// restored from a key, ours or ComfyUI-GGUF's. A matrix whose rows then begin inside blocks is
+// handed out as float16, so that a row of a quantised matrix is always whole blocks.
 #pragma once
 
 #include <functional>

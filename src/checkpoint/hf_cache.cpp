@@ -9,24 +9,23 @@
 namespace mezzo {
 namespace {
 
-// Letters, digits and - _ . as the Hub allows, not beginning with a dot.
-bool is_name(std::string_view s) {
-  return !s.empty() && s.size() <= 96 && s[0] != '.' && std::ranges::all_of(s, [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-  });
-}
-
 std::string commit_of(const fs::path& model) {
   try {
     std::string s = read_text_file(model / "refs" / "main", 256);
     while (!s.empty() && std::isspace(static_cast<unsigned char>(s.back()))) s.pop_back();
-    return is_name(s) ? s : std::string();
+    return is_hub_name(s) ? s : std::string();
   } catch (const LoadError&) {
     return {};  // no refs: a partial copy of a cache
   }
 }
 
 }  // namespace
+
+bool is_hub_name(std::string_view s) {
+  return !s.empty() && s.size() <= 96 && s[0] != '.' && std::ranges::all_of(s, [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+  });
+}
 
 fs::path hf_cache_folder() {
   const auto variable = [](const char* name) {
@@ -42,8 +41,8 @@ fs::path hf_cache_folder() {
 
 std::optional<fs::path> find_in_hf_cache(std::string_view id) {
   const auto slash = id.find('/');
-  if (slash == std::string_view::npos || !is_name(id.substr(0, slash)) ||
-      !is_name(id.substr(slash + 1)))
+  if (slash == std::string_view::npos || !is_hub_name(id.substr(0, slash)) ||
+      !is_hub_name(id.substr(slash + 1)))
     return std::nullopt;
   const fs::path cache = hf_cache_folder();
   if (cache.empty()) return std::nullopt;

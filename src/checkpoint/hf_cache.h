@@ -9,6 +9,9 @@
 
 namespace mezzo {
 
+/// A name as the Hub allows: up to 96 letters, digits and - _ . not beginning with a dot.
+bool is_hub_name(std::string_view s);
+
 /// The cache: $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else
 /// ~/.cache/huggingface/hub. Empty where none of these is set.
 fs::path hf_cache_folder();

@@ -11,11 +11,6 @@
 namespace mezzo {
 namespace {
 
-bool is_folder(const fs::path& p) {
-  std::error_code ignored;
-  return fs::is_directory(p, ignored);
-}
-
 // A network that was given where a whole model is needed, and the option that takes it.
 struct Part {
   const char *component, *kind, *option;
@@ -73,7 +68,7 @@ ModelBundle open_folder(const fs::path& path) {
 
 // The network named `component` from a file or folder given for it.
 Component open_replacement(const fs::path& path, const char* component, const char* option) {
-  if (is_folder(path)) return open_component_folder(path, component);
+  if (is_existing_folder(path)) return open_component_folder(path, component);
   const auto source = open_weights(path);
   if (const auto gguf = std::dynamic_pointer_cast<const Gguf>(source); gguf && is_bundle(*gguf)) {
     auto bundle = read_bundle(gguf, path);
@@ -103,11 +98,11 @@ void replace(ModelBundle& bundle, const fs::path& path, const char* component, c
 }  // namespace
 
 ModelBundle open_model(const fs::path& path, const OpenOptions& options) {
-  ModelBundle bundle = is_folder(path) ? open_folder(path) : open_single_file(path);
+  ModelBundle bundle = is_existing_folder(path) ? open_folder(path) : open_single_file(path);
   replace(bundle, options.vae, "vae", "--vae");
   replace(bundle, options.clip, "text_encoder", "--clip");
   if (!options.config.empty()) {
-    if (!is_folder(options.config))
+    if (!is_existing_folder(options.config))
       fail<LoadError>("{}: a diffusers folder with the model's configs is needed here",
                       options.config.string());
     read_folder_description(options.config, bundle);

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/torch_pickle.h"
@@ -58,18 +59,15 @@ bool begins_like_web_page(std::string_view head) {
          tag.starts_with("<?xml") || tag.starts_with("<!--");
 }
 
-bool is_text(std::string_view head) {
-  return std::ranges::all_of(
-      head, [](unsigned char c) { return c >= 32 || c == '\n' || c == '\r' || c == '\t'; });
-}
-
-// 8 bytes of length, then a JSON object.
-bool begins_like_safetensors(std::string_view head, std::uint64_t file_size) {
+// 8 bytes of length, then a JSON object. The length may read like the beginning of any format, so
+// this is asked first; `whole`: the header lies inside the file.
+bool begins_like_safetensors(std::string_view head, std::uint64_t file_size, bool whole) {
   if (head.size() < 9) return false;
   std::uint64_t n;
   std::memcpy(&n, head.data(), 8);
-  return head[8] == '{' ||
-         (n <= file_size - 8 && n < 100'000'000 && (head[8] == ' ' || head[8] == '['));
+  const bool inside = n <= file_size - 8 && n < 100'000'000;
+  return whole ? inside && head[8] == '{'
+               : head[8] == '{' || (inside && (head[8] == ' ' || head[8] == '['));
 }
 
 }  // namespace
@@ -86,6 +84,7 @@ FileFormat detect_format(const fs::path& path) {
   std::string bytes(std::min<std::uint64_t>(file.size(), 512), '\0');
   file.read(0, std::as_writable_bytes(std::span(bytes)));
   const std::string_view head = bytes;
+  if (begins_like_safetensors(head, file.size(), true)) return FileFormat::kSafetensors;
   for (const auto& f : kForeign)
     if (head.starts_with(f.magic)) fail<LoadError>("{}: is {}", where, f.what);
   if (begins_like_web_page(head))
@@ -94,10 +93,10 @@ FileFormat detect_format(const fs::path& path) {
         where);
   if (head.starts_with("GGUF")) return FileFormat::kGguf;
   if (head.starts_with("PK\x03\x04")) return FileFormat::kTorch;
-  if (begins_like_safetensors(head, file.size())) return FileFormat::kSafetensors;
+  if (begins_like_safetensors(head, file.size(), false)) return FileFormat::kSafetensors;
   if (head[0] == '\x80' && head.size() > 1 && static_cast<unsigned char>(head[1]) <= 5)
     return FileFormat::kTorch;
-  if (is_text(head))
+  if (is_plain_text(head))
     fail<LoadError>(
         "{}: is a text file; a model is a .safetensors, .ckpt or .gguf file or a diffusers folder",
         where);

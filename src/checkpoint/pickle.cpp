@@ -9,9 +9,9 @@
 namespace mezzo {
 namespace {
 
-constexpr std::size_t kMaxBytes = 64u << 20;
 constexpr std::size_t kMaxOps = 10'000'000;
-constexpr std::size_t kMaxStack = 4'000'000;  // references on the stack and in containers
+constexpr std::size_t kMaxStack = 4'000'000;  // references on the stack, and marks
+constexpr std::size_t kMaxMemo = 500'000;     // as many as there can be values
 
 struct CutOff {};  // the bytes end inside the pickle
 
@@ -39,7 +39,7 @@ void Pickle::run() {
   for (std::size_t ops = 0; !stopped_; ++ops) {
     if (ops == kMaxOps) reject("more than 10 million instructions");
     step(static_cast<std::uint8_t>(take(1)[0]));
-    if (stack_.size() > kMaxStack) reject("too many values");
+    if (stack_.size() + marks_.size() > kMaxStack) reject("too many values");
   }
 }
 
@@ -399,6 +399,7 @@ void Pickle::remember(std::uint64_t slot) {
     memo_.push_back(v);
     sparse_memo_.erase(slot);
   }
+  if (memo_.size() + sparse_memo_.size() > kMaxMemo) reject("more than 500000 values in its memo");
 }
 
 void Pickle::recall(std::uint64_t slot) {

@@ -14,6 +14,9 @@ namespace mezzo {
 
 class Pickle {
  public:
+  static constexpr std::size_t kMaxBytes = 64u << 20;  // what lies behind them is not read
+  static constexpr std::size_t kMaxName = 1024;        // bytes of a module, or of a name in it
+
   using Id = std::uint32_t;  // of a value
   enum class Kind : std::uint8_t {
     kNone,

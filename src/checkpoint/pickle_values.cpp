@@ -29,6 +29,8 @@ Pickle::Id Pickle::add_items(Kind kind, std::vector<Id> items) {
 }
 
 Pickle::Id Pickle::add_global(std::string_view module, std::string_view name) {
+  if (module.size() > kMaxName || name.size() > kMaxName)
+    reject(fmt::format("the name of a module or function of more than {} bytes", kMaxName));
   const std::string full = std::string(module) + "." + std::string(name);
   if (const auto it = interned_globals_.find(full); it != interned_globals_.end())
     return it->second;

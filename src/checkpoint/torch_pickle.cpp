@@ -13,8 +13,6 @@
 namespace mezzo {
 namespace {
 
-constexpr std::uint64_t kMaxPickle = 64u << 20;
-
 struct Range {
   std::uint64_t offset = 0, size = 0;  // bytes in the file
 };
@@ -65,7 +63,7 @@ class TorchSource final : public TensorSource {
     check(out.size() == t.bytes(), "read() gets room for exactly one tensor");
     if (out.empty()) return;
     const auto& [offset, strides] = places_[index];
-    if (dense(t.shape, strides)) return file_->read(offset, out);
+    if (is_contiguous(t.shape, strides)) return file_->read(offset, out);
     std::int64_t span = 1;  // elements from the first to the last one
     for (int i = 0; i < t.shape.rank(); ++i)
       span += (t.shape[i] - 1) * strides[static_cast<std::size_t>(i)];
@@ -80,15 +78,6 @@ class TorchSource final : public TensorSource {
     std::uint64_t offset;
     std::vector<std::int64_t> strides;
   };
-
-  static bool dense(const Shape& shape, const std::vector<std::int64_t>& strides) {
-    std::int64_t n = 1;
-    for (int i = shape.rank() - 1; i >= 0; --i) {
-      if (shape[i] != 1 && strides[static_cast<std::size_t>(i)] != n) return false;
-      n *= shape[i];
-    }
-    return true;
-  }
 
   static void gather(const Shape& shape, const std::vector<std::int64_t>& strides, std::size_t size,
                      const std::byte* in, std::byte* out) {
@@ -133,7 +122,7 @@ Archive open_zip(const std::shared_ptr<const File>& file) {
     fail<LoadError>("{}: was written on a big-endian machine; save it again on a little-endian one",
                     path);
   Archive a;
-  a.bytes = std::make_unique<std::string>(zip.read(*found, kMaxPickle));
+  a.bytes = std::make_unique<std::string>(zip.read(*found, Pickle::kMaxBytes));
   a.pickle = std::make_unique<Pickle>(*a.bytes, path);
   for (const auto& m : zip.members())
     if (m.stored && m.name.starts_with(folder + "data/"))
@@ -155,10 +144,11 @@ struct StreamHead {
 StreamHead read_stream_head(const File& file) {
   constexpr std::size_t kParts = 5;
   const std::string path = file.path().string();
+  const std::uint64_t most = std::min<std::uint64_t>(file.size(), Pickle::kMaxBytes);
   for (std::uint64_t room = 1u << 20;; room *= 4) {
     StreamHead h;
-    h.bytes->resize(std::min({room, file.size(), kMaxPickle}));
-    const bool more_may_follow = h.bytes->size() < std::min(file.size(), kMaxPickle);
+    h.bytes->resize(std::min(room, most));
+    const bool more_may_follow = h.bytes->size() < most;
     file.read(0, std::as_writable_bytes(std::span(*h.bytes)));
     while (h.parts.size() < kParts) {
       auto p = std::make_unique<Pickle>(std::string_view(*h.bytes).substr(h.size), path,
@@ -191,7 +181,7 @@ std::map<std::string, Range> find_storages(const File& file, std::uint64_t offse
     fail<LoadError>("{}: no list of storages; the file is damaged", path);
   std::map<std::string, Range> storages;
   for (const auto id : keys.items(keys.root())) {
-    const std::string key(keys.kind(id) == Pickle::Kind::kText ? keys.text(id) : "");
+    const std::string key = torch_key(keys, id, path);
     const auto type = types.find(key);
     std::int64_t count = 0;
     file.read(offset, std::as_writable_bytes(std::span(&count, 1)));

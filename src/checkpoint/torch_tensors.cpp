@@ -179,15 +179,16 @@ bool holds_tensor(const Pickle& p, Id v) {
   return c && c->builder != Builder::kContainer;
 }
 
-std::string key_text(const Pickle& p, Id key) {
-  if (p.kind(key) == Kind::kText) return std::string(p.text(key));
-  if (p.kind(key) == Kind::kInt) return std::to_string(p.integer(key));
+/// A dictionary's key as part of a name; `number` keeps the text of one that is a number.
+std::string_view key_text(const Pickle& p, Id key, std::string& number) {
+  if (p.kind(key) == Kind::kText) return p.text(key);
+  if (p.kind(key) == Kind::kInt) return number = std::to_string(p.integer(key));
   return {};
 }
 
 // Everything below `root`, iteratively. A container that was seen is not entered again: shared or
 // recursive ones end.
-std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
+std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root, const std::string& path) {
   constexpr std::size_t kMaxDepth = 64;
   struct Open {
     Id container;
@@ -197,13 +198,18 @@ std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
   std::vector<std::pair<std::string, Id>> found;
   std::vector<Open> open{{root, "", 0}};
   std::set<Id> seen{root};
-  const auto visit = [&](std::string name, Id v, std::size_t depth) {
+  const auto visit = [&](const Open& parent, std::string_view key, Id v) {
+    const bool fits = parent.prefix.size() + key.size() <= kMaxNameLength;
+    const std::size_t depth = parent.depth + 1;
     if (holds_tensor(p, v)) {
-      if (found.size() >= kMaxTensors) fail<LoadError>("pickle: more than {} tensors", kMaxTensors);
-      found.emplace_back(std::move(name), v);
-    } else if (is_container(p, v) && depth < kMaxDepth && name.size() <= kMaxNameLength &&
-               seen.insert(v).second) {
-      open.push_back({v, std::move(name) + ".", depth});
+      if (found.size() >= kMaxTensors)
+        fail<LoadError>("{}: more than {} tensors", path, kMaxTensors);
+      if (!fits)
+        fail<LoadError>("{}: a tensor's name has more than {} bytes; the file is damaged or forged",
+                        path, kMaxNameLength);
+      found.emplace_back(parent.prefix + std::string(key), v);
+    } else if (fits && is_container(p, v) && depth < kMaxDepth && seen.insert(v).second) {
+      open.push_back({v, parent.prefix + std::string(key) + ".", depth});
     }
   };
   while (!open.empty()) {
@@ -212,13 +218,12 @@ std::vector<std::pair<std::string, Id>> flatten(const Pickle& p, Id root) {
     const auto& items = p.items(o.container);
     const Kind k = p.kind(o.container);
     if (k == Kind::kList || k == Kind::kTuple) {
-      for (std::size_t i = 0; i < items.size(); ++i)
-        visit(o.prefix + std::to_string(i), items[i], o.depth + 1);
+      for (std::size_t i = 0; i < items.size(); ++i) visit(o, std::to_string(i), items[i]);
       continue;
     }
+    std::string number;
     for (std::size_t i = 0; i + 1 < items.size(); i += 2)
-      if (auto key = key_text(p, items[i]); !key.empty())
-        visit(o.prefix + key, items[i + 1], o.depth + 1);
+      if (const auto key = key_text(p, items[i], number); !key.empty()) visit(o, key, items[i + 1]);
   }
   return found;
 }
@@ -236,6 +241,12 @@ bool is_dangerous(std::string_view global) {
          std::ranges::find(kHarmlessNames, name) == kHarmlessNames.end();
 }
 
+std::string torch_key(const Pickle& p, Id key, const std::string& path) {
+  if (p.kind(key) != Kind::kText || p.text(key).size() > kMaxNameLength)
+    fail<LoadError>("{}: malformed storage key; the file is damaged or forged", path);
+  return std::string(p.text(key));
+}
+
 TorchStorage torch_storage(const Pickle& p, Id persistent, const std::string& path) {
   const Id id = p.kind(persistent) == Kind::kPersistent ? p.persistent(persistent) : 0;
   const auto malformed = [&]() {
@@ -244,8 +255,7 @@ TorchStorage torch_storage(const Pickle& p, Id persistent, const std::string& pa
   if (p.kind(id) != Kind::kTuple || p.items(id).size() < 5) malformed();
   const auto& f =
       p.items(id);  // "storage", type, key, location, number of elements, [view of another storage]
-  if (p.kind(f[0]) != Kind::kText || p.text(f[0]) != "storage" || p.kind(f[2]) != Kind::kText ||
-      p.kind(f[4]) != Kind::kInt)
+  if (p.kind(f[0]) != Kind::kText || p.text(f[0]) != "storage" || p.kind(f[4]) != Kind::kInt)
     malformed();
   const std::string type = p.global(f[1]);
   const auto row = std::ranges::find(kTypes, type, &TypeName::global);
@@ -257,14 +267,14 @@ TorchStorage torch_storage(const Pickle& p, Id persistent, const std::string& pa
         "{}: holds storages that are views of others (a very old PyTorch); load and save it again "
         "with torch",
         path);
-  return {std::string(p.text(f[2])), row->dtype, n};
+  return {torch_key(p, f[2], path), row->dtype, n};
 }
 
 std::vector<TorchTensor> torch_tensors(const Pickle& p, const std::string& path) {
   Id weights = p.root();
   for (const auto key : {"state_dict", "model", "params_ema", "params"})
     if (const Id v = p.get(p.root(), key);
-        v != Pickle::kAbsent && is_container(p, v) && !flatten(p, v).empty()) {
+        v != Pickle::kAbsent && is_container(p, v) && !flatten(p, v, path).empty()) {
       weights = v;
       break;
     }
@@ -272,7 +282,7 @@ std::vector<TorchTensor> torch_tensors(const Pickle& p, const std::string& path)
   if (holds_tensor(p, weights)) {
     tensors.push_back(tensor_of(p, weights, "tensor", path));
   } else if (is_container(p, weights)) {
-    for (const auto& [name, id] : flatten(p, weights))
+    for (const auto& [name, id] : flatten(p, weights, path))
       tensors.push_back(tensor_of(p, id, name, path));
   }
   if (tensors.empty()) fail<LoadError>("{}: a pickle without tensors; it is no checkpoint", path);

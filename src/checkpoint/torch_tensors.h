@@ -33,6 +33,9 @@ struct TorchStorage {
 /// The storage a persistent id stands for. Throws LoadError where it is none.
 TorchStorage torch_storage(const Pickle& pickle, Pickle::Id persistent, const std::string& path);
 
+/// The key of a storage. Throws LoadError where it is no text of a name's length.
+std::string torch_key(const Pickle& pickle, Pickle::Id key, const std::string& path);
+
 /// True for the callables that rebuild tensors and plain containers.
 bool is_torch_callable(std::string_view global);
 /// True for names that can run code, reach files or the network.

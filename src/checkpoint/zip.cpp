@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "base/checked.h"
 
@@ -11,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50;
 constexpr std::uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
+constexpr std::uint32_t kInExtra = 0xffffffff;  // a size that does not fit 32 bits
 constexpr std::uint64_t kMaxMembers = 100'000;
 constexpr std::uint64_t kMaxDirectory = 64ull << 20;
 
@@ -96,7 +96,7 @@ void widen(const File& file, std::string_view extra, Entry& e) {
     if (id == 1) {
       std::size_t p = i + 4;
       for (std::uint64_t* v : {&e.size, &e.packed, &e.header}) {
-        if (*v != 0xffffffff) continue;
+        if (*v != kInExtra) continue;
         if (p + 8 > i + 4 + n) damaged(file, "a zip64 field is too short");
         *v = at<std::uint64_t>(extra, p);
         p += 8;
@@ -126,8 +126,6 @@ Entry next_entry(const File& file, std::string_view directory, std::size_t& pos)
 // Where the member's data begins, after checking that its local header says what the directory
 // says.
 std::uint64_t data_offset(const File& file, const Entry& e, std::uint64_t limit) {
-  if (e.header > limit || limit - e.header < 30 + e.name.size())
-    damaged(file, "a member lies outside");
   const std::string h = read_range(file, e.header, 30 + e.name.size());
   if (at<std::uint32_t>(h, 0) != kLocal) damaged(file, "no member where the directory says");
   const std::size_t name = at<std::uint16_t>(h, 26), extra = at<std::uint16_t>(h, 28);
@@ -137,7 +135,8 @@ std::uint64_t data_offset(const File& file, const Entry& e, std::uint64_t limit)
   const std::uint64_t begin = e.header + 30 + name + extra;
   if (begin > limit || e.packed > limit - begin) damaged(file, "a member is larger than the file");
   Entry local{e.name, e.flags, e.method, at<std::uint32_t>(h, 18), at<std::uint32_t>(h, 22), 0};
-  widen(file, read_range(file, e.header + 30 + name, extra), local);
+  if (local.packed == kInExtra || local.size == kInExtra)
+    widen(file, read_range(file, e.header + 30 + name, extra), local);
   // With bit 3 the sizes follow the data, and the local header has zeros.
   const bool later = (e.flags & 8) && local.packed == 0 && local.size == 0;
   if (!later && (local.packed != e.packed || local.size != e.size))
@@ -145,26 +144,49 @@ std::uint64_t data_offset(const File& file, const Entry& e, std::uint64_t limit)
   return begin;
 }
 
+struct Range {
+  std::uint64_t begin, end;
+};
+
+void refuse_overlaps(const File& file, std::vector<Range> ranges) {
+  std::ranges::sort(ranges, {}, &Range::begin);
+  for (std::size_t i = 1; i < ranges.size(); ++i)
+    if (ranges[i].begin < ranges[i - 1].end) damaged(file, "members overlap");
+}
+
+// Every entry of the directory. By what it says alone members lie inside the file and apart, so
+// that the work on local headers is at most one pass over the file.
+std::vector<Entry> read_entries(const File& file, std::string_view directory, const Directory& d) {
+  std::vector<Entry> entries;
+  std::vector<Range> ranges;
+  std::size_t pos = 0;
+  for (std::uint64_t i = 0; i < d.count; ++i) {
+    const Entry e = next_entry(file, directory, pos);
+    if (e.flags & 1) damaged(file, "a member is encrypted");
+    if (e.method == 0 && e.packed != e.size) damaged(file, "a stored member has two sizes");
+    const std::uint64_t header = 30 + e.name.size();
+    if (e.header > d.offset || d.offset - e.header < header) damaged(file, "a member lies outside");
+    if (e.packed > d.offset - e.header - header) damaged(file, "a member is larger than the file");
+    ranges.push_back({e.header, e.header + header + e.packed});
+    entries.push_back(e);
+  }
+  if (pos != directory.size()) damaged(file, "the directory is longer than its entries");
+  refuse_overlaps(file, std::move(ranges));
+  return entries;
+}
+
 }  // namespace
 
 Zip::Zip(std::shared_ptr<const File> file) : file_(std::move(file)) {
   const Directory d = find_directory(*file_);
   const std::string directory = read_range(*file_, d.offset, d.size);
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;  // header begin, data end
-  std::size_t pos = 0;
-  for (std::uint64_t i = 0; i < d.count; ++i) {
-    const Entry e = next_entry(*file_, directory, pos);
-    if (e.flags & 1) damaged(*file_, "a member is encrypted");
+  std::vector<Range> ranges;
+  for (const Entry& e : read_entries(*file_, directory, d)) {
     const std::uint64_t begin = data_offset(*file_, e, d.offset);
-    const bool stored = e.method == 0;
-    if (stored && e.packed != e.size) damaged(*file_, "a stored member has two sizes");
-    ranges.emplace_back(e.header, begin + e.packed);
-    members_.push_back({std::string(e.name), begin, e.size, stored});
+    ranges.push_back({e.header, begin + e.packed});
+    members_.push_back({std::string(e.name), begin, e.size, e.method == 0});
   }
-  if (pos != directory.size()) damaged(*file_, "the directory is longer than its entries");
-  std::ranges::sort(ranges);
-  for (std::size_t i = 1; i < ranges.size(); ++i)
-    if (ranges[i].first < ranges[i - 1].second) damaged(*file_, "members overlap");
+  refuse_overlaps(*file_, std::move(ranges));
   std::ranges::sort(members_, {}, &Member::name);
   for (std::size_t i = 1; i < members_.size(); ++i)
     if (members_[i].name == members_[i - 1].name)

@@ -28,7 +28,6 @@ class Zip {
   /// The member of that name, or null. Throws LoadError when it is compressed.
   const Member* find(std::string_view name) const;
   std::string read(const Member& member, std::uint64_t limit) const;
-  const File& file() const { return *file_; }
 
  private:
   std::shared_ptr<const File> file_;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "image/exif.h"
 #include "image/formats.h"
 #include "image/pixels.h"
@@ -89,16 +90,9 @@ constexpr Kind kOtherKinds[] = {
     {0, "<html", "a web page"},
 };
 
-bool is_text(std::string_view s) {
-  return std::ranges::all_of(s, [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return u >= 0x20 || u == '\n' || u == '\r' || u == '\t';
-  });
-}
-
 [[noreturn]] void fail_not_an_image(std::string_view bytes, const std::string& name) {
   const auto start = bytes.substr(0, 4096);
-  std::string_view what = is_text(start) ? "a text" : "not a picture";
+  std::string_view what = is_plain_text(start) ? "a text" : "not a picture";
   for (const Kind& k : kOtherKinds) {
     if (start.size() < k.offset || !start.substr(k.offset).starts_with(k.magic)) continue;
     what = k.what;

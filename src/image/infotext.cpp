@@ -46,6 +46,7 @@ std::size_t rank(std::string_view key) {
   return static_cast<std::size_t>(std::ranges::find(kKeyOrder, key) - std::begin(kKeyOrder));
 }
 
+/// As Python's str.isspace(): unlike White_Space, with the separators 0x1C to 0x1F.
 bool is_space(char32_t c) {
   if (c < 0x80) return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20);
   if (c == 0x85) return true;

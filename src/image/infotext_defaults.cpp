@@ -142,7 +142,7 @@ bool uses_emphasis(std::string_view prompt) {
   // over the text whatever its nesting.
   constexpr double kUnit = 1e9;
   constexpr std::int64_t kNever =
-      1'000'000'000'000;  // of weights <= 0, which no product brings back to 1
+      1'000'000'000'000;  // of weights that no product brings back to 1: 0, less, and infinity
   const std::int64_t emphasis = std::llround(std::log(1.1) * kUnit);
   std::vector<std::int64_t> change(prompt.size() + 1);
   std::vector<std::size_t> round, square;  // where brackets are open
@@ -163,7 +163,8 @@ bool uses_emphasis(std::string_view prompt) {
       close(square, i, -emphasis);
     } else if (const auto weight =
                    c == ':' && !round.empty() ? explicit_weight(prompt, next) : std::nullopt) {
-      close(round, i, *weight > 0 ? std::llround(std::log(*weight) * kUnit) : kNever);
+      const bool positive = *weight > 0 && std::isfinite(*weight);
+      close(round, i, positive ? std::llround(std::log(*weight) * kUnit) : kNever);
     } else {
       is_text[i] = true;
       if (c == '\\') ++next;

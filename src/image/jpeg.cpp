@@ -1,9 +1,11 @@
 // JPEG through libjpeg-turbo (ITU-T T.81), EXIF by our own reader.
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <string>
 #include <string_view>
+#include <vector>
 // jpeglib.h needs size_t and FILE before it.
 #include <jerror.h>
 #include <jpeglib.h>
@@ -136,11 +138,50 @@ Image rgb_from_inverted_cmyk(const Image& cmyk) {
   return rgb;
 }
 
+/// Where the picture is written. libjpeg's own way into memory (jpeg_mem_dest) tells of a new
+/// buffer only at the end, so that after a jump nobody knows which one to free.
+struct Output {
+  jpeg_destination_mgr base;  // first, as above
+  std::vector<std::byte>* bytes;
+};
+
+Output* output_of(j_compress_ptr cinfo) { return reinterpret_cast<Output*>(cinfo->dest); }
+
+/// Makes room for more than what was written; false when there is no memory. No exception may pass
+/// through libjpeg.
+bool grow(Output* out) {
+  constexpr std::size_t kLeast = 64u << 10;
+  const std::size_t written = out->bytes->size();
+  try {
+    out->bytes->resize(std::max(kLeast, 2 * written));
+  } catch (const std::exception&) {
+    return false;
+  }
+  out->base.next_output_byte = reinterpret_cast<JOCTET*>(out->bytes->data() + written);
+  out->base.free_in_buffer = out->bytes->size() - written;
+  return true;
+}
+
+void begin_output(j_compress_ptr cinfo) {
+  if (!grow(output_of(cinfo)))
+    give_up_with(reinterpret_cast<j_common_ptr>(cinfo), "there is no memory for it");
+}
+
+/// libjpeg calls this when the room is used up, all of it.
+boolean continue_output(j_compress_ptr cinfo) {
+  begin_output(cinfo);
+  return TRUE;
+}
+
+void end_output(j_compress_ptr cinfo) {
+  Output* out = output_of(cinfo);
+  out->bytes->resize(out->bytes->size() - out->base.free_in_buffer);
+}
+
 struct Encoder {
   jpeg_compress_struct cinfo;
   JpegError error;
-  unsigned char* out;  // by malloc
-  unsigned long out_bytes;
+  Output out;
 };
 
 struct EncodeJob {
@@ -152,7 +193,10 @@ struct EncodeJob {
 bool write_pixels(Encoder* e, const EncodeJob* job) {
   if (setjmp(e->error.jump)) return false;
   jpeg_create_compress(&e->cinfo);
-  jpeg_mem_dest(&e->cinfo, &e->out, &e->out_bytes);
+  e->out.base.init_destination = begin_output;
+  e->out.base.empty_output_buffer = continue_output;
+  e->out.base.term_destination = end_output;
+  e->cinfo.dest = &e->out.base;
   const Image& image = *job->image;
   e->cinfo.image_width = static_cast<JDIMENSION>(image.width);
   e->cinfo.image_height = static_cast<JDIMENSION>(image.height);
@@ -188,11 +232,11 @@ struct DecoderOwner {
 };
 struct EncoderOwner {
   Encoder e{};
-  EncoderOwner() { set_up(&e.error, &e.cinfo.err); }
-  ~EncoderOwner() {
-    jpeg_destroy_compress(&e.cinfo);
-    std::free(e.out);
+  EncoderOwner(std::vector<std::byte>* out) {
+    set_up(&e.error, &e.cinfo.err);
+    e.out.bytes = out;
   }
+  ~EncoderOwner() { jpeg_destroy_compress(&e.cinfo); }
 };
 
 }  // namespace
@@ -226,12 +270,12 @@ std::vector<std::byte> encode_jpeg(const Image& image, const Metadata& metadata,
   std::string exif = write_exif(metadata);
   if (!exif.empty()) exif.insert(0, kExifPrefix);
   const Image opaque = image.channels == 4 ? over_white(image) : Image{};
-  EncoderOwner owner;
+  std::vector<std::byte> out;
+  EncoderOwner owner(&out);
   const EncodeJob job{opaque.empty() ? &image : &opaque, &exif, options.quality};
   if (!write_pixels(&owner.e, &job))
-    fail<UsageError>("the JPEG could not be written: {}", owner.e.error.message);
-  const auto* first = reinterpret_cast<const std::byte*>(owner.e.out);
-  return {first, first + owner.e.out_bytes};
+    fail<OutOfMemory>("the JPEG could not be written: {}", owner.e.error.message);
+  return out;
 }
 
 }  // namespace mezzo

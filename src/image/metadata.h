@@ -17,8 +17,6 @@ namespace mezzo {
 struct Metadata {
   std::string parameters;  // A1111 infotext
   std::string request;     // JSON of the request that made the picture
-  std::vector<std::pair<std::string, std::string>>
-      other;  // further PNG texts, by key, as found; never written
 
   bool empty() const { return parameters.empty() && request.empty(); }
 };
@@ -32,8 +30,9 @@ struct PngTextChunk {
 /// tEXt where the text fits Latin-1, iTXt (UTF-8, not compressed) otherwise.
 std::vector<PngTextChunk> png_text_chunks(const Metadata& metadata);
 
-/// Collects the text chunks of one PNG. Damaged texts, and texts beyond `max_bytes` in all, are
-/// dropped with a warning to the log; a compressed text is never inflated further than that.
+/// Collects the two texts of one PNG; texts of other keys are not even inflated. Damaged texts, and
+/// texts beyond `max_bytes` in all, are dropped with one warning to the log: no picture makes more
+/// than that be inflated.
 class PngTextReader {
  public:
   explicit PngTextReader(std::size_t max_bytes) : left_(max_bytes) {}
@@ -43,10 +42,9 @@ class PngTextReader {
   Metadata take() { return std::move(metadata_); }
 
  private:
-  void add(std::string_view key, std::string text);
-
   Metadata metadata_;
   std::size_t left_;
+  bool warned_ = false;
 };
 
 }  // namespace mezzo

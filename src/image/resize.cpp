@@ -35,16 +35,13 @@ double lanczos3(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) 
 
 struct FilterRow {
   ResizeFilter filter;
-  std::string_view name;
   double (*weight)(double);  // null: nearest
   double support;
 };
 constexpr FilterRow kFilters[] = {
-    {ResizeFilter::kNearest, "nearest", nullptr, 0},
-    {ResizeFilter::kBox, "box", box, 0.5},
-    {ResizeFilter::kBilinear, "bilinear", triangle, 1},
-    {ResizeFilter::kBicubic, "bicubic", cubic, 2},
-    {ResizeFilter::kLanczos, "lanczos", lanczos3, 3},
+    {ResizeFilter::kNearest, nullptr, 0},   {ResizeFilter::kBox, box, 0.5},
+    {ResizeFilter::kBilinear, triangle, 1}, {ResizeFilter::kBicubic, cubic, 2},
+    {ResizeFilter::kLanczos, lanczos3, 3},
 };
 
 /// Which input samples make one output sample, and with which weights.
@@ -159,11 +156,6 @@ Image straight(Image image) {
 }
 
 }  // namespace
-
-std::optional<ResizeFilter> resize_filter_named(std::string_view name) {
-  const auto* row = std::ranges::find(kFilters, name, &FilterRow::name);
-  return row == std::end(kFilters) ? std::nullopt : std::optional(row->filter);
-}
 
 Image resize(const Image& image, int width, int height, ResizeFilter filter) {
   constexpr int kMaxSide = 16384;

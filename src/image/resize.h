@@ -3,17 +3,11 @@
 // passes).
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include "mezzotint/image.h"
 
 namespace mezzo {
 
 enum class ResizeFilter { kNearest, kBox, kBilinear, kBicubic, kLanczos };
-
-/// The filter of that name (nearest, box, bilinear, bicubic, lanczos), or nothing.
-std::optional<ResizeFilter> resize_filter_named(std::string_view name);
 
 /// The picture at width x height pixels, both > 0. With 4 channels colours are weighted by their
 /// alpha. Throws UsageError for sizes outside 1..16,384 or above 64 million pixels.

@@ -15,8 +15,7 @@ void save_image(const std::string& path, const Image& image, int quality) {
 }
 
 void save_picture(const std::string& path, const Picture& picture, int quality) {
-  write_image(path, picture.image,
-              {.parameters = picture.infotext, .request = picture.request, .other = {}},
+  write_image(path, picture.image, {.parameters = picture.infotext, .request = picture.request},
               {.quality = quality});
 }
 

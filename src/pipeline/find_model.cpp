@@ -82,19 +82,12 @@ std::optional<fs::path> shipped_model() {
 
 // --- the Hugging Face cache ---
 
-bool is_plain_name(std::string_view name) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-  };
-  return !name.empty() && name.front() != '.' && std::all_of(name.begin(), name.end(), plain);
-}
-
 /// ORG/NAME, and not the path of a model file.
 bool is_hub_id(std::string_view name) {
   const auto slash = name.find('/');
   if (slash == std::string_view::npos) return false;
   const std::string extension = fs::path(name).extension().string();
-  return is_plain_name(name.substr(0, slash)) && is_plain_name(name.substr(slash + 1)) &&
+  return is_hub_name(name.substr(0, slash)) && is_hub_name(name.substr(slash + 1)) &&
          std::find(kExtensions.begin(), kExtensions.end(), extension) == kExtensions.end();
 }
 

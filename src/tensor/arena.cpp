@@ -51,7 +51,7 @@ Arena::Arena(bool backed, std::size_t limit) : limit_(limit), backed_(backed) {
 Arena::~Arena() {
   if (!backed_) return;
   MEZZO_UNPOISON(base_,
-                 highest_);  // not all of reserved_: address checkers keep a byte for every eight
+                 peak_);  // not all of reserved_: address checkers keep a byte for every eight
   ::munmap(base_, reserved_);
 }
 
@@ -86,7 +86,6 @@ void* Arena::allocate(std::size_t bytes) {
     }
     top_ = end;
     peak_ = std::max(peak_, top_);
-    highest_ = std::max(highest_, top_);
   }
   in_use_ += n;
   if (backed_) {

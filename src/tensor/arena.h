@@ -23,15 +23,12 @@ class Arena {
   std::size_t peak() const {
     return peak_;
   }  // the highest end of an allocation so far: resident memory
-  void reset_peak() { peak_ = top_; }
-  void set_limit(std::size_t bytes) { limit_ = bytes; }
   /// Gives the memory of free ranges back to the system.
   void trim();
 
  private:
   std::byte* base_ = nullptr;
   std::size_t reserved_ = 0, limit_, top_ = 0, peak_ = 0, in_use_ = 0;
-  std::size_t highest_ = 0;  // the peak whatever was reset
   bool backed_;
   std::map<std::size_t, std::size_t> free_;  // offset -> size, below top_, never adjacent
   std::mutex mutex_;

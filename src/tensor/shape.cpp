@@ -27,6 +27,15 @@ std::int64_t Shape::numel() const {
 
 bool Shape::operator==(const Shape& o) const { return std::ranges::equal(dims(), o.dims()); }
 
+bool is_contiguous(const Shape& s, std::span<const std::int64_t> strides) {
+  std::int64_t n = 1;
+  for (int i = s.rank() - 1; i >= 0; --i) {
+    if (s[i] != 1 && strides[static_cast<std::size_t>(i)] != n) return false;
+    n *= s[i];
+  }
+  return true;
+}
+
 std::string to_string(const Shape& s) { return fmt::format("[{}]", fmt::join(s.dims(), ",")); }
 
 }  // namespace mezzo

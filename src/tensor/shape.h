@@ -39,6 +39,10 @@ class Shape {
   int rank_ = 0;
 };
 
+/// True where `strides` (in elements, one per dimension) are those of values without gaps,
+/// outermost first.
+bool is_contiguous(const Shape& s, std::span<const std::int64_t> strides);
+
 std::string to_string(const Shape& s);  // [2,77,768]
 
 }  // namespace mezzo

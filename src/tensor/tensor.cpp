@@ -81,14 +81,7 @@ Tensor::Tensor(std::shared_ptr<void> owner, void* data, Device& device, DType dt
 
 std::size_t Tensor::bytes() const { return size_of(dtype_, shape_); }
 
-bool Tensor::contiguous() const {
-  std::int64_t n = 1;
-  for (int i = rank() - 1; i >= 0; --i) {
-    if (dim(i) != 1 && stride(i) != n) return false;
-    n *= dim(i);
-  }
-  return true;
-}
+bool Tensor::contiguous() const { return is_contiguous(shape_, strides_); }
 
 Tensor Tensor::view(const Shape& shape) const {
   check(contiguous(), "view() needs a contiguous tensor");

@@ -17,7 +17,6 @@ struct ClipTokenizer::Model {
   std::vector<std::string> tokens;  // by id
   BytePairs pairs;
   int begin, end, pad;
-  int max_length;
   std::vector<std::pair<std::string, int>> special;  // taken out of texts before anything else
 };
 
@@ -114,7 +113,7 @@ ClipTokenizer ClipTokenizerLoader::build(ClipVocabulary v, std::string_view merg
   if (options.pad_is_special && v.pad != v.end) special.emplace_back(v.pad, pad);
   BytePairs pairs(v.ids, merges, end, origin);
   return ClipTokenizer(std::make_shared<ClipTokenizer::Model>(ClipTokenizer::Model{
-      std::move(v.tokens), std::move(pairs), begin, end, pad, v.max_length, std::move(special)}));
+      std::move(v.tokens), std::move(pairs), begin, end, pad, std::move(special)}));
 }
 
 ClipTokenizer::ClipTokenizer(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
@@ -135,7 +134,6 @@ int ClipTokenizer::size() const { return static_cast<int>(model_->tokens.size())
 int ClipTokenizer::begin_id() const { return model_->begin; }
 int ClipTokenizer::end_id() const { return model_->end; }
 int ClipTokenizer::pad_id() const { return model_->pad; }
-int ClipTokenizer::max_length() const { return model_->max_length; }
 
 std::vector<int> ClipTokenizer::encode(std::string_view text) const {
   if (text.size() > kMaxTextBytes)

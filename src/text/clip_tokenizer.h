@@ -21,7 +21,7 @@ struct Tokens {
 struct ClipTokenizerFiles {
   std::string_view vocab = {};   // vocab.json
   std::string_view merges = {};  // merges.txt
-  /// tokenizer_config.json: bos_token, eos_token, pad_token, model_max_length.
+  /// tokenizer_config.json: bos_token, eos_token, pad_token.
   std::string_view config = {};
   /// special_tokens_map.json, for tokens that the config does not name.
   std::string_view special_tokens = {};
@@ -72,7 +72,6 @@ class ClipTokenizer {
   int begin_id() const;  // <|startoftext|>
   int end_id() const;    // <|endoftext|>
   int pad_id() const;
-  int max_length() const;  // of the text encoder, as the files say; 77 otherwise
 
  private:
   struct Model;

@@ -1,12 +1,11 @@
 #include "text/clip_vocabulary.h"
 
-#include <unordered_set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
 #include <zlib.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/utf8.h"
 
 extern "C" const unsigned char mezzo_clip_merges[];
@@ -19,30 +18,15 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxTokens = 1 << 20;
 constexpr std::size_t kMaxTokenBytes = 1024;
-constexpr std::size_t kMaxFileBytes = 64u << 20;
-constexpr int kMaxDepth = 16;
-constexpr int kMaxContext = 1 << 16;
+constexpr std::size_t kMaxFileBytes = 16u << 20;
 
-/// A JSON object of limited size and depth. Of a key that stands twice the file would mean two
-/// things: refused.
 json parse_object(std::string_view text, const char* file, const std::string& origin) {
   if (text.size() > kMaxFileBytes)
     fail<LoadError>("{}: {} has {} bytes, more than any CLIP tokenizer; get another copy", origin,
                     file, text.size());
-  std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
-  bool twice = false, deep = false;
-  const auto look = [&](int depth, json::parse_event_t event, json& parsed) {
-    deep |= depth > kMaxDepth;
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key)
-      twice |= !keys.back().insert(parsed.get<std::string>()).second;
-    return !deep;
-  };
-  json value = json::parse(text, look, false);
-  if (deep || twice || !value.is_object())
-    fail<LoadError>("{}: {} is not {}; get another copy", origin, file,
-                    twice ? "valid: a key stands twice" : "a JSON object");
+  const std::string what = fmt::format("{}: {}", origin, file);
+  json value = parse_json(text, what);
+  if (!value.is_object()) fail<LoadError>("{}: is not a JSON object; get another copy", what);
   return value;
 }
 
@@ -84,11 +68,6 @@ void read_config(std::string_view text, const char* file, ClipVocabulary& out,
   read_special(config, "bos_token", out.begin);
   read_special(config, "eos_token", out.end);
   read_special(config, "pad_token", out.pad);
-  const auto length = config.find("model_max_length");
-  if (length == config.end() || !length->is_number_unsigned())
-    return;  // absent, or "no limit" as 1e30
-  const auto n = length->get<std::uint64_t>();
-  if (n >= 2 && n <= kMaxContext) out.max_length = static_cast<int>(n);
 }
 
 void add(ClipVocabulary& v, std::string token) {

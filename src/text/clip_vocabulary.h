@@ -14,7 +14,6 @@ struct ClipVocabulary {
   std::vector<std::string> tokens;  // by id
   TokenIds ids;
   std::string begin = "<|startoftext|>", end = "<|endoftext|>", pad;  // pad empty: not said
-  int max_length = ClipTokenizer::kContext;
 };
 
 /// Reads vocab.json, tokenizer_config.json and special_tokens_map.json. Throws LoadError.

@@ -83,5 +83,15 @@ TEST(TextFile, HasALimit) {
   EXPECT_THROW(read_text_file(dir / "t", 4), LoadError);
 }
 
+TEST(Folder, IsToldFromFiles) {
+  const auto dir = test::scratch_dir("folder");
+  std::ofstream(dir / "file") << "x";
+  fs::create_directory_symlink(dir, dir / "link");
+  EXPECT_TRUE(is_existing_folder(dir));
+  EXPECT_TRUE(is_existing_folder(dir / "link"));
+  for (const auto* name : {"file", "missing", "file/below"})
+    EXPECT_FALSE(is_existing_folder(dir / name)) << name;
+}
+
 }  // namespace
 }  // namespace mezzo

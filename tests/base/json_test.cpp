@@ -48,6 +48,12 @@ TEST(Json, FilesMayHoldPythonsNumbers) {
   EXPECT_EQ(v["d"], "a \"NaN\" string");
 }
 
+TEST(Json, FilesHaveALimit) {
+  const fs::path file = fs::path(testing::TempDir()) / "large.json";
+  std::ofstream(file) << "[" << std::string(8 << 20, ' ') << "]";
+  EXPECT_THROW(read_json_file(file), LoadError);
+}
+
 TEST(Json, LimitsDepth) {
   const auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
   EXPECT_EQ(parse_error(nested(32)), "");

@@ -38,5 +38,12 @@ TEST(Utf8, EveryBadByteIsReplaced) {
   EXPECT_TRUE(is_utf8("\uFFFD"));
 }
 
+TEST(Utf8, PlainTextHasNoControlCharacters) {
+  for (const auto* text : {"", "words\r\n\tmore", "caf\u00e9", "caf\xE9"})
+    EXPECT_TRUE(is_plain_text(text)) << text;
+  EXPECT_FALSE(is_plain_text("\x01"));
+  EXPECT_FALSE(is_plain_text({"a\0b", 3}));
+}
+
 }  // namespace
 }  // namespace mezzo

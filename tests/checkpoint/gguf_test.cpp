@@ -115,6 +115,41 @@ TEST_F(GgufTest, ShapesThatLieAreRefused) {
   }
 }
 
+// ComfyUI-GGUF stores matrices whose rows are no whole blocks as rows of 256 and writes the true
+// shape beside them: their rows begin inside blocks, so that no row can be read alone.
+TEST_F(GgufTest, MatricesWithRowsInsideBlocksAreHandedOutAsFloat16) {
+  const test::MadeSource made({{"conv", {9, 32}}, {"m", {3, 64}}, {"padded", {3, 64}}});
+  GgufWriter w;
+  w.set("comfy.gguf.orig_shape.conv", std::vector<std::int32_t>{8, 4, 3, 3});
+  w.set("comfy.gguf.orig_shape.m", std::vector<std::int32_t>{12, 16});
+  w.set("comfy.gguf.orig_shape.padded", std::vector<std::int32_t>{12, 16, 1, 1});
+  for (std::size_t i = 0; i < 3; ++i)
+    w.add({made.tensors()[i].name, DType::kQ8_0, made.tensors()[i].shape},
+          from(made, i, DType::kQ8_0));
+  w.write(folder_ / "m.gguf");
+  const auto g = open_gguf(folder_ / "m.gguf");
+  EXPECT_EQ(g->tensors()[0].dtype, DType::kQ8_0);  // convolutions are only ever read whole
+  for (const auto* name : {"m", "padded"}) {
+    const Tensor t = g->load(name);
+    ASSERT_TRUE(byte_size(t.dtype(), t.dim(1))) << name << ": a row that is no whole blocks";
+    EXPECT_EQ(t.dtype(), DType::kF16);
+    EXPECT_EQ(t.dim(0), 12);
+    const Tensor values = cast(t, DType::kF32), expected = made.load(name);
+    for (std::int64_t i = 0; i < values.numel(); ++i)
+      ASSERT_NEAR(values.data<float>()[i], expected.data<float>()[i], 10) << name << " " << i;
+  }
+}
+
+TEST_F(GgufTest, RecordedShapesOfTooManyDimensionsAreNotRead) {
+  GgufWriter w;
+  w.set("comfy.gguf.orig_shape.x", std::vector<std::int32_t>(100'000, 1));
+  w.add({"x", DType::kF32, {1}},
+        [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{0}); });
+  w.write(folder_ / "d.gguf");
+  EXPECT_THAT(test::message_of([&] { open_gguf(folder_ / "d.gguf"); }),
+              HasSubstr("100000 dimensions, at most 8"));
+}
+
 TEST_F(GgufTest, NoByteFlipCrashes) {
   GgufWriter w;
   w.set("a.key", std::string_view("value"));

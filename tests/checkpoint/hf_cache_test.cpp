@@ -51,5 +51,13 @@ TEST_F(HfCacheTest, OnlyNamesAreLookedUp) {
     EXPECT_EQ(find_in_hf_cache(id), std::nullopt) << id;
 }
 
+TEST(HubNames, AreShortAndPlain) {
+  for (const std::string name : {"a", "stable-diffusion-v1.5", "_x", "-"})
+    EXPECT_TRUE(is_hub_name(name));
+  for (const std::string& name : {std::string(), std::string("."), std::string("a/b"),
+                                  std::string("a b"), std::string(97, 'a'), std::string("a\0", 2)})
+    EXPECT_FALSE(is_hub_name(name)) << name;
+}
+
 }  // namespace
 }  // namespace mezzo

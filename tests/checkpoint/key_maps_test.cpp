@@ -2,6 +2,7 @@
 // configurations.
 #include "checkpoint/key_maps/key_maps.h"
 
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -148,6 +149,18 @@ void expect_bijection(const KeyMap& map, const List& from, const List& to) {
     EXPECT_EQ(mapped[0].name, to[i]) << from[i];
     EXPECT_TRUE(seen.insert(mapped[0].name).second) << from[i];
   }
+}
+
+// A name of a megabyte: as many prefixes as dots, of which only the short ones can be in the map.
+TEST(KeyMap, LongNamesTakeLinearTime) {
+  KeyMap map;
+  map.add("a.a.", "b.");
+  std::string name;
+  for (int i = 0; i < 500'000; ++i) name += "a.";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(map.map(name).at(0).name.size(), name.size() - 2);
+  EXPECT_TRUE(map.map("x." + name).empty());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 TEST(KeyMaps, UNetOfStableDiffusion1IsABijection) {

@@ -67,6 +67,19 @@ TEST_F(OpenModelTest, OtherFilesAreNamed) {
   EXPECT_THAT(problem(pipe), HasSubstr("not a regular file"));
 }
 
+// The first bytes of a safetensors file are the length of its header: any bytes.
+TEST_F(OpenModelTest, AHeaderLengthThatLooksLikeAnotherFormatIsNone) {
+  const fs::path file = unet_file();
+  std::string bytes = read_text_file(file);
+  std::uint64_t length;
+  std::memcpy(&length, bytes.data(), 8);
+  constexpr std::uint64_t kMz = 'M' | 'Z' << 8;
+  bytes.insert(8 + length, kMz - length, ' ');
+  bytes.replace(0, 8, test::little_endian(kMz, 8));
+  ASSERT_TRUE(bytes.starts_with("MZ"));
+  EXPECT_EQ(problem_of_bytes(bytes), "");
+}
+
 TEST_F(OpenModelTest, PartsAreSentToTheirOptions) {
   EXPECT_THAT(problem(vae_file()), HasSubstr("--vae"));
   EXPECT_THAT(problem(clip_file()), HasSubstr("--clip"));
@@ -141,6 +154,10 @@ TEST_F(FolderTest, ShardsAreJoined) {
   }
   test::write_file(index, R"({"weight_map": {"conv_in.weight": 3}})");
   EXPECT_THAT(problem(f), HasSubstr("no file of this folder"));
+  test::write_file(index, R"({"weight_map": {")" + std::string(5000, 'n') + R"(": "/)" +
+                              std::string(5000, 'x') + R"("}})");
+  EXPECT_THAT(problem(f), HasSubstr("no file of this folder"));
+  EXPECT_LT(problem(f).size(), 1000u);
   test::write_file(index, "[]");
   EXPECT_THAT(problem(f), HasSubstr("weight_map"));
 }

@@ -132,6 +132,20 @@ TEST(PickleMachine, StopsAtItsLimits) {
   EXPECT_THAT(problem(busy + "."), HasSubstr("10 million"));
 }
 
+TEST(PickleMachine, LimitsNamesMarksAndMemory) {
+  const std::string most(1024, 'm'), more(1025, 'm');
+  EXPECT_EQ(problem("c"s + most + "\n" + most + "\n."), "");
+  EXPECT_THAT(problem("c"s + more + "\nf\n."), HasSubstr("1024"));
+  EXPECT_THAT(problem("cm\n"s + more + "\n."), HasSubstr("1024"));
+  EXPECT_THAT(problem("(im\n"s + more + "\n."), HasSubstr("1024"));
+  EXPECT_THAT(problem(text("m") + text(more) + "\x93."s), HasSubstr("1024"));
+  EXPECT_THAT(problem(std::string(5'000'000, '(') + "N."), HasSubstr("too many"));
+  EXPECT_THAT(problem("N"s + std::string(600'000, '\x94') + "."), HasSubstr("memo"));
+  std::string sparse = "N";
+  for (std::uint32_t i = 0; i < 600'000; ++i) sparse += "r" + little_endian(0xffffffff - i, 4);
+  EXPECT_THAT(problem(sparse + "."), HasSubstr("memo"));
+}
+
 TEST(PickleMachine, SaysWhenMoreBytesMayHelp) {
   const std::string bytes = "\x80\x02"s + text("hello") + ".";
   for (std::size_t n = 0; n < bytes.size(); ++n)
@@ -199,6 +213,25 @@ TEST_F(LegacyFile, NestedNamesAreJoined) {
   ASSERT_EQ(s->tensors().size(), 2u);
   EXPECT_EQ(s->tensors()[0].name, "a.b");
   EXPECT_EQ(s->tensors()[1].name, "c.0");
+}
+
+TEST_F(LegacyFile, LongNamesAreRefused) {
+  const std::string t = tensor("K\x06\x85", "K\x01\x85", 0);
+  const auto named = [&](std::size_t n) {
+    return write(file("}"s + text(std::string(n, 'w')) + t + "s"));
+  };
+  EXPECT_EQ(open_torch(named(1024))->tensors().size(), 1u);
+  EXPECT_THAT(test::message_of([&] { open_torch(named(1025)); }), HasSubstr("1024"));
+  const auto nested = write(
+      file("}"s + text(std::string(600, 'a')) + "}"s + text(std::string(600, 'b')) + t + "ss"));
+  EXPECT_THAT(test::message_of([&] { open_torch(nested); }), HasSubstr("1024"));
+}
+
+TEST_F(LegacyFile, LongStorageKeysAreRefused) {
+  std::string bytes = file(one(tensor("K\x06\x85", "K\x01\x85", 0)));
+  for (std::size_t at; (at = bytes.find(text("7"))) != std::string::npos;)
+    bytes.replace(at, text("7").size(), text(std::string(1025, 'k')));
+  EXPECT_THAT(test::message_of([&] { open_torch(write(bytes)); }), HasSubstr("storage key"));
 }
 
 TEST_F(LegacyFile, ViewsOutsideTheirStorageAreRefused) {

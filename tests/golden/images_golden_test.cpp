@@ -17,6 +17,7 @@
 #include "image/mask.h"
 #include "image/pixels.h"
 #include "image/resize.h"
+#include "image/resize_filters.h"
 #include "mezzotint/errors.h"
 #include "support/goldens.h"
 #include "support/safetensors_file.h"
@@ -154,11 +155,12 @@ TEST(ImagesGolden, ResizesAsPillow) {
       SCOPED_TRACE(name);
       const auto size_at = name.rfind('.');
       const auto filter_at = name.rfind('.', size_at - 1);
-      const auto filter = resize_filter_named(name.substr(filter_at + 1, size_at - filter_at - 1));
-      ASSERT_TRUE(filter);
+      const auto filter =
+          test::kResizeFilters.find(name.substr(filter_at + 1, size_at - filter_at - 1));
+      ASSERT_NE(filter, test::kResizeFilters.end());
       const Image source = read_image(root / name.substr(7, filter_at - 7)).image;
       const int difference =
-          max_difference(resize(source, expected.width, expected.height, *filter), expected);
+          max_difference(resize(source, expected.width, expected.height, filter->second), expected);
       EXPECT_LE(difference, 1);
       exact += difference == 0;
       ++cases;

@@ -1,7 +1,11 @@
 #include "image/codec.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -103,6 +107,36 @@ TEST(Codec, RefusesTruncatedFiles) {
           << static_cast<int>(format) << " cut at " << n << " of " << whole.size();
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/// Writes a JPEG with `spare` bytes of memory to be had, and ends the process: 0 unless it crashes.
+[[noreturn]] void encode_within(rlim_t spare, const Image& image) {
+  std::ifstream statm("/proc/self/statm");
+  rlim_t pages = 0;
+  statm >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + spare;
+  const rlimit limit{bytes, bytes};
+  setrlimit(RLIMIT_AS, &limit);
+  try {
+    encode_image(image, ImageFormat::kJpeg, {}, {.quality = 100});
+  } catch (const std::exception&) {
+    _exit(0);
+  }
+  _exit(0);
+}
+
+// Wherever memory ends while a picture is written, there is an error and no crash.
+TEST(Codec, SurvivesTheEndOfMemory) {
+  Image noise{512, 512, 3, std::vector<std::uint8_t>(std::size_t{512} * 512 * 3)};
+  std::uint32_t state = 1;
+  for (auto& v : noise.pixels) {
+    state = state * 1664525 + 1013904223;
+    v = static_cast<std::uint8_t>(state >> 24);
+  }
+  for (rlim_t spare = 0; spare < (8u << 20); spare += 128u << 10)
+    ASSERT_EXIT(encode_within(spare, noise), testing::ExitedWithCode(0), "") << spare;
+}
+#endif
 
 // No byte, whatever it becomes, does worse than an error of the right kind.
 TEST(Codec, SurvivesDamage) {

@@ -39,6 +39,12 @@ TEST(Infotext, EmphasisIsAnyWeightButOne) {
     EXPECT_TRUE(uses_emphasis(weighted)) << weighted;
 }
 
+TEST(Infotext, WeightsBeyondEveryNumberAreWeights) {
+  const std::string nines(400, '9');
+  EXPECT_TRUE(uses_emphasis("(a:" + nines + ")"));
+  EXPECT_TRUE(uses_emphasis("((a:" + nines + "):" + nines + ")"));
+}
+
 TEST(Infotext, TakesBytesThatAreNoText) {
   const Infotext parsed = parse_infotext("\xFF\xC3\nSteps: 20, \xFFKey: \x80, Seed: 1, Size: 1x1");
   EXPECT_EQ(parsed.prompt, "\xFF\xC3");

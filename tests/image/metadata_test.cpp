@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "base/log.h"
 #include "image/text_encoding.h"
 
 namespace mezzo {
@@ -44,9 +45,6 @@ TEST(Metadata, ReadsEveryKind) {
   EXPECT_EQ(read({{"zTXt", "parameters\0\0"s + deflated("long text")}}).parameters, "long text");
   EXPECT_EQ(read({{"iTXt", "parameters\0\1\0en\0Parameter\0"s + deflated("\u732b")}}).parameters,
             "\u732b");
-  const Metadata other = read({{"tEXt", "Comment\0hi"s}});
-  ASSERT_EQ(other.other.size(), 1u);
-  EXPECT_EQ(other.other[0], (std::pair<std::string, std::string>("Comment", "hi")));
 }
 
 TEST(Metadata, DropsDamagedTexts) {
@@ -61,9 +59,35 @@ TEST(Metadata, LimitsWhatTextsTakeTogether) {
   const std::string bomb = "parameters\0\0"s + deflated(std::string(1000, 'a'));
   EXPECT_EQ(read({{"zTXt", bomb}}, 999).parameters, "");
   EXPECT_EQ(read({{"zTXt", bomb}}, 1000).parameters.size(), 1000u);
-  const Metadata m = read({{"tEXt", "A\0"s + std::string(600, 'a')}, {"zTXt", bomb}}, 1500);
-  EXPECT_EQ(m.other.size(), 1u);
-  EXPECT_EQ(m.parameters, "");
+}
+
+TEST(Metadata, OtherTextsCostNothing) {
+  const std::string long_text(5000, 'a');
+  const Metadata m = read({{"tEXt", "Comment\0"s + long_text},
+                           {"zTXt", "Comment\0\0"s + deflated(long_text)},
+                           {"tEXt", "parameters\0kept"s},
+                           {"tEXt", "parameters\0"s + long_text},  // the first one counts
+                           {"tEXt", "mezzotint\0{}"s}},
+                          100);
+  EXPECT_EQ(m.parameters, "kept");
+  EXPECT_EQ(m.request, "{}");
+}
+
+TEST(Metadata, DamagedTextsCountAgainstTheLimit) {
+  std::string cut = deflated(std::string(60'000, 'a'));
+  cut.resize(cut.size() - 4);  // without its checksum
+  const PngTextChunk good{"tEXt", "parameters\0"s + std::string(60'000, 'b')},
+      bad{"zTXt", "mezzotint\0\0"s + cut};
+  EXPECT_EQ(read({good}, 100'000).parameters.size(), 60'000u);
+  EXPECT_EQ(read({bad, good}, 100'000).parameters, "");
+}
+
+TEST(Metadata, WarnsOnce) {
+  int warnings = 0;
+  set_log_sink([&](LogLevel, std::string_view) { ++warnings; });
+  read({{"zTXt", "parameters\0\0x"s}, {"zTXt", "mezzotint\0\0x"s}, {"iTXt", "parameters\0"s}});
+  set_log_sink({});
+  EXPECT_EQ(warnings, 1);
 }
 
 }  // namespace

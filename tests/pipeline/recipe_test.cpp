@@ -131,8 +131,7 @@ TEST_P(ReadRecipe, PrefersTheRequestAndFallsBackToTheText) {
   const Image image{8, 8, 3, std::vector<std::uint8_t>(8 * 8 * 3, 100)};
   const std::string path = (folder_ / "picture").string() + GetParam();
   Metadata metadata{.parameters = recipe_infotext({p, kPrompt, 42, m}),
-                    .request = recipe_request({p, kPrompt, 43, m}),
-                    .other = {}};
+                    .request = recipe_request({p, kPrompt, 43, m})};
   write_image(path, image, metadata);
   EXPECT_EQ(read_recipe(path).seed, 43);
   metadata.request.clear();

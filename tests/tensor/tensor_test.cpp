@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include <numeric>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -63,6 +64,17 @@ TEST(DType, NamesAndSizes) {
   EXPECT_FALSE(byte_size(DType::kQ4_K, 100));
   EXPECT_FALSE(byte_size(DType::kF64, INT64_MAX));
   EXPECT_EQ(byte_size(DType::kQ4_K, 512), 288);
+}
+
+TEST(Shape, ContiguityIsAQuestionOfStrides) {
+  const auto ask = [](const Shape& s, std::vector<std::int64_t> strides) {
+    return is_contiguous(s, strides);
+  };
+  EXPECT_TRUE(ask({}, {}));
+  EXPECT_TRUE(ask({2, 3}, {3, 1}));
+  EXPECT_TRUE(ask({2, 1, 3}, {3, 77, 1}));  // the stride of one element does not matter
+  EXPECT_FALSE(ask({2, 3}, {1, 2}));
+  EXPECT_FALSE(ask({2, 3}, {4, 1}));
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ TEST(ClipTokenizer, KnowsItsSpecialTokens) {
   EXPECT_EQ(clip().begin_id(), 49406);
   EXPECT_EQ(clip().end_id(), 49407);
   EXPECT_EQ(clip().pad_id(), 49407);
-  EXPECT_EQ(clip().max_length(), 77);
   EXPECT_EQ(ClipTokenizer::built_in({.pad = "!"}).pad_id(), 0);
   EXPECT_THROW(ClipTokenizer::built_in({.pad = "no such token"}), LoadError);
 }

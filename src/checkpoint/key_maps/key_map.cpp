@@ -1,16 +1,23 @@
 #include "checkpoint/key_maps/key_map.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace mezzo {
 
 void KeyMap::add(std::string from, std::string to, std::span<const Rename> inside) {
+  longest_ = std::max(longest_, from.size());
   blocks_[std::move(from)] = {std::move(to), inside};
 }
 
 std::vector<MappedName> KeyMap::map(std::string_view name) const {
-  // The whole name, then every prefix up to a dot, the longest first.
-  for (std::size_t n = name.size();;) {
+  const auto shorter = [&](std::size_t n) {  // the next prefix that ends with a dot
+    const auto dot = n < 2 ? std::string_view::npos : name.rfind('.', n - 2);
+    return dot == std::string_view::npos ? 0 : dot + 1;
+  };
+  // The whole name, then every prefix up to a dot, the longest first, of those that can be there.
+  for (std::size_t n = name.size() <= longest_ ? name.size() : shorter(longest_ + 1);;
+       n = shorter(n)) {
     if (const auto it = blocks_.find(std::string(name.substr(0, n))); it != blocks_.end()) {
       const auto& [to, inside] = it->second;
       const std::string_view rest = name.substr(n);
@@ -26,8 +33,6 @@ std::vector<MappedName> KeyMap::map(std::string_view name) const {
       return found;
     }
     if (n == 0) return {};
-    const auto dot = n < 2 ? std::string_view::npos : name.rfind('.', n - 2);
-    n = dot == std::string_view::npos ? 0 : dot + 1;
   }
 }
 

@@ -49,6 +49,7 @@ class KeyMap {
     std::span<const Rename> inside;
   };
   std::unordered_map<std::string, Block> blocks_;
+  std::size_t longest_ = 0;  // `from` of all
 };
 
 /// The number at the beginning of `s` (at most three digits, followed by a dot), which is removed
