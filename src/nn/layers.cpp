@@ -58,7 +58,11 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
 }
 
 Embedding::Embedding(const Weights& w, const Config& c)
-    : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {}
+    : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {
+  if (!byte_size(weight_.dtype(), c.width))
+    fail<LoadError>("{}: rows of {} numbers cannot be kept as {}", w.path("weight"), c.width,
+                    name(weight_.dtype()));
+}
 
 Tensor Embedding::operator()(const Tensor& ids) const {
   const auto width = weight_.dim(1),

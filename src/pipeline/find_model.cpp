@@ -35,11 +35,6 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-bool is_folder(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
 bool is_model_file(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
@@ -145,7 +140,7 @@ std::vector<fs::path> models_below(const fs::path& folder) {
        ++n) {
     const fs::path path = it->path();
     const bool hidden = path.filename().string().starts_with('.');
-    const bool whole = !hidden && is_folder(path) && is_diffusers_folder(path);
+    const bool whole = !hidden && is_existing_folder(path) && is_diffusers_folder(path);
     if (whole || (!hidden && is_model_file(path))) found.push_back(path);
     if (whole || hidden || it.depth() >= kScanDepth) it.disable_recursion_pending();
     it.increment(error);
@@ -208,7 +203,7 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
         kShippedModel);
   }
   // A folder of pictures may bear a model's name: only a model's own folder hides the model.
-  if (is_there(name) && (!is_folder(name) || is_diffusers_folder(name))) return name;
+  if (is_there(name) && (!is_existing_folder(name) || is_diffusers_folder(name))) return name;
   for (const std::string& folder : folders)
     if (const auto found = find_in_folder(folder, name)) return found->string();
   if (const auto shipped = shipped_model())
@@ -242,7 +237,8 @@ std::vector<ModelEntry> list_models(const std::vector<std::string>& folders) {
     for (const fs::path& path : models_below(folder)) {
       const fs::path relative = path.lexically_relative(folder);
       add(path,
-          is_folder(path) ? relative.string() : fs::path(relative).replace_extension().string(),
+          is_existing_folder(path) ? relative.string()
+                                   : fs::path(relative).replace_extension().string(),
           false);
     }
   for (const auto& [id, path] : cached_models()) add(path, id, false);

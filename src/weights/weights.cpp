@@ -34,7 +34,12 @@ bool same_matrix(const Shape& a, const Shape& b) {
 
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
-    : shared_(std::make_shared<Shared>(std::move(source), backend, precision, std::move(name))) {
+    : shared_(new Shared{.source = std::move(source),
+                         .backend = backend,
+                         .precision = precision,
+                         .name = std::move(name),
+                         .used = {},
+                         .problems = {}}) {
   shared_->used.resize(shared_->source->tensors().size());
 }
 
