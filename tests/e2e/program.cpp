@@ -58,13 +58,12 @@ fs::path Program::write(const std::string& name, std::string_view text) const {
 }
 
 int Program::start(std::vector<std::string> command) const {
-  const char* threads = std::getenv("OMP_NUM_THREADS");
   std::vector<std::string> environment = {
       "PATH=" + fs::path(MEZZO_PROGRAM).parent_path().string() + ":/usr/local/bin:/usr/bin:/bin",
       "HOME=" + files_.string(),
       "HF_HUB_CACHE=" + (files_ / "hub").string(),
       "LC_ALL=C.UTF-8",
-      std::string("OMP_NUM_THREADS=") + (threads != nullptr ? threads : "2"),
+      "MEZZO_THREADS=1",  // tests run beside each other
   };
   for (const auto& [name, value] : variables_) environment.push_back(name + "=" + value);
 
