@@ -7,7 +7,7 @@ if ! command -v clang-format-14 >/dev/null; then
   echo "clang-format-14 is not installed (Debian package clang-format-14): formatting was not checked" >&2
   exit 77
 fi
-mapfile -t files < <(find include src apps tests bench fuzz -regex '.*\.\(h\|cpp\|inl\)' 2>/dev/null | sort)
+mapfile -t files < <(find include src apps bindings tests bench fuzz -regex '.*\.\(h\|cpp\|inl\)' 2>/dev/null | sort)
 # shellcheck disable=SC2016 # $0 is for the inner shell
 unformatted='clang-format-14 --dry-run -Werror "$0" 2>/dev/null || { echo "$0: not formatted"; exit 1; }'
 each() { printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 1 "$@"; }

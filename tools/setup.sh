@@ -10,7 +10,7 @@ build_packages=(
   libutf8proc-dev                          # Unicode normalisation for the tokenizer
 )
 # A question mark: only where the distribution has it. The format check needs exactly that version.
-test_packages=(libgtest-dev libgmock-dev python3 "clang-format-14?")
+test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy "clang-format-14?")
 
 # Compiled files are found again from any other checkout of the same sources.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1

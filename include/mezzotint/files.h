@@ -53,7 +53,7 @@ std::string to_json(const Plan& plan);
 /// layers stay f16), or per network "unet=q8_0,vae=f16".
 struct ConvertOptions {
   std::string weights = "f16";
-  std::string vae, clip, config;
+  std::string vae = {}, clip = {}, config = {};
   bool overwrite = false;
 };
 struct ConvertReport {

@@ -203,6 +203,8 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   auto s = std::make_unique<State>();
   s->options = options;
   s->precision = precision_of(options);
+  if (options.threads < 0)
+    fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
   s->bundle = open_model(path, open_options(options));
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.

@@ -1,0 +1,23 @@
+"""Pictures from text, on this machine, with Stable Diffusion.
+
+>>> from stable_diffusion import generate_image
+>>> generate_image("a red apple").save("output.png")
+
+Without ``model`` the small model that ships with the package draws; give the path of a
+``.safetensors``, ``.ckpt``, ``.gguf`` file or diffusers folder, or a Hugging Face id that is in its
+cache, for your own. :class:`Pipeline` keeps a model loaded and does image-to-image and inpainting.
+"""
+
+from .errors import Cancelled, DeviceError, Error, InternalError, LoadError, OutOfMemory, UsageError
+from .pictures import Picture
+from .pipeline import Pipeline, Progress, generate_image
+from .tools import convert, inspect, models, read_recipe, samplers, schedules
+from ._core import version as __version__
+
+__version__ = __version__.split()[-1]
+
+__all__ = [
+    "generate_image", "Pipeline", "Picture", "Progress",
+    "models", "inspect", "convert", "read_recipe", "samplers", "schedules",
+    "Error", "UsageError", "LoadError", "OutOfMemory", "Cancelled", "DeviceError", "InternalError",
+]  # fmt: skip
