@@ -27,12 +27,12 @@ def reason(path, header):
     """Why this file may not include that header, or None. Both as paths: src/nn/linear.cpp, ops/matmul.h."""
     place, target = path.parts[0], header.split("/")[0]
     if target == "mezzotint":
-        if place in {"include", "apps"} or path.parts[:2] == ("src", "pipeline") or header in VOCABULARY:
+        if place in {"include", "apps", "bindings"} or path.parts[:2] == ("src", "pipeline") or header in VOCABULARY:
             return None
         return "only the pipeline and the apps see the public interface (errors.h and image.h aside)"
     if place == "include":
         return "the public headers include nothing of src/"
-    if place == "apps":
+    if place in {"apps", "bindings"}:
         return None if target in {path.parts[1], *path.parts[2:-1]} or "/" not in header else "apps see only include/mezzotint/ and their own folder"
     layer = path.parts[1]
     if layer not in ARROWS:
@@ -48,7 +48,7 @@ def reason(path, header):
 
 def problems(root=tree.ROOT):
     found = []
-    for path in tree.code(root, "src", "include", "apps"):
+    for path in tree.code(root, "src", "include", "apps", "bindings"):
         for header in INCLUDE.findall((root / path).read_text(errors="replace")):
             why = reason(path, header)
             # Kernels are included again for every instruction set, by the name of their own file.
