@@ -8,6 +8,7 @@ build_packages=(
   nlohmann-json3-dev libcli11-dev libfmt-dev
   libpng-dev libjpeg-dev libwebp-dev zlib1g-dev
   libutf8proc-dev                          # Unicode normalisation for the tokenizer
+  libboost1.81-dev libsqlite3-dev          # the server: Beast (HTTP), its queue and gallery
 )
 # A question mark: only where the distribution has it. The format check needs exactly that version.
 test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy "clang-format-14?")

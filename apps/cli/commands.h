@@ -20,6 +20,9 @@ void add_convert(CLI::App& app, Session& session);
 void add_tokens(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_selftest(CLI::App& app, Session& session);
+void add_serve(CLI::App& app, Session& session);
+void add_gallery(CLI::App& app, Session& session);
+void add_worker(CLI::App& app, Session& session);
 
 struct Command {
   const char* name;
@@ -31,6 +34,8 @@ inline constexpr std::array kCommands = {
     Command{"generate", "Draw pictures from text", add_generate},
     Command{"batch", "Draw every line of a file", add_batch},
     Command{"redo", "Draw a picture again from the recipe inside it", add_redo},
+    Command{"serve", "Serve the web page and the HTTP APIs on this machine", add_serve},
+    Command{"gallery", "Look after the pictures of the server", add_gallery},
     Command{"models", "List the models that can be used, and what the shipped one can draw",
             add_models},
     Command{"info", "Explain a model file", add_info},
@@ -39,6 +44,7 @@ inline constexpr std::array kCommands = {
     Command{"tokens", "Show how a prompt is split into tokens", add_tokens},
     Command{"bench", "Measure the speed of this machine", add_bench},
     Command{"selftest", "Check the program and the machine against known values", add_selftest},
+    Command{"worker", "The part of mezzo serve that computes", add_worker},
 };
 
 }  // namespace mezzo::cli

@@ -69,6 +69,11 @@ void check_strength(const RequestFlags& flags) {
     throw UsageError("strength: there is no picture to start from; give one with --init");
 }
 
+CLI::Option* in_model_group(CLI::Option* option) {
+  option->group("Model");
+  return option;
+}
+
 void append_stdin_lines(std::vector<std::string>& prompts) {
   for (std::string line; std::getline(std::cin, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
@@ -145,39 +150,45 @@ void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
       ->type_name("DIR");
 }
 
+void add_engine_flags(CLI::App& app, ModelFlags& flags) {
+  EngineOptions& engine = flags.engine;
+  in_model_group(add_text(app, "--precision", engine.precision,
+                          "Arithmetic: auto, f32 or bf16. Default: auto."))
+      ->type_name("NAME");
+  in_model_group(
+      add_text(
+          app, "--weights", engine.weights,
+          "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
+      ->type_name("NAME");
+  in_model_group(
+      app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
+          ->check(CLI::Range(0, 4096)))
+      ->type_name("N");
+  in_model_group(
+      app.add_option_function<std::string>(
+          "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
+          "Memory that the program may use, such as 6G; work that needs more is refused. "
+          "Default: no limit."))
+      ->type_name("SIZE");
+}
+
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
   EngineOptions& engine = flags.engine;
-  const auto group = [](CLI::Option* option) {
-    option->group("Model");
-    return option;
-  };
-  group(add_text(app, "-m,--model", flags.model,
-                 "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
-                 "Default: the shipped model."));
+  in_model_group(
+      add_text(app, "-m,--model", flags.model,
+               "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
+               "Default: the shipped model."));
   add_models_dir_flag(app, flags);
-  group(app.get_option("--models-dir"));
-  group(add_text(app, "--vae", engine.vae, "A file that replaces the model's VAE."))
+  in_model_group(app.get_option("--models-dir"));
+  in_model_group(add_text(app, "--vae", engine.vae, "A file that replaces the model's VAE."))
       ->type_name("FILE");
-  group(add_text(app, "--clip", engine.clip, "A file that replaces the model's text encoder."))
+  in_model_group(
+      add_text(app, "--clip", engine.clip, "A file that replaces the model's text encoder."))
       ->type_name("FILE");
-  group(add_text(app, "--config", engine.config,
-                 "A diffusers folder that describes a single-file model."))
+  in_model_group(add_text(app, "--config", engine.config,
+                          "A diffusers folder that describes a single-file model."))
       ->type_name("DIR");
-  group(add_text(app, "--precision", engine.precision,
-                 "Arithmetic: auto, f32 or bf16. Default: auto."))
-      ->type_name("NAME");
-  group(add_text(
-            app, "--weights", engine.weights,
-            "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
-      ->type_name("NAME");
-  group(app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
-            ->check(CLI::Range(0, 4096)))
-      ->type_name("N");
-  group(app.add_option_function<std::string>(
-            "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-            "Memory that the program may use, such as 6G; work that needs more is refused. "
-            "Default: no limit."))
-      ->type_name("SIZE");
+  add_engine_flags(app, flags);
 }
 
 void add_request_flags(CLI::App& app, RequestFlags& flags) {

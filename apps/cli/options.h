@@ -43,6 +43,8 @@ CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& targ
                       const std::string& help);
 
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags);
+/// How a model is run: --precision, --weights, --threads, --max-ram.
+void add_engine_flags(CLI::App& app, ModelFlags& flags);
 void add_model_flags(CLI::App& app, ModelFlags& flags);
 void add_request_flags(CLI::App& app, RequestFlags& flags);
 void add_prompts(CLI::App& app, RequestFlags& flags);

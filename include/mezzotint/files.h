@@ -1,6 +1,9 @@
 // Models and pictures on disk: finding, explaining, converting, saving.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +22,13 @@ struct ModelEntry {
   std::uint64_t bytes = 0;
   bool shipped = false;
   std::vector<std::string> objects;  // what it says that it can draw
-  std::string error;                 // why it cannot be used, where it cannot
+  struct Defaults {                  // what a request gets that says nothing
+    int width = 0, height = 0, steps = 0;
+    double guidance = 0;
+    std::string sampler;
+    bool inpainting = false;  // needs a picture and a mask
+  } defaults;
+  std::string error;  // why it cannot be used, where it cannot
 };
 /// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers
 /// only.
@@ -77,9 +86,37 @@ void save_image(const std::string& path, const Image& image, int quality = 92);
 /// says. Throws UsageError where there is none.
 GenerateParams read_recipe(const std::string& path, std::string* model_name = nullptr);
 
+/// The same for pictures in memory; `name` is what messages call them, `max_pixels` is checked
+/// before decoding.
+Image decode_picture(std::span<const std::byte> file, const std::string& name,
+                     std::size_t max_pixels = std::size_t{64} << 20);
+/// `extension` chooses the format: ".png", ".jpg", ".webp". A recipe that a JPEG cannot hold is
+/// left out.
+std::vector<std::byte> encode_picture(const Picture& picture, const std::string& extension,
+                                      int quality = 92);
+struct Recipe {
+  GenerateParams params;
+  std::string model;     // its name, where the recipe says it
+  std::string infotext;  // as it stands in the file
+};
+Recipe decode_recipe(std::span<const std::byte> file, const std::string& name);
+/// What A1111's text of settings says, wherever it was found. Throws UsageError.
+Recipe parse_recipe(const std::string& infotext);
+
+/// A copy of width x height pixels, both 1..16,384 (Lanczos).
+Image resize_picture(const Image& image, int width, int height);
+/// A mask as A1111 and diffusers mean it (white is repainted) from one of either kind: with
+/// `transparent_repaints` OpenAI's, whose transparent pixels are repainted. 1 channel.
+Image normal_mask(const Image& image, bool transparent_repaints);
+
 /// Sampler and schedule names for lists: {name, display name}.
 std::vector<std::pair<std::string, std::string>> sampler_names();
 std::vector<std::pair<std::string, std::string>> schedule_names();
+
+/// The sampler or schedule that is meant by a display name or alias ("DPM++ 2M", "k_euler_a");
+/// empty where there is none.
+std::string sampler_called(std::string_view name);
+std::string schedule_called(std::string_view name);
 
 /// Proves build and machine against embedded reference values: prints a line a check through
 /// `line`. True when all pass.
@@ -88,6 +125,10 @@ bool selftest(const std::function<void(bool ok, std::string_view line)>& line);
 /// Receives the library's warnings (a prompt that is too long, an ignored tensor). Default:
 /// dropped.
 void on_warning(std::function<void(std::string_view)> sink);
+
+/// Bytes that this process holds and those it can still get without swapping; 0 where the system
+/// does not tell.
+std::uint64_t memory_for_process();
 
 /// "mezzo 0.1.0"
 std::string version();

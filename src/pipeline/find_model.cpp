@@ -14,6 +14,9 @@
 #include "base/file.h"
 #include "checkpoint/hf_cache.h"
 #include "mezzotint/files.h"
+#include "pipeline/model.h"
+#include "pipeline/resolve.h"
+#include "sampling/sampler.h"
 
 namespace mezzo {
 namespace {
@@ -155,6 +158,27 @@ std::string list_folders(const std::vector<std::string>& folders) {
   return text.empty() ? "no models folder is set (--models-dir or MEZZO_MODELS)" : text;
 }
 
+/// What a request gets that says nothing: the model's networks are described, not loaded.
+ModelEntry::Defaults defaults_of(const std::string& path) {
+  const ModelBundle bundle = open_model(path);
+  const auto meta = make_meta_backend();
+  const Model model(bundle, *meta, Precision::kF32);
+  const auto side = model.configs.unet.sample_size * model.vae->factor();
+  const auto d = ModelDefaults::from(bundle.defaults, side, path);
+  std::string sampler = d.sampler;
+  if (sampler.empty()) {
+    const sampling::SchedulerConfig config(scheduler_config(bundle, model.configs.unet));
+    sampler = std::string(config.scheduler().name);
+    if (const auto* row = sampling::find_sampler(sampler)) sampler = std::string(row->name);
+  }
+  return {.width = static_cast<int>(d.width),
+          .height = static_cast<int>(d.height),
+          .steps = static_cast<int>(d.steps),
+          .guidance = d.guidance,
+          .sampler = std::move(sampler),
+          .inpainting = model.is_inpainting()};
+}
+
 ModelEntry describe(const fs::path& path, std::string name) {
   ModelEntry entry;
   entry.name = std::move(name);
@@ -168,6 +192,7 @@ ModelEntry describe(const fs::path& path, std::string name) {
     entry.error = report.error;
     if (entry.error.empty() && entry.family.empty())
       entry.error = "not a whole model: " + report.kind;
+    if (entry.error.empty()) entry.defaults = defaults_of(entry.path);
   } catch (const std::exception& e) {  // one bad file does not hide the others
     entry.error = e.what();
   }

@@ -148,19 +148,41 @@ GenerateParams recipe_from_infotext(const std::string& text, std::string* model_
   return params;
 }
 
-GenerateParams read_recipe(const std::string& path, std::string* model_name) {
-  const Metadata metadata = read_image(path).metadata;
+namespace {
+
+Recipe recipe_of(const Metadata& metadata, const std::string& name) {
   if (metadata.empty())
     fail<UsageError>(
         "{}: holds no recipe (it was not made by such a program, or its texts were removed); give "
         "the settings yourself with mezzo generate",
-        path);
+        name);
   try {
-    return metadata.request.empty() ? recipe_from_infotext(metadata.parameters, model_name)
-                                    : recipe_from_request(metadata.request, model_name);
+    Recipe recipe{.params = {}, .model = {}, .infotext = metadata.parameters};
+    recipe.params = metadata.request.empty()
+                        ? recipe_from_infotext(metadata.parameters, &recipe.model)
+                        : recipe_from_request(metadata.request, &recipe.model);
+    return recipe;
   } catch (const UsageError& e) {
-    fail<UsageError>("{}: {}", path, e.what());
+    fail<UsageError>("{}: {}", name, e.what());
   }
+}
+
+}  // namespace
+
+GenerateParams read_recipe(const std::string& path, std::string* model_name) {
+  Recipe recipe = recipe_of(read_image(path).metadata, path);
+  if (model_name != nullptr && !recipe.model.empty()) *model_name = std::move(recipe.model);
+  return std::move(recipe.params);
+}
+
+Recipe decode_recipe(std::span<const std::byte> file, const std::string& name) {
+  return recipe_of(decode_image(file, {.name = name}).metadata, name);
+}
+
+Recipe parse_recipe(const std::string& infotext) {
+  Recipe recipe{.params = {}, .model = {}, .infotext = infotext};
+  recipe.params = recipe_from_infotext(infotext, &recipe.model);
+  return recipe;
 }
 
 }  // namespace mezzo

@@ -1,0 +1,27 @@
+// The routes, by family: each adds its own to the router. docs/http_api.md is their contract.
+#pragma once
+
+#include "server/context.h"
+#include "server/router.h"
+
+namespace mezzo::server {
+
+void add_job_routes(Router& router, Context& context);
+void add_image_routes(Router& router, Context& context);
+void add_model_routes(Router& router, Context& context);
+void add_health_routes(Router& router, Context& context);
+void add_sdapi_routes(Router& router, Context& context);   // A1111's web UI
+void add_openai_routes(Router& router, Context& context);  // OpenAI's Images API
+/// The page, for every GET that nothing else takes.
+void add_page(Router& router);
+
+/// A job's request from a body of /api/v1. Throws ApiError naming the field.
+struct Submission;
+Submission native_submission(Context& context, const std::string& body);
+
+/// A number of a route or a query. Throws ApiError (`field`, 400; a route's: 404).
+std::int64_t id_in(const Request& request);
+std::int64_t query_number(const Request& request, const std::string& name, std::int64_t otherwise,
+                          std::int64_t low, std::int64_t high);
+
+}  // namespace mezzo::server

@@ -1,0 +1,72 @@
+// The gallery: finished pictures as ordinary files in dated folders,
+// OUTPUTS/YYYY-MM-DD/NNNNN-SEED.png, and an index of them that can be made again from the files
+// alone.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/job.h"
+#include "server/sqlite.h"
+
+namespace mezzo::server {
+
+struct GalleryQuery {
+  std::string words, model, sampler, since, until;  // "" : any; dates YYYY-MM-DD, both included
+  bool favourites = false;
+  std::int64_t before = 0;  // id; 0: from the newest
+  std::int64_t limit = 60;
+};
+
+class Gallery {
+ public:
+  Gallery(Database& db, std::filesystem::path folder);
+
+  /// Writes the file, then its row. Returns {id, url, thumbnail, seed, width, height}. Throws
+  /// DeviceError (disk full: nothing is left behind).
+  Json add(const Drawn& picture);
+  /// {"images": [...], "total": n}, the newest first.
+  Json search(const GalleryQuery& query);
+  // Of one picture; ApiError 404 where there is none (or it is in the trash).
+  Json details(std::int64_t id);
+  std::filesystem::path file(std::int64_t id);
+  std::string bytes(std::int64_t id);
+  /// A small PNG; `make` draws it from the picture's bytes the first time.
+  std::string thumbnail(std::int64_t id,
+                        const std::function<std::string(const std::string&)>& make);
+  void set_favourite(std::int64_t id, bool favourite);
+  void trash(std::int64_t id);
+  void restore(std::int64_t id);
+  /// A ZIP of the files, stored as they are.
+  std::string zip(const std::vector<std::int64_t>& ids);
+
+  /// Ends what has been in the trash for 30 days.
+  void empty_trash();
+  struct Rebuilt {
+    std::size_t pictures = 0, added = 0, removed = 0;
+    std::vector<std::string> skipped;  // files that hold no picture of ours
+  };
+  /// Makes the index fit the files: adds what it lacks, drops what is gone. Files are not touched.
+  Rebuilt rebuild();
+
+ private:
+  std::string relative_file(std::int64_t id, bool trashed);
+  std::filesystem::path trash_folder() const { return folder_ / ".trash"; }
+  std::int64_t insert(const std::string& file, const Drawn& picture, const std::string& created);
+
+  Database& db_;
+  std::filesystem::path folder_;
+};
+
+/// Writes a file whole or not at all, and never over another: false where `path` is taken. Throws
+/// DeviceError.
+bool write_new_file(const std::filesystem::path& path, std::string_view bytes);
+/// Throws ApiError 404 where it is gone.
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace mezzo::server

@@ -1,0 +1,333 @@
+#include "server/http_server.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "mezzotint/errors.h"
+
+namespace mezzo::server {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Tcp = net::ip::tcp;
+using ErrorCode = boost::system::error_code;
+
+constexpr std::size_t kMaxHead = 16u << 10, kMaxBody = 64u << 20, kAllBodies = 256u << 20;
+constexpr int kMaxConnections = 256;
+constexpr int kHandlers = 8;
+constexpr auto kForHead = std::chrono::seconds(30), kForBody = std::chrono::seconds(120),
+               kForAnswer = std::chrono::seconds(60), kHeartbeat = std::chrono::seconds(15),
+               kToLinger = std::chrono::seconds(5);
+
+std::string address_text(const Tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return fmt::format("{}:{}",
+                       net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6()).to_string(),
+                       endpoint.port());
+  const std::string text = address.to_string();
+  return fmt::format("{}:{}", address.is_v6() ? "[" + text + "]" : text, endpoint.port());
+}
+
+/// Throws ApiError for a target that is not understood.
+Request request_of(const http::request_header<>& head, const std::string& local_address) {
+  Request request;
+  request.method = std::string(head.method_string());
+  request.local_address = local_address;
+  for (const auto& field : head) {
+    std::string name(field.name_string());
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    auto& value = request.headers[name];
+    if (name == "host" && !value.empty()) throw ApiError(400, "usage", "two Host headers");
+    value += (value.empty() ? "" : ", ") + std::string(field.value());
+  }
+  const std::string_view target(head.target().data(), head.target().size());
+  if (!target.starts_with('/')) throw ApiError(400, "usage", "the address does not begin with /");
+  const auto question = std::min(target.find('?'), target.size());
+  request.path = url_decoded(target.substr(0, question), false);
+  request.query = parse_query(target.substr(std::min(question + 1, target.size())));
+  return request;
+}
+
+/// Bytes of all bodies that are being read.
+class BodyShare {
+ public:
+  explicit BodyShare(std::atomic<std::size_t>& all) : all_(all) {}
+  ~BodyShare() { all_ -= mine_; }
+  BodyShare(const BodyShare&) = delete;
+  BodyShare& operator=(const BodyShare&) = delete;
+  bool take(std::size_t bytes) {
+    mine_ = bytes;
+    return (all_ += bytes) <= kAllBodies;
+  }
+
+ private:
+  std::atomic<std::size_t>& all_;
+  std::size_t mine_ = 0;
+};
+
+}  // namespace
+
+struct HttpServer::State {
+  HttpOptions options;
+  net::io_context io{1};
+  net::thread_pool handlers{kHandlers};
+  Tcp::acceptor acceptor{io};
+  std::atomic<int> connections = 0;
+  std::atomic<std::size_t> bodies = 0;
+  std::thread thread;
+
+  void listen();
+  net::awaitable<void> accept();
+  net::awaitable<void> serve(Tcp::socket socket);
+  net::awaitable<void> linger(beast::tcp_stream& stream);
+  net::awaitable<bool> serve_one(beast::tcp_stream& stream, beast::flat_buffer& buffer);
+  net::awaitable<Response> answer(Request request);
+  net::awaitable<bool> write(beast::tcp_stream& stream, Response response, bool keep, bool head);
+  net::awaitable<void> write_stream(beast::tcp_stream& stream, std::shared_ptr<Stream> source);
+  net::awaitable<Response> wait_for(beast::tcp_stream& stream, std::shared_ptr<Later> later);
+};
+
+void HttpServer::State::listen() {
+  ErrorCode error;
+  const auto address =
+      net::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
+  if (error)
+    throw UsageError(fmt::format(
+        "host: \"{}\" is not an address; give one such as 127.0.0.1 or 0.0.0.0", options.host));
+  const Tcp::endpoint endpoint(address, options.port);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(net::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
+  if (error)
+    throw DeviceError(fmt::format("cannot listen on {}:{}: {}; choose another --port", options.host,
+                                  options.port, error.message()));
+}
+
+net::awaitable<void> HttpServer::State::accept() {
+  for (;;) {
+    ErrorCode error;
+    Tcp::socket socket =
+        co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
+    if (error == net::error::operation_aborted) co_return;
+    if (error || connections >= kMaxConnections) {  // out of descriptors, or too many: later
+      net::steady_timer pause(io, std::chrono::milliseconds(50));
+      co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
+      continue;
+    }
+    net::co_spawn(io, serve(std::move(socket)), net::detached);
+  }
+}
+
+net::awaitable<void> HttpServer::State::serve(Tcp::socket socket) {
+  ++connections;
+  try {
+    beast::tcp_stream stream(std::move(socket));
+    beast::flat_buffer buffer(kMaxHead + (64u << 10));
+    while (co_await serve_one(stream, buffer)) {
+    }
+    co_await linger(stream);
+  } catch (const std::exception&) {  // the client has gone
+  }
+  --connections;
+}
+
+/// A client that is still sending what was refused would lose the answer if the connection closed
+/// at once: for a while what it sends is thrown away.
+net::awaitable<void> HttpServer::State::linger(beast::tcp_stream& stream) {
+  ErrorCode error;
+  stream.socket().shutdown(Tcp::socket::shutdown_send, error);
+  stream.expires_after(kToLinger);
+  std::array<char, 16384> nothing;
+  while (!error)
+    co_await stream.async_read_some(net::buffer(nothing),
+                                    net::redirect_error(net::use_awaitable, error));
+}
+
+/// One request and its answer. False: the connection ends.
+net::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
+                                                  beast::flat_buffer& buffer) {
+  http::request_parser<http::string_body> parser;
+  parser.header_limit(kMaxHead);
+  parser.body_limit(kMaxBody);
+  ErrorCode error;
+  stream.expires_after(kForHead);
+  co_await http::async_read_header(stream, buffer, parser,
+                                   net::redirect_error(net::use_awaitable, error));
+  if (error == http::error::header_limit)
+    co_return co_await write(
+        stream, error_response({431, "too_large", "the headers are longer than 16 KiB"}), false,
+        false);
+  if (error == http::error::body_limit)
+    co_return co_await write(stream, error_response({413, "too_large", "the body is too large"}),
+                             false, false);
+  if (error) {
+    if (error != http::error::end_of_stream &&
+        error.category() == http::make_error_code(http::error::bad_method).category())
+      co_await write(stream, error_response({400, "usage", "not a valid HTTP request"}), false,
+                     false);
+    co_return false;
+  }
+  Request request;
+  std::optional<Response> refusal;
+  try {
+    request = request_of(parser.get(), address_text(stream.socket().local_endpoint()));
+    refusal = options.refuse(request);
+  } catch (const ApiError& e) {
+    refusal = error_response(e);
+  }
+  const bool head = request.method == "HEAD";
+  BodyShare share(bodies);
+  if (!refusal && !parser.is_done() && !share.take(parser.content_length().value_or(kMaxBody)))
+    refusal = error_response({503, "memory", "too many uploads at once; try again"});
+  if (refusal) co_return co_await write(stream, std::move(*refusal), false, head);
+
+  stream.expires_after(kForBody);
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+    co_await net::async_write(stream, net::buffer(kGoOn.data(), kGoOn.size()), net::use_awaitable);
+  }
+  co_await http::async_read(stream, buffer, parser, net::redirect_error(net::use_awaitable, error));
+  if (error == http::error::body_limit)
+    co_return co_await write(
+        stream, error_response({413, "too_large", "the body is larger than 64 MiB"}), false, head);
+  if (error) co_return false;
+  const bool keep = parser.get().keep_alive();
+  request.body = std::move(parser.get().body());
+
+  Response response = co_await answer(std::move(request));
+  if (response.later) response = co_await wait_for(stream, std::move(response.later));
+  co_return co_await write(stream, std::move(response), keep, head);
+}
+
+net::awaitable<Response> HttpServer::State::answer(Request request) {
+  co_return co_await net::co_spawn(
+      handlers,
+      [this, &request]() -> net::awaitable<Response> {
+        co_return options.handle(std::move(request));
+      },
+      net::use_awaitable);
+}
+
+/// Waits for another thread's answer; a client that goes meanwhile is told to whoever works for it.
+net::awaitable<Response> HttpServer::State::wait_for(beast::tcp_stream& stream,
+                                                     std::shared_ptr<Later> later) {
+  stream.expires_never();
+  auto timer = std::make_shared<net::steady_timer>(io, net::steady_timer::time_point::max());
+  later->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
+  // Readable while nothing is expected: the end of the connection (or a pipelined request).
+  stream.socket().async_wait(Tcp::socket::wait_read, [&stream, later, timer](ErrorCode error) {
+    if (error) return;
+    char byte = 0;
+    const auto n = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n > 0) return;
+    later->abandon();
+    timer->cancel();
+  });
+  for (;;) {
+    if (auto response = later->take()) {
+      later->on_news(nullptr);
+      stream.socket().cancel();
+      co_return std::move(*response);
+    }
+    if (later->abandoned()) throw DeviceError("the client has gone");
+    ErrorCode cancelled;
+    co_await timer->async_wait(net::redirect_error(net::use_awaitable, cancelled));
+    timer->expires_at(net::steady_timer::time_point::max());
+  }
+}
+
+net::awaitable<bool> HttpServer::State::write(beast::tcp_stream& stream, Response response,
+                                              bool keep, bool head) {
+  http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
+  for (const auto& [name, value] : options.headers) message.set(name, value);
+  for (const auto& [name, value] : response.headers) message.insert(name, value);
+  if (!response.type.empty()) message.set(http::field::content_type, response.type);
+  if (message.find(http::field::cache_control) == message.end())
+    message.set(http::field::cache_control, "no-store");
+  stream.expires_after(kForAnswer);
+  if (response.stream && !head) {
+    message.keep_alive(false);
+    message.chunked(true);
+    http::response_serializer<http::string_body> serializer(message);
+    co_await http::async_write_header(stream, serializer, net::use_awaitable);
+    co_await write_stream(stream, std::move(response.stream));
+    co_return false;
+  }
+  message.keep_alive(keep);
+  message.body() = std::move(response.body);
+  message.prepare_payload();
+  if (head) {
+    http::response_serializer<http::string_body> serializer(message);
+    co_await http::async_write_header(stream, serializer, net::use_awaitable);
+  } else {
+    co_await http::async_write(stream, message, net::use_awaitable);
+  }
+  co_return keep;
+}
+
+net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
+                                                     std::shared_ptr<Stream> source) {
+  auto timer = std::make_shared<net::steady_timer>(io);
+  timer->expires_after(kHeartbeat);
+  source->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
+  // Tells the source that nobody listens any more, whichever way this ends.
+  const std::shared_ptr<void> farewell(nullptr, [source](void*) { source->abandon(); });
+  for (;;) {
+    auto [text, over] = source->take();
+    if (text.empty() && !over) {
+      ErrorCode woken;
+      co_await timer->async_wait(net::redirect_error(net::use_awaitable, woken));
+      if (!woken) text = ": still here\n\n";
+      timer->expires_after(kHeartbeat);
+      if (!woken || source->abandoned()) {
+        if (text.empty()) co_return;
+      } else {
+        continue;
+      }
+    }
+    stream.expires_after(kForAnswer);
+    if (!text.empty())
+      co_await net::async_write(stream, http::make_chunk(net::buffer(text)), net::use_awaitable);
+    if (over) {
+      co_await net::async_write(stream, http::make_chunk_last(), net::use_awaitable);
+      co_return;
+    }
+    stream.expires_never();
+  }
+}
+
+HttpServer::HttpServer(HttpOptions options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  state_->listen();
+  net::co_spawn(state_->io, state_->accept(), net::detached);
+  state_->thread = std::thread([state = state_.get()] { state->io.run(); });
+}
+
+HttpServer::~HttpServer() {
+  state_->io.stop();
+  state_->thread.join();
+  state_->handlers.join();
+}
+
+unsigned short HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
+
+}  // namespace mezzo::server

@@ -1,0 +1,161 @@
+#include "server/serve.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "mezzotint/files.h"
+#include "server/api.h"
+#include "server/http_server.h"
+#include "server/security.h"
+
+namespace mezzo::server {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+constexpr std::size_t kShortestToken = 8;
+
+void check(const ServeOptions& options) {
+  if (options.port < 0 || options.port > 65535)
+    throw UsageError(fmt::format("port: {} is not from 0 to 65535", options.port));
+  if (options.token.empty()) {
+    if (is_loopback(options.host)) return;
+    throw UsageError(
+        fmt::format("host: {} lets other machines in, which needs a token: add --token SECRET (or "
+                    "MEZZO_TOKEN)",
+                    options.host));
+  }
+  const bool fine = std::all_of(options.token.begin(), options.token.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+  if (!fine || options.token.size() < kShortestToken)
+    throw UsageError(
+        fmt::format("token: give {} or more letters, digits, '-', '_' or '.'", kShortestToken));
+}
+
+/// Two servers on one folder would both run the same queue.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    const fs::path file = folder / ".mezzotint.lock";
+    fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd_ < 0)
+      throw DeviceError(
+          fmt::format("outputs: {} cannot be written to; choose another folder with "
+                      "--outputs-dir",
+                      folder.string()));
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd_);
+      throw DeviceError(
+          fmt::format("outputs: another mezzo serve uses {}; choose another folder "
+                      "with --outputs-dir",
+                      folder.string()));
+    }
+  }
+  ~FolderLock() { ::close(fd_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+Json worker_settings(const ServeOptions& o) {
+  return {{"precision", o.engine.precision},
+          {"weights", o.engine.weights},
+          {"threads", o.engine.threads},
+          {"max_ram", o.engine.max_ram},
+          {"folders", o.folders}};
+}
+
+SecurityOptions security_options(const ServeOptions& options) {
+  SecurityOptions security{.token = options.token, .names = options.names};
+  std::array<char, 256> name{};
+  if (!is_loopback(options.host) && ::gethostname(name.data(), name.size() - 1) == 0)
+    security.names.emplace_back(name.data());
+  for (std::string& n : security.names)
+    std::transform(n.begin(), n.end(), n.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return security;
+}
+
+/// Waits for the end, with the trash emptied once a day; then lets the running job finish.
+void wait(const ServeOptions& options, std::stop_token stop, Context& context) {
+  auto emptied = std::chrono::steady_clock::time_point{};
+  while (!stop.stop_requested()) {
+    if (std::chrono::steady_clock::now() - emptied > 24h) {
+      context.gallery.empty_trash();
+      emptied = std::chrono::steady_clock::now();
+    }
+    std::this_thread::sleep_for(50ms);
+  }
+  context.queue.drain();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(options.drain_seconds);
+  while (!context.drawer.idle() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(20ms);
+  std::this_thread::sleep_for(100ms);  // the last answers go out
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options, std::stop_token stop) {
+  check(options);
+  const fs::path outputs = fs::absolute(options.outputs);
+  const FolderLock lock(outputs);
+  Database db(outputs / "mezzotint.sqlite");
+  Events events;
+  Gallery gallery(db, outputs);
+  Queue queue(JobStore(db), events);
+  Drawer drawer(queue, gallery, worker_settings(options));
+  Questions questions(worker_settings(options));
+  Catalogue catalogue(questions);
+  Context context{queue, events, gallery, drawer, questions, catalogue, options.folders};
+
+  Router router;
+  add_job_routes(router, context);
+  add_image_routes(router, context);
+  add_model_routes(router, context);
+  add_health_routes(router, context);
+  add_sdapi_routes(router, context);
+  add_openai_routes(router, context);
+  add_page(router);
+  const Security security(security_options(options));
+  HttpServer http({.host = options.host,
+                   .port = static_cast<unsigned short>(options.port),
+                   .refuse = [&](const Request& r) { return security.refuse(r); },
+                   .handle = [&](Request r) { return router(std::move(r)); },
+                   .headers = Security::headers()});
+  std::fputs(fmt::format("listening on http://{}:{}\n", options.host, http.port()).c_str(), stdout);
+  std::fflush(stdout);
+  wait(options, stop, context);
+  events.close();
+  return 0;
+}
+
+int rebuild_gallery(const std::string& outputs) {
+  const fs::path folder = fs::absolute(outputs);
+  const FolderLock lock(folder);
+  Database db(folder / "mezzotint.sqlite");
+  const Gallery::Rebuilt done = Gallery(db, folder).rebuild();
+  for (const std::string& text : done.skipped)
+    std::fputs(fmt::format("mezzo: skipped: {}\n", text).c_str(), stderr);
+  std::fputs(fmt::format("{} pictures in {}: {} added to the index, {} that are gone removed\n",
+                         done.pictures, folder.string(), done.added, done.removed)
+                 .c_str(),
+             stdout);
+  return 0;
+}
+
+}  // namespace mezzo::server
