@@ -8,6 +8,8 @@ import { ui } from './ui.svelte';
 const waiting = new Set(['queued', 'running']);
 const firstDelay = 1000;
 const longestDelay = 30_000;
+/** Something between the page and the server may hold events back: after this silence the page asks. */
+const patience = 5000;
 
 class Jobs {
   list = $state<Job[]>([]);
@@ -19,6 +21,15 @@ class Jobs {
   #source: EventSource | null = null;
   #delay = firstDelay;
   #announced = -1;
+  #heard = 0;
+
+  constructor() {
+    setInterval(() => {
+      if (this.active === 0 || Date.now() - this.#heard < patience) return;
+      void this.load();
+      void gallery.refresh();
+    }, patience);
+  }
 
   running = $derived(this.list.find((j) => j.state === 'running'));
   queued = $derived(this.list.filter((j) => j.state === 'queued').sort((a, b) => a.position - b.position));
@@ -55,7 +66,10 @@ class Jobs {
       this.#delay = Math.min(longestDelay, this.#delay * 2);
     };
     const on = <T>(name: string, take: (data: T) => void) =>
-      source.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data) as T));
+      source.addEventListener(name, (event) => {
+        this.#heard = Date.now();
+        take(JSON.parse((event as MessageEvent<string>).data) as T);
+      });
     on<Job>('job', (job) => this.#put(job));
     on<{ id: string; progress: Progress }>('progress', ({ id, progress }) => this.#progress(id, progress));
     on<{ id: string; image: string }>('preview', ({ id, image }) => (this.previews[id] = image));
