@@ -41,6 +41,7 @@ export const t = {
   actions: { close: 'Close', undo: 'Undo', redo: 'Redo', tryAgain: 'Try again' },
   settings: {
     title: 'Settings',
+    drawing: 'Settings',
     theme: 'Colours',
     themes: { auto: 'As the system', light: 'Light', dark: 'Dark' },
     keys: 'Keyboard shortcuts',
@@ -103,6 +104,7 @@ export const t = {
     label: 'Generate',
     add: 'Add to queue',
     stop: 'Stop',
+    estimate: (time: string, memory: string) => `About ${time}, ${memory} of memory`,
     notYet: 'Something is missing',
     needs: {
       model: 'There is no model to draw with.',

@@ -24,10 +24,17 @@ export async function visit(chrome, tab, options = {}) {
   return { page, faults, context };
 }
 
+/** On a small window the settings are folded away. */
+export async function showSettings(page) {
+  const steps = page.getByRole('spinbutton', { name: 'Steps', exact: true });
+  if (!(await steps.isVisible())) await page.getByText('Settings', { exact: true }).click();
+  return steps;
+}
+
 /** Fills in few steps, so that a test waits for seconds at most. */
 export async function compose(page, prompt, steps = 4) {
   await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill(prompt);
-  const box = page.getByRole('spinbutton', { name: 'Steps', exact: true });
+  const box = await showSettings(page);
   await box.fill(String(steps));
   await box.press('Tab');
 }
