@@ -1,0 +1,144 @@
+// Lists of prompts from pasted or dropped text: one a line, CSV with a header, or JSON lines.
+import type { Field, Value } from './api';
+
+export type BatchFormat = 'txt' | 'csv' | 'jsonl';
+export interface BatchRow {
+  line: number;
+  values: Record<string, Value>;
+}
+export interface BatchProblem {
+  line: number;
+  kind: 'json' | 'key' | 'value' | 'prompt' | 'quote' | 'columns';
+  what: string;
+}
+export interface Batch {
+  format: BatchFormat;
+  rows: BatchRow[];
+  problems: BatchProblem[];
+}
+
+/** RFC 4180: quotes, doubled quotes, line ends inside quotes; LF, CRLF or CR. */
+export function parseCsv(text: string): { line: number; cells: string[] }[] {
+  const rows: { line: number; cells: string[] }[] = [];
+  let cells: string[] = [];
+  let cell = '';
+  let quoted = false;
+  let wasQuoted = false;
+  let line = 1;
+  let start = 1;
+  const endCell = () => {
+    cells.push(wasQuoted ? cell : cell.trim());
+    cell = '';
+    wasQuoted = false;
+  };
+  const endRow = () => {
+    endCell();
+    if (cells.length > 1 || cells[0] !== '') rows.push({ line: start, cells });
+    cells = [];
+    start = line;
+  };
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!;
+    if (c === '\n' || (c === '\r' && text[i + 1] !== '\n')) line++;
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[i + 1] === '"') cell += text[++i];
+      else quoted = false;
+    } else if (c === '"' && cell.trim() === '' && !wasQuoted) {
+      quoted = wasQuoted = true;
+      cell = '';
+    } else if (c === ',') endCell();
+    else if (c === '\n' || c === '\r') {
+      if (c === '\r' && text[i + 1] === '\n') continue;
+      endRow();
+    } else if (!wasQuoted || c.trim() !== '') cell += c;
+  }
+  if (quoted) throw new Error(String(start));
+  if (cell !== '' || cells.length > 0 || wasQuoted) endRow();
+  return rows;
+}
+
+/** A name says the format; without one the first line does. */
+export function guessFormat(text: string, name = ''): BatchFormat {
+  const ending = /\.(txt|csv|jsonl|ndjson)$/i.exec(name)?.[1]?.toLowerCase();
+  if (ending === 'ndjson') return 'jsonl';
+  if (ending) return ending as BatchFormat;
+  const first = text.trimStart().split(/\r?\n/, 1)[0] ?? '';
+  if (first.startsWith('{')) return 'jsonl';
+  return /^"?prompt"?\s*(,|$)/i.test(first) || /,\s*"?prompt"?\s*(,|$)/i.test(first) ? 'csv' : 'txt';
+}
+
+const aliases: Record<string, string> = { negative: 'negative_prompt', cfg_scale: 'guidance', sampler_name: 'sampler', scheduler: 'schedule' };
+
+function valueOf(field: Field, raw: unknown): Value | undefined {
+  if (field.type === 'text') return typeof raw === 'string' ? raw : undefined;
+  if (field.type === 'boolean') {
+    if (typeof raw === 'boolean') return raw;
+    if (/^(true|yes|1|on)$/i.test(String(raw))) return true;
+    return /^(false|no|0|off)$/i.test(String(raw)) ? false : undefined;
+  }
+  const n = typeof raw === 'number' ? raw : typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : NaN;
+  const fits = Number.isFinite(n) && n >= field.min && n <= field.max;
+  return fits && (field.type !== 'integer' || Number.isInteger(n)) ? n : undefined;
+}
+
+export function parseBatch(text: string, fields: Field[], format: BatchFormat): Batch {
+  const batch: Batch = { format, rows: [], problems: [] };
+  const known = new Map(fields.map((f) => [f.name, f]));
+  const add = (line: number, entries: [string, unknown][]) => {
+    const values: Record<string, Value> = {};
+    for (const [rawKey, raw] of entries) {
+      const lower = rawKey.trim().toLowerCase();
+      const key = aliases[lower] ?? lower;
+      const field = known.get(key);
+      if (raw === '' || raw === null || raw === undefined) continue;
+      if (key === 'prompt' || key === 'model') values[key] = String(raw);
+      else if (!field) batch.problems.push({ line, kind: 'key', what: rawKey });
+      else {
+        const value = valueOf(field, raw);
+        if (value === undefined) batch.problems.push({ line, kind: 'value', what: `${key}: ${String(raw)}` });
+        else values[key] = value;
+      }
+    }
+    if (!values['prompt']) batch.problems.push({ line, kind: 'prompt', what: '' });
+    else batch.rows.push({ line, values });
+  };
+  const plain = text.replace(/^\uFEFF/, '');
+  if (format === 'csv') readCsv(plain, batch, add);
+  else readLines(plain, batch, add);
+  return batch;
+}
+
+type Add = (line: number, entries: [string, unknown][]) => void;
+
+function readCsv(text: string, batch: Batch, add: Add): void {
+  let rows: ReturnType<typeof parseCsv>;
+  try {
+    rows = parseCsv(text);
+  } catch (error) {
+    batch.problems.push({ line: Number((error as Error).message), kind: 'quote', what: '' });
+    return;
+  }
+  const [header, ...rest] = rows;
+  if (!header) return;
+  for (const row of rest) {
+    if (row.cells.length > header.cells.length) {
+      batch.problems.push({ line: row.line, kind: 'columns', what: String(row.cells.length) });
+    } else add(row.line, row.cells.map((cell, i) => [header.cells[i] ?? '', cell]));
+  }
+}
+
+function readLines(text: string, batch: Batch, add: Add): void {
+  text.split(/\r\n|\n|\r/).forEach((raw, index) => {
+    const line = raw.trim();
+    if (line === '' || (batch.format === 'txt' && line.startsWith('#'))) return;
+    if (batch.format === 'txt') return add(index + 1, [['prompt', line]]);
+    try {
+      const parsed: unknown = JSON.parse(line);
+      if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error();
+      add(index + 1, Object.entries(parsed));
+    } catch {
+      batch.problems.push({ line: index + 1, kind: 'json', what: line.slice(0, 40) });
+    }
+  });
+}

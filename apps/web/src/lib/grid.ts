@@ -1,0 +1,83 @@
+// The grid of effects: what its axes may hold, how their values are written, which jobs they make.
+import type { Field, Request, Value } from './api';
+
+export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'mask_blur', 'width', 'height'];
+export const gridLimit = 256;
+
+export class GridError extends Error {
+  constructor(
+    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many',
+    readonly value: string,
+  ) {
+    super(`${kind}: ${value}`);
+  }
+}
+
+const number = String.raw`[-+]?\d+(?:\.\d+)?`;
+const rangePattern = new RegExp(`^(${number})\\s*-\\s*(${number})(?:\\s*\\(([-+]\\d+(?:\\.\\d+)?)\\)|\\s*\\[(\\d+)\\])?$`);
+
+/** Removes the dust of binary fractions: 0.1 + 0.2 is 0.3 here. */
+function clean(value: number): number {
+  return Number(value.toPrecision(12));
+}
+
+function expand(from: number, to: number, step: number | undefined, count: number | undefined, whole: boolean): number[] {
+  if (count !== undefined) {
+    if (count === 0 || count > gridLimit) throw new GridError('many', String(count));
+    if (count === 1) return [from];
+    const values = Array.from({ length: count }, (_, i) => clean(from + ((to - from) * i) / (count - 1)));
+    return whole ? [...new Set(values.map(Math.round))] : values;
+  }
+  const by = step ?? (from <= to ? 1 : -1);
+  if (by === 0 || (to - from) * by < 0) throw new GridError('step', String(by));
+  const n = Math.floor((to - from) / by + 1e-9) + 1;
+  if (n > gridLimit) throw new GridError('many', String(n));
+  return Array.from({ length: n }, (_, i) => clean(from + by * i));
+}
+
+function checkedNumber(field: Field, value: number, text: string): number {
+  if (!Number.isFinite(value)) throw new GridError('number', text);
+  if (field.type === 'integer' && !Number.isInteger(value)) throw new GridError('number', text);
+  if (value < field.min || value > field.max) throw new GridError('range', text);
+  return value;
+}
+
+/** "10, 20, 30", "1-10(+2)", "1-10[5]" or names, separated by commas. */
+export function parseAxis(field: Field, text: string, choices: string[] = []): Value[] {
+  const values: Value[] = [];
+  for (const part of text.split(',').map((p) => p.trim()).filter((p) => p !== '')) {
+    if (field.type === 'text') {
+      const match = choices.find((c) => c.toLowerCase() === part.toLowerCase());
+      if (choices.length > 0 && match === undefined) throw new GridError('choice', part);
+      values.push(match ?? part);
+      continue;
+    }
+    const range = rangePattern.exec(part);
+    const whole = field.type === 'integer';
+    const list = range
+      ? expand(Number(range[1]), Number(range[2]), range[3] ? Number(range[3]) : undefined, range[4] ? Number(range[4]) : undefined, whole)
+      : [part === '' ? NaN : Number(part)];
+    for (const value of list) values.push(checkedNumber(field, value, part));
+  }
+  if (values.length === 0) throw new GridError('empty', '');
+  if (values.length > gridLimit) throw new GridError('many', String(values.length));
+  return [...new Set(values)];
+}
+
+export interface Axis {
+  field: string;
+  values: Value[];
+}
+
+/** One request a cell, row by row. The seed is fixed so that only the axes differ. */
+export function gridRequests(base: Request, x: Axis, y: Axis | null, seed: number): Request[] {
+  const fixed: Request = { ...base, count: 1, seed, preview_every: 0 };
+  const rows: (Value | undefined)[] = y ? y.values : [undefined];
+  return rows.flatMap((row) =>
+    x.values.map((column) => ({ ...fixed, ...(y && row !== undefined ? { [y.field]: row } : {}), [x.field]: column })),
+  );
+}
+
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}

@@ -1,0 +1,90 @@
+// A mask as a list of what was done to it. It is replayed at the picture's own resolution, so it stays
+// sharp at every zoom, and undo is a shorter list.
+
+/** Image pixels and a width factor 0..1 (pen pressure; 1 for mouse and finger). */
+export type Point = readonly [x: number, y: number, width: number];
+
+export type MaskStep =
+  | { kind: 'stroke'; erase: boolean; size: number; points: Point[] }
+  | { kind: 'rectangle'; erase: boolean; x: number; y: number; width: number; height: number }
+  | { kind: 'picture'; source: CanvasImageSource }
+  | { kind: 'fill' }
+  | { kind: 'clear' }
+  | { kind: 'invert' };
+
+export class MaskHistory {
+  private done: MaskStep[] = [];
+  private undone: MaskStep[] = [];
+
+  get steps(): readonly MaskStep[] {
+    return this.done;
+  }
+  get canUndo(): boolean {
+    return this.done.length > 0;
+  }
+  get canRedo(): boolean {
+    return this.undone.length > 0;
+  }
+
+  push(step: MaskStep): void {
+    this.done.push(step);
+    this.undone = [];
+  }
+
+  undo(): boolean {
+    const step = this.done.pop();
+    if (step) this.undone.push(step);
+    return step !== undefined;
+  }
+
+  redo(): boolean {
+    const step = this.undone.pop();
+    if (step) this.done.push(step);
+    return step !== undefined;
+  }
+
+  reset(): void {
+    this.done = [];
+    this.undone = [];
+  }
+
+  /** What a replay has to draw: everything before the last fill or clear has no effect. */
+  effective(): MaskStep[] {
+    let from = this.done.length - 1;
+    while (from > 0 && this.done[from]!.kind !== 'fill' && this.done[from]!.kind !== 'clear') from--;
+    return this.done.slice(Math.max(0, from));
+  }
+}
+
+/** Appends a point unless it is nearer than half a pixel: fast pens report hundreds of them. */
+export function extendStroke(points: Point[], next: Point): boolean {
+  const last = points[points.length - 1];
+  if (last && Math.hypot(last[0] - next[0], last[1] - next[1]) < 0.5) return false;
+  points.push(next);
+  return true;
+}
+
+/** A light touch still leaves a third of the brush's width. */
+export function penWidth(pointerType: string, pressure: number): number {
+  return pointerType === 'pen' ? 0.3 + 0.7 * Math.min(1, Math.max(0, pressure)) : 1;
+}
+
+/** The part of a rectangle, dragged in any direction, that lies in the picture, in whole pixels; null: nothing. */
+export function clipRectangle(
+  rect: { x: number; y: number; width: number; height: number },
+  width: number,
+  height: number,
+): { x: number; y: number; width: number; height: number } | null {
+  const clamp = (v: number, top: number) => Math.min(top, Math.max(0, Math.round(v)));
+  const x0 = clamp(Math.min(rect.x, rect.x + rect.width), width);
+  const x1 = clamp(Math.max(rect.x, rect.x + rect.width), width);
+  const y0 = clamp(Math.min(rect.y, rect.y + rect.height), height);
+  const y1 = clamp(Math.max(rect.y, rect.y + rect.height), height);
+  return x1 > x0 && y1 > y0 ? { x: x0, y: y0, width: x1 - x0, height: y1 - y0 } : null;
+}
+
+/** `[` and `]` change the size by about a sixth, at least by one pixel. */
+export function nextBrushSize(size: number, direction: 1 | -1, largest = 512): number {
+  const step = Math.max(1, Math.round(size / 6));
+  return Math.min(largest, Math.max(1, size + direction * step));
+}

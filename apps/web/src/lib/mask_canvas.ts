@@ -1,0 +1,100 @@
+// Draws a mask: opaque where the picture is repainted, transparent where it is kept.
+import type { MaskStep, Point } from './mask';
+import { greyPng } from './png';
+
+type Context = CanvasRenderingContext2D;
+
+function contextOf(canvas: HTMLCanvasElement): Context {
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('canvas');
+  return context;
+}
+
+export function newCanvas(width: number, height: number): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.width = width;
+  canvas.height = height;
+  return canvas;
+}
+
+function drawSegment(c: Context, from: Point, to: Point, size: number): void {
+  c.lineWidth = size * Math.min(from[2], to[2]) + (size * Math.abs(to[2] - from[2])) / 2;
+  c.beginPath();
+  c.moveTo(from[0], from[1]);
+  c.lineTo(to[0], to[1]);
+  c.stroke();
+}
+
+/** Draws the points from index `from` on: a stroke in progress only adds its newest piece. */
+export function drawStroke(canvas: HTMLCanvasElement, step: Extract<MaskStep, { kind: 'stroke' }>, from = 0): void {
+  const c = contextOf(canvas);
+  c.globalCompositeOperation = step.erase ? 'destination-out' : 'source-over';
+  c.fillStyle = c.strokeStyle = '#fff';
+  c.lineCap = c.lineJoin = 'round';
+  step.points.forEach((point, i) => {
+    if (i < from) return;
+    const before = step.points[i - 1];
+    if (before) drawSegment(c, before, point, step.size);
+    else {
+      c.beginPath();
+      c.arc(point[0], point[1], (step.size * point[2]) / 2, 0, 2 * Math.PI);
+      c.fill();
+    }
+  });
+  c.globalCompositeOperation = 'source-over';
+}
+
+/** Bright parts of a picture become the mask; what is transparent in it is kept. */
+function drawPicture(canvas: HTMLCanvasElement, source: CanvasImageSource): void {
+  const { width, height } = canvas;
+  const scratch = newCanvas(width, height);
+  const s = contextOf(scratch);
+  s.imageSmoothingEnabled = false;
+  s.drawImage(source, 0, 0, width, height);
+  const data = s.getImageData(0, 0, width, height);
+  const p = data.data;
+  for (let i = 0; i < p.length; i += 4) {
+    const grey = 0.299 * p[i]! + 0.587 * p[i + 1]! + 0.114 * p[i + 2]!;
+    p[i + 3] = grey >= 128 && p[i + 3]! >= 128 ? 255 : 0;
+    p[i] = p[i + 1] = p[i + 2] = 255;
+  }
+  contextOf(canvas).putImageData(data, 0, 0);
+}
+
+export function applyStep(canvas: HTMLCanvasElement, step: MaskStep): void {
+  const c = contextOf(canvas);
+  c.fillStyle = '#fff';
+  switch (step.kind) {
+    case 'stroke':
+      return drawStroke(canvas, step);
+    case 'rectangle':
+      if (step.erase) c.clearRect(step.x, step.y, step.width, step.height);
+      else c.fillRect(step.x, step.y, step.width, step.height);
+      return;
+    case 'picture':
+      return drawPicture(canvas, step.source);
+    case 'fill':
+      return c.fillRect(0, 0, canvas.width, canvas.height);
+    case 'clear':
+      return c.clearRect(0, 0, canvas.width, canvas.height);
+    case 'invert':
+      c.globalCompositeOperation = 'xor';
+      c.fillRect(0, 0, canvas.width, canvas.height);
+      c.globalCompositeOperation = 'source-over';
+  }
+}
+
+export function replay(canvas: HTMLCanvasElement, steps: readonly MaskStep[]): void {
+  contextOf(canvas).clearRect(0, 0, canvas.width, canvas.height);
+  for (const step of steps) applyStep(canvas, step);
+}
+
+/** One byte a pixel: 255 is repainted. The edge of a stroke is smooth on the screen and hard here. */
+export function maskBytes(canvas: HTMLCanvasElement): Uint8Array {
+  const { data } = contextOf(canvas).getImageData(0, 0, canvas.width, canvas.height);
+  return Uint8Array.from({ length: data.length / 4 }, (_, i) => (data[4 * i + 3]! >= 128 ? 255 : 0));
+}
+
+export function maskPng(canvas: HTMLCanvasElement): Promise<Blob> {
+  return greyPng(maskBytes(canvas), canvas.width, canvas.height);
+}

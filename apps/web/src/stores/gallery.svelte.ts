@@ -1,0 +1,110 @@
+// The pictures that were made: a page of them at a time, as the filters say.
+import { api, type GalleryImage, type GalleryQuery } from '../lib/api';
+import { t } from '../lib/strings';
+import { ui } from './ui.svelte';
+
+const page = 60;
+
+class Gallery {
+  filters = $state<GalleryQuery>({});
+  images = $state<GalleryImage[]>([]);
+  total = $state(0);
+  loading = $state(false);
+  loaded = $state(false);
+  selected = $state<number[]>([]);
+  /** The newest pictures whatever the filters are, for the strip under the stage. */
+  recent = $state<GalleryImage[]>([]);
+  #asked: AbortController | null = null;
+
+  filtered = $derived(Object.values(this.filters).some((v) => v !== undefined && v !== '' && v !== false));
+
+  async refresh(): Promise<void> {
+    await this.#ask(undefined);
+    if (!this.filtered) this.recent = this.images.slice(0, 12);
+  }
+
+  async more(): Promise<void> {
+    if (this.loading || this.images.length >= this.total) return;
+    await this.#ask(this.images[this.images.length - 1]?.id);
+  }
+
+  async #ask(before: number | undefined): Promise<void> {
+    this.#asked?.abort();
+    const asked = (this.#asked = new AbortController());
+    this.loading = true;
+    try {
+      const query = { ...$state.snapshot(this.filters), limit: page, ...(before === undefined ? {} : { before }) };
+      const answer = await api.images(query, asked.signal);
+      if (asked.signal.aborted) return;
+      this.images = before === undefined ? answer.images : [...this.images, ...answer.images];
+      this.total = answer.total;
+      this.loaded = true;
+    } catch (error) {
+      if (!asked.signal.aborted) ui.fail(error);
+    } finally {
+      if (this.#asked === asked) this.loading = false;
+    }
+  }
+
+  /** A picture was saved just now. */
+  async arrived(id: number): Promise<void> {
+    try {
+      const image = await api.image(id);
+      const known = (list: GalleryImage[]) => list.some((i) => i.id === id);
+      if (!known(this.recent)) this.recent = [image, ...this.recent].slice(0, 12);
+      if (this.filtered || known(this.images)) return;
+      this.images = [image, ...this.images];
+      this.total++;
+    } catch {
+      // Deleted already.
+    }
+  }
+
+  async favour(image: GalleryImage): Promise<void> {
+    const favourite = !image.favourite;
+    try {
+      await api.favour(image.id, favourite);
+      for (const list of [this.images, this.recent]) {
+        const own = list.find((i) => i.id === image.id);
+        if (own) own.favourite = favourite;
+      }
+      if (ui.viewed?.id === image.id) ui.viewed = { ...ui.viewed, favourite };
+    } catch (error) {
+      ui.fail(error);
+    }
+  }
+
+  async remove(ids: number[]): Promise<void> {
+    const done: number[] = [];
+    try {
+      for (const id of ids) {
+        await api.remove(id);
+        done.push(id);
+      }
+    } catch (error) {
+      ui.fail(error);
+    }
+    if (done.length === 0) return;
+    const stays = (i: { id: number }) => !done.includes(i.id);
+    this.images = this.images.filter(stays);
+    this.recent = this.recent.filter(stays);
+    this.total -= done.length;
+    this.selected = this.selected.filter((id) => !done.includes(id));
+    ui.toast({ tone: 'info', title: t.gallery.deleted(done.length), text: t.gallery.deletedHelp }, { label: t.actions.undo, run: () => void this.#restore(done) }, 15);
+  }
+
+  async #restore(ids: number[]): Promise<void> {
+    try {
+      for (const id of ids) await api.restore(id);
+    } catch (error) {
+      ui.fail(error);
+    }
+    await this.refresh();
+  }
+
+  toggle(id: number): void {
+    this.selected = this.selected.includes(id) ? this.selected.filter((i) => i !== id) : [...this.selected, id];
+  }
+}
+
+export const gallery = new Gallery();

@@ -1,0 +1,72 @@
+// What the page itself remembers: the open tab, notices, the theme and the keys.
+import { explain, type Notice } from '../lib/errors';
+import { remembered, remember } from '../lib/storage';
+import type { GalleryImage } from '../lib/api';
+
+export const tabs = ['text', 'image', 'inpaint', 'batch', 'grid', 'gallery', 'queue'] as const;
+export type Tab = (typeof tabs)[number];
+export type Theme = 'auto' | 'light' | 'dark';
+
+export interface Toast extends Notice {
+  id: number;
+  action?: { label: string; run: () => void };
+}
+
+function tabFromAddress(): Tab {
+  const name = location.hash.replace(/^#\/?/, '');
+  return (tabs as readonly string[]).includes(name) ? (name as Tab) : 'text';
+}
+
+class Ui {
+  tab = $state<Tab>(tabFromAddress());
+  theme = $state<Theme>(remembered<Theme>('theme', 'auto'));
+  keys = $state(remembered('keys', true));
+  toasts = $state<Toast[]>([]);
+  /** Read aloud by screen readers. */
+  announcement = $state('');
+  keysOpen = $state(false);
+  viewed = $state<GalleryImage | null>(null);
+  compared = $state<{ left: Comparable; right: Comparable } | null>(null);
+  #next = 1;
+
+  constructor() {
+    window.addEventListener('hashchange', () => (this.tab = tabFromAddress()));
+  }
+
+  open(tab: Tab): void {
+    location.hash = `#/${tab}`;
+    this.tab = tab;
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme = theme;
+    remember('theme', theme);
+  }
+
+  setKeys(on: boolean): void {
+    this.keys = on;
+    remember('keys', on);
+  }
+
+  toast(notice: Notice, action?: Toast['action'], seconds = 8): void {
+    const id = this.#next++;
+    this.toasts = [...this.toasts.slice(-3), { ...notice, id, ...(action ? { action } : {}) }];
+    // An error stays until it is closed: it may take longer to read.
+    if (notice.tone !== 'error') setTimeout(() => this.dismiss(id), seconds * 1000);
+  }
+
+  fail(error: unknown): void {
+    this.toast(explain(error));
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((t) => t.id !== id);
+  }
+}
+
+export interface Comparable {
+  url: string;
+  label: string;
+}
+
+export const ui = new Ui();

@@ -1,0 +1,119 @@
+// The mask editor: painting, undo, shapes by numbers, files, and what is sent.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { compose, decodeGrey, drawn, idle, maskOf, open, submit, visit } from './support.mjs';
+
+let chrome;
+before(async () => (chrome = await open()));
+after(() => chrome.close());
+
+/** Draws a picture and opens it for inpainting, through the page itself. */
+async function editor(prompt) {
+  const opened = await visit(chrome, 'text');
+  const { page } = opened;
+  await idle(page);
+  await compose(page, prompt);
+  await submit(page);
+  await drawn(page, prompt);
+  await page.getByRole('button', { name: 'Send to' }).click();
+  await page.getByRole('group', { name: 'Send to' }).getByRole('button', { name: 'Inpaint' }).click();
+  const canvas = page.locator('canvas');
+  await canvas.waitFor();
+  await page.waitForTimeout(400);
+  return { ...opened, canvas };
+}
+
+async function stroke(page, canvas, from, to) {
+  const box = await canvas.boundingBox();
+  const at = ([x, y]) => [box.x + box.width / 2 + x, box.y + box.height / 2 + y];
+  await page.mouse.move(...at(from));
+  await page.mouse.down();
+  await page.mouse.move(...at(to), { steps: 12 });
+  await page.mouse.up();
+}
+
+test('a stroke is painted, undone, done again, erased, and repaints the picture', async () => {
+  const { page, faults, canvas } = await editor('a red apple');
+  await stroke(page, canvas, [-60, 0], [60, 20]);
+  const painted = await maskOf(page);
+  assert.ok(painted.white > 100, `${painted.white} pixels are painted`);
+  assert.deepEqual([painted.depth, painted.colour], [8, 0]);
+  assert.equal(painted.white + painted.pixels.filter((p) => p === 0).length, painted.width * painted.height);
+
+  await page.keyboard.press('Control+z');
+  await page.getByText('Paint over what should change').waitFor();
+  await page.keyboard.press('Control+Shift+z');
+  assert.equal((await maskOf(page)).white, painted.white);
+
+  await page.keyboard.press('e');
+  await stroke(page, canvas, [0, -60], [0, 80]);
+  const cut = await maskOf(page);
+  assert.ok(cut.white < painted.white && cut.white > 0);
+  await page.keyboard.press('Control+z');
+
+  const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
+  await compose(page, 'a green apple');
+  await submit(page);
+  const body = (await sent).postDataJSON();
+  const mask = await decodeGrey(Buffer.from(body.mask_image.split(',')[1], 'base64'));
+  assert.equal(mask.white, painted.white);
+  assert.ok(body.init_image.image > 0);
+  await drawn(page, 'a green apple');
+  assert.deepEqual(faults, []);
+});
+
+test('sixty strokes are undone one by one', async () => {
+  const { page, faults } = await editor('a lion');
+  await page.getByText('Rectangle by numbers').click();
+  for (const [name, value] of [['Left', 4], ['Top', 6], ['Width', 10], ['Height', 20]]) {
+    await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
+  }
+  const add = page.getByRole('button', { name: 'Add to the mask' });
+  for (let i = 0; i < 60; i++) await add.click();
+  assert.equal((await maskOf(page)).white, 200);
+  const undo = page.getByRole('button', { name: 'Undo' });
+  for (let i = 0; i < 60; i++) await undo.click();
+  assert.ok(await undo.isDisabled());
+  await page.getByText('Paint over what should change').waitFor();
+
+  await page.getByRole('button', { name: 'Fill' }).click();
+  const all = await maskOf(page);
+  assert.equal(all.white, all.width * all.height);
+  await page.getByRole('button', { name: 'Remove from the mask' }).click();
+  assert.equal((await maskOf(page)).white, all.white - 200);
+  await page.getByRole('button', { name: 'Invert' }).click();
+  assert.equal((await maskOf(page)).white, 200);
+  assert.deepEqual(faults, []);
+});
+
+test('the wheel and two fingers zoom; one finger paints', async () => {
+  const { page, faults, canvas } = await editor('a rocket');
+  const percent = async () => Number.parseInt(await page.getByRole('button', { name: /^Zoom \d/ }).innerText(), 10);
+  const whole = await percent();
+  const box = await canvas.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.wheel(0, -400);
+  await page.waitForTimeout(100);
+  const wheeled = await percent();
+  assert.ok(wheeled > whole, `${wheeled} > ${whole}`);
+  await page.getByRole('button', { name: /^Zoom \d/ }).click();
+
+  const touch = (type, id, x, y) =>
+    canvas.dispatchEvent(type, { pointerId: id, pointerType: 'touch', clientX: box.x + x, clientY: box.y + y, buttons: 1, bubbles: true, isPrimary: id === 1 });
+  await page.evaluate(() => (HTMLElement.prototype.setPointerCapture = () => {}));
+  const [cx, cy] = [box.width / 2, box.height / 2];
+  await touch('pointerdown', 1, cx - 40, cy);
+  await touch('pointerdown', 2, cx + 40, cy);
+  await touch('pointermove', 2, cx + 120, cy);
+  await touch('pointerup', 2, cx + 120, cy);
+  await touch('pointerup', 1, cx - 40, cy);
+  assert.ok((await percent()) > whole * 1.5);
+  await page.getByText('Paint over what should change').waitFor();
+
+  await touch('pointerdown', 1, cx, cy);
+  await touch('pointermove', 1, cx + 30, cy);
+  await touch('pointerup', 1, cx + 30, cy);
+  assert.ok((await maskOf(page)).white > 0);
+  assert.deepEqual(faults, []);
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Field, Model } from '../../src/lib/api';
+import { ApiError, errorFrom, queryText } from '../../src/lib/api';
+import { changeWeight } from '../../src/lib/attention';
+import { guessFormat, parseBatch, parseCsv } from '../../src/lib/batch';
+import { explain } from '../../src/lib/errors';
+import { GridError, gridRequests, parseAxis } from '../../src/lib/grid';
+import { accepted, defaultOf, rangeOf } from '../../src/lib/ranges';
+
+const field = (name: string, type: Field['type'], min = 0, max = 100, fallback = "the model's"): Field => ({ name, type, min, max, choices: [], default: fallback, help: '' });
+const steps = field('steps', 'integer', 1, 1000);
+const guidance = field('guidance', 'number');
+const sampler = field('sampler', 'text');
+const fields = [steps, guidance, sampler, field('seed', 'integer', -1, 9e15), field('keep_unmasked', 'boolean', 0, 1, 'true')];
+
+describe('CSV', () => {
+  it('reads quotes, commas, line ends inside quotes, and CRLF', () => {
+    expect(parseCsv('prompt,n\r\n"a, ""b""\nc",2\r\n\r\nd , 3').map((r) => r.cells)).toEqual([['prompt', 'n'], ['a, "b"\nc', '2'], ['d', '3']]);
+  });
+  it('counts lines through quoted line ends', () => {
+    expect(parseCsv('a\n"b\nb"\nc').map((r) => r.line)).toEqual([1, 2, 4]);
+  });
+  it('says where a quote is left open', () => {
+    const batch = parseBatch('prompt\nok\n"open', fields, 'csv');
+    expect(batch.problems).toEqual([{ line: 3, kind: 'quote', what: '' }]);
+  });
+});
+
+describe('batch', () => {
+  it('knows a format by name, then by looks', () => {
+    expect(guessFormat('a', 'list.CSV')).toBe('csv');
+    expect(guessFormat('a', 'list.ndjson')).toBe('jsonl');
+    expect(guessFormat('\n {"prompt": "a"}')).toBe('jsonl');
+    expect(guessFormat('steps,prompt\n1,a')).toBe('csv');
+    expect(guessFormat('a dog, a cat')).toBe('txt');
+  });
+  it('takes lines, leaves out remarks and empty lines', () => {
+    const { rows } = parseBatch('# list\na\n\n b \n', fields, 'txt');
+    expect(rows).toEqual([{ line: 2, values: { prompt: 'a' } }, { line: 4, values: { prompt: 'b' } }]);
+  });
+  it('gives CSV values their types and A1111 names their meaning', () => {
+    const { rows, problems } = parseBatch('Prompt,steps,cfg_scale,sampler_name\na,12,2.5,ddim\nb,,,', fields, 'csv');
+    expect(problems).toEqual([]);
+    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a', steps: 12, guidance: 2.5, sampler: 'ddim' }, { prompt: 'b' }]);
+  });
+  it('names the line of everything it cannot use', () => {
+    const { rows, problems } = parseBatch('{"prompt":"a","steps":0}\nnot json\n{"steps":3}\n{"prompt":"b","colour":1}\n[1]', fields, 'jsonl');
+    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a' }, { prompt: 'b' }]);
+    expect(problems.map((p) => [p.line, p.kind])).toEqual([[1, 'value'], [2, 'json'], [3, 'prompt'], [4, 'key'], [5, 'json']]);
+  });
+});
+
+describe('grid', () => {
+  it.each([
+    ['4, 8,16', [4, 8, 16]],
+    ['1-4', [1, 2, 3, 4]],
+    ['10-30(+10)', [10, 20, 30]],
+    ['5-1(-2)', [5, 3, 1]],
+    ['1-10[4]', [1, 4, 7, 10]],
+    ['3,3', [3]],
+  ])('reads %s', (text, expected) => expect(parseAxis(steps, text)).toEqual(expected));
+  it('has no dust of binary fractions', () => expect(parseAxis(guidance, '0.1-0.5(+0.1)')).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]));
+  it('finds names whatever their case', () => expect(parseAxis(sampler, 'DDIM, euler_a', ['ddim', 'euler_a'])).toEqual(['ddim', 'euler_a']));
+  it.each([
+    ['', 'empty'],
+    ['x', 'number'],
+    ['1.5', 'number'],
+    ['0', 'range'],
+    ['1-9(-1)', 'step'],
+    ['1-9(+0)', 'step'],
+    ['1-900', 'many'],
+    ['1-9[999]', 'many'],
+  ])('refuses %j: %s', (text, kind) => {
+    try {
+      parseAxis(steps, text);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(GridError);
+      expect((error as GridError).kind).toBe(kind);
+    }
+  });
+  it('asks for every pair with one seed', () => {
+    const requests = gridRequests({ prompt: 'a', count: 4 }, { field: 'steps', values: [4, 8] }, { field: 'guidance', values: [1, 2] }, 7);
+    expect(requests.map((r) => [r['guidance'], r['steps'], r['seed'], r['count']])).toEqual([[1, 4, 7, 1], [1, 8, 7, 1], [2, 4, 7, 1], [2, 8, 7, 1]]);
+  });
+  it('lets a seed axis win over the common seed', () => {
+    expect(gridRequests({ prompt: 'a' }, { field: 'seed', values: [1, 2] }, null, 7).map((r) => r['seed'])).toEqual([1, 2]);
+  });
+});
+
+describe('errors of the API', () => {
+  it('keeps code, message, field and waiting time', () => {
+    const error = errorFrom(400, '{"error":{"code":"usage","message":"width: 100 is not a multiple of 8; give 96 or 104","field":"width"}}');
+    expect([error.status, error.code, error.field]).toEqual([400, 'usage', 'width']);
+    expect(explain(error).text).toContain('give 96 or 104');
+    expect(explain(errorFrom(429, '{"error":{"code":"queue_full","message":"full"}}', '5')).text).toContain('5 s');
+  });
+  it.each(['<html>Bad gateway</html>', '', '{}', '{"error": 3}', 'null'])('survives the body %j', (body) => {
+    const notice = explain(errorFrom(502, body));
+    expect(notice.title).not.toBe('');
+    expect(notice.text).toContain('502');
+  });
+  it('says how to start a server that is not there', () => expect(explain(new ApiError(0, 'offline', '')).text).toContain('mezzo serve'));
+  it('leaves unset filters out of the address', () => expect(queryText({ query: 'a b', favourite: false, model: '', limit: 60 })).toBe('?query=a+b&limit=60'));
+});
+
+describe('ranges and defaults', () => {
+  const model = (family: string, defaults: Model['defaults'] = {}): Model => ({ name: 'm', family, form: '', bytes: 1, shipped: false, loaded: false, inpainting: false, objects: [], defaults, error: '' });
+  it('follow the family', () => {
+    expect(rangeOf(steps, model('SD 3.5'))).toMatchObject({ min: 1, max: 50 });
+    expect(rangeOf(guidance, model('SD 3.5'))).toMatchObject({ min: 1, max: 10 });
+    expect([defaultOf(steps, model('SD 3.5')), defaultOf(guidance, model('SD 3.5'))]).toEqual([40, 4.5]);
+    expect([defaultOf(steps, model('SD 1.x')), defaultOf(guidance, model('SD 1.x'))]).toEqual([25, 7]);
+  });
+  it("yield to the model's own word", () => expect(defaultOf(guidance, model('SD 1.x', { guidance: 2.5 }))).toBe(2.5));
+  it('let a small model be small', () => expect(rangeOf(field('width', 'integer', 8, 4096), model('SD 1.x', { width: 128 }))).toEqual({ min: 64, max: 512, step: 8 }));
+  it('bring numbers into what is accepted', () => {
+    expect(accepted(steps, 0)).toBe(1);
+    expect(accepted(steps, 2.6)).toBe(3);
+    expect(accepted(steps, NaN)).toBe(1);
+    expect(accepted(field('width', 'integer', 8, 4096), 100)).toBe(104);
+  });
+});
+
+describe('prompt weights', () => {
+  it.each([
+    ['a red apple', 3, 3, 0.05, 'a (red:1.05) apple'],
+    ['a (red:1.05) apple', 4, 4, 0.05, 'a (red:1.1) apple'],
+    ['a (red:1.05) apple', 4, 4, -0.05, 'a red apple'],
+    ['a red apple', 2, 11, -0.05, 'a (red apple:0.95)'],
+    ['', 0, 0, 0.05, ''],
+  ])('%j at %i..%i by %f', (text, start, end, by, expected) => expect(changeWeight(text, start, end, by).text).toBe(expected));
+});

@@ -1,0 +1,111 @@
+import { inflateSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+
+import { clipRectangle, extendStroke, MaskHistory, nextBrushSize, penWidth, type MaskStep, type Point } from '../../src/lib/mask';
+import { greyPng } from '../../src/lib/png';
+import { fit, pinch, toImage, zoomAt } from '../../src/lib/view';
+
+const stroke = (x: number): MaskStep => ({ kind: 'stroke', erase: false, size: 3, points: [[x, 0, 1]] });
+
+describe('history', () => {
+  it('undoes and redoes a hundred steps', () => {
+    const history = new MaskHistory();
+    for (let i = 0; i < 100; i++) history.push(stroke(i));
+    for (let i = 0; i < 100; i++) expect(history.undo()).toBe(true);
+    expect(history.undo()).toBe(false);
+    expect(history.steps).toEqual([]);
+    for (let i = 0; i < 100; i++) expect(history.redo()).toBe(true);
+    expect(history.redo()).toBe(false);
+    expect(history.steps).toEqual(Array.from({ length: 100 }, (_, i) => stroke(i)));
+  });
+
+  it('forgets what was undone when something new is done', () => {
+    const history = new MaskHistory();
+    history.push(stroke(1));
+    history.undo();
+    history.push(stroke(2));
+    expect(history.canRedo).toBe(false);
+    expect(history.steps).toEqual([stroke(2)]);
+  });
+
+  it('replays from the last fill or clear, and all of it without one', () => {
+    const history = new MaskHistory();
+    expect(history.effective()).toEqual([]);
+    history.push(stroke(1));
+    history.push({ kind: 'invert' });
+    expect(history.effective()).toEqual([stroke(1), { kind: 'invert' }]);
+    history.push({ kind: 'clear' });
+    history.push(stroke(2));
+    expect(history.effective()).toEqual([{ kind: 'clear' }, stroke(2)]);
+    history.undo();
+    history.undo();
+    expect(history.effective()).toEqual([stroke(1), { kind: 'invert' }]);
+  });
+});
+
+describe('strokes and shapes', () => {
+  it('leaves out points that are no movement', () => {
+    const points: Point[] = [];
+    expect(extendStroke(points, [0, 0, 1])).toBe(true);
+    expect(extendStroke(points, [0.3, 0.3, 1])).toBe(false);
+    expect(extendStroke(points, [0.5, 0, 1])).toBe(true);
+    expect(points).toHaveLength(2);
+  });
+
+  it('lets only a pen press harder', () => {
+    expect(penWidth('mouse', 0)).toBe(1);
+    expect(penWidth('touch', 0.2)).toBe(1);
+    expect(penWidth('pen', 0)).toBeCloseTo(0.3);
+    expect(penWidth('pen', 1)).toBeCloseTo(1);
+    expect(penWidth('pen', 7)).toBeCloseTo(1);
+  });
+
+  it.each([
+    [{ x: 2, y: 3, width: 4, height: 5 }, { x: 2, y: 3, width: 4, height: 5 }],
+    [{ x: 6, y: 8, width: -4, height: -5 }, { x: 2, y: 3, width: 4, height: 5 }],
+    [{ x: -9, y: -9, width: 99, height: 99 }, { x: 0, y: 0, width: 10, height: 20 }],
+    [{ x: 20, y: 0, width: 5, height: 5 }, null],
+    [{ x: 1, y: 1, width: 0, height: 5 }, null],
+    [{ x: NaN, y: 1, width: 2, height: 5 }, null],
+  ])('clips %o to the picture', (rect, expected) => expect(clipRectangle(rect, 10, 20)).toEqual(expected));
+
+  it('steps the brush both ways and stops at the ends', () => {
+    expect(nextBrushSize(1, -1)).toBe(1);
+    expect(nextBrushSize(1, 1)).toBe(2);
+    expect(nextBrushSize(60, 1)).toBe(70);
+    expect(nextBrushSize(512, 1)).toBe(512);
+  });
+});
+
+describe('the view', () => {
+  it('keeps the point under the pointer when it zooms', () => {
+    const view = fit(128, 64, 800, 600);
+    const before = toImage(view, 300, 200);
+    const after = toImage(zoomAt(view, 300, 200, 1.7), 300, 200);
+    expect(after[0]).toBeCloseTo(before[0]);
+    expect(after[1]).toBeCloseTo(before[1]);
+  });
+
+  it('follows two fingers', () => {
+    const view = { scale: 2, x: 10, y: 20 };
+    const next = pinch(view, [{ x: 100, y: 100 }, { x: 200, y: 100 }], [{ x: 90, y: 130 }, { x: 290, y: 130 }]);
+    expect(next.scale).toBeCloseTo(4);
+    const middle = toImage(view, 150, 100);
+    const now = toImage(next, 190, 130);
+    expect(now[0]).toBeCloseTo(middle[0]);
+    expect(now[1]).toBeCloseTo(middle[1]);
+  });
+});
+
+it('writes a grey PNG of 8 bits whose pixels come back', async () => {
+  const pixels = Uint8Array.from({ length: 15 }, (_, i) => (i % 3 === 0 ? 255 : 0));
+  const bytes = Buffer.from(await (await greyPng(pixels, 5, 3)).arrayBuffer());
+  expect(bytes.subarray(1, 4).toString()).toBe('PNG');
+  expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20), bytes[24], bytes[25]]).toEqual([5, 3, 8, 0]);
+  const length = bytes.readUInt32BE(33);
+  const raw = inflateSync(bytes.subarray(41, 41 + length));
+  const rows = [0, 1, 2].flatMap((y) => [...raw.subarray(y * 6 + 1, y * 6 + 6)]);
+  expect(rows).toEqual([...pixels]);
+  // The CRC of an empty IEND chunk is known from the specification.
+  expect(bytes.subarray(-4).toString('hex')).toBe('ae426082');
+});

@@ -1,0 +1,23 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+// The page is served under `default-src 'self'`: nothing inline, no data: scripts, hashed names.
+export default defineConfig({
+  plugins: [svelte()],
+  base: '/',
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        entryFileNames: 'assets/page-[hash].js',
+        chunkFileNames: 'assets/[name]-[hash].js',
+        assetFileNames: 'assets/[name]-[hash][extname]',
+      },
+    },
+  },
+  server: { proxy: { '/api': process.env['MEZZO_URL'] ?? 'http://127.0.0.1:7860' } },
+  test: { include: ['tests/unit/**/*.test.ts'], pool: 'threads', maxWorkers: 1 },
+});
