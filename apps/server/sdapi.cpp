@@ -161,7 +161,7 @@ std::string info_of(const Job& job, const Json& body, const Json& left_out) {
                      {"height", first.at("height")},
                      {"sampler_name", text_at(recipe, "sampler")},
                      {"cfg_scale", number_at(recipe, "guidance", 0)},
-                     {"steps", number_at(recipe, "steps", 0)},
+                     {"steps", static_cast<std::int64_t>(number_at(recipe, "steps", 0))},
                      {"batch_size", job.drawn.size()},
                      {"restore_faces", false},
                      {"face_restoration_model", nullptr},
@@ -178,7 +178,7 @@ std::string info_of(const Job& job, const Json& body, const Json& left_out) {
                      {"infotexts", texts},
                      {"styles", Json::array()},
                      {"job_timestamp", timestamp()},
-                     {"clip_skip", number_at(recipe, "clip_skip", 1)},
+                     {"clip_skip", static_cast<std::int64_t>(number_at(recipe, "clip_skip", 1))},
                      {"is_using_inpainting_conditioning", false},
                      {"version", version()}};
   return dump(info);
