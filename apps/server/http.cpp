@@ -59,22 +59,15 @@ const std::string& Request::query_text(const std::string& name) const {
 }
 
 void Waited::on_news(std::function<void()> wake) {
-  bool now = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    wake_ = std::move(wake);
-    now = has_news();
-  }
-  if (now) this->wake();
+  const std::scoped_lock lock(mutex_);
+  wake_ = std::move(wake);
+  if (wake_ && has_news()) wake_();
 }
 
+// Under the mutex: after on_news(nullptr) nobody is woken any more.
 void Waited::wake() {
-  std::function<void()> wake;
-  {
-    const std::scoped_lock lock(mutex_);
-    wake = wake_;
-  }
-  if (wake) wake();
+  const std::scoped_lock lock(mutex_);
+  if (wake_) wake_();
 }
 
 void Waited::abandon() {
@@ -130,17 +123,17 @@ std::pair<std::string, bool> Stream::take() {
   return {std::exchange(waiting_, {}), closed_};
 }
 
-void Later::answer(Response response) {
+void Later::answer(std::function<Response()> make) {
   {
     const std::scoped_lock lock(mutex_);
-    response_ = std::move(response);
+    make_ = std::move(make);
   }
   wake();
 }
 
-std::optional<Response> Later::take() {
+std::function<Response()> Later::take() {
   const std::scoped_lock lock(mutex_);
-  return std::exchange(response_, std::nullopt);
+  return std::exchange(make_, nullptr);
 }
 
 Response json_response(std::string body, int status) {

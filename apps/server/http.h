@@ -58,7 +58,8 @@ struct Response {
 class Waited {
  public:
   virtual ~Waited() = default;
-  /// Called (from any thread) whenever there is something new; once at once if there already is.
+  /// Called (from any thread) whenever there is something new; once at once if there already is. It
+  /// must neither block nor call back.
   void on_news(std::function<void()> wake);
   /// The connection's side: the client has gone.
   void abandon();
@@ -93,17 +94,17 @@ class Stream : public Waited {
   bool closed_ = false;
 };
 
-/// An answer that another thread gives.
+/// An answer that comes when another thread says how to make it; it is made on a handler's thread.
 class Later : public Waited {
  public:
-  void answer(Response response);
-  std::optional<Response> take();
+  void answer(std::function<Response()> make);
+  std::function<Response()> take();
 
  protected:
-  bool has_news() const override { return response_.has_value(); }
+  bool has_news() const override { return make_ != nullptr; }
 
  private:
-  std::optional<Response> response_;
+  std::function<Response()> make_;
 };
 
 Response json_response(std::string body, int status = 200);

@@ -99,7 +99,7 @@ struct HttpServer::State {
   net::awaitable<void> serve(Tcp::socket socket);
   net::awaitable<void> linger(beast::tcp_stream& stream);
   net::awaitable<bool> serve_one(beast::tcp_stream& stream, beast::flat_buffer& buffer);
-  net::awaitable<Response> answer(Request request);
+  net::awaitable<Response> answer(std::function<Response()> make);
   net::awaitable<bool> write(beast::tcp_stream& stream, Response response, bool keep, bool head);
   net::awaitable<void> write_stream(beast::tcp_stream& stream, std::shared_ptr<Stream> source);
   net::awaitable<Response> wait_for(beast::tcp_stream& stream, std::shared_ptr<Later> later);
@@ -213,18 +213,15 @@ net::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
   const bool keep = parser.get().keep_alive();
   request.body = std::move(parser.get().body());
 
-  Response response = co_await answer(std::move(request));
+  Response response =
+      co_await answer([this, &request] { return options.handle(std::move(request)); });
   if (response.later) response = co_await wait_for(stream, std::move(response.later));
   co_return co_await write(stream, std::move(response), keep, head);
 }
 
-net::awaitable<Response> HttpServer::State::answer(Request request) {
+net::awaitable<Response> HttpServer::State::answer(std::function<Response()> make) {
   co_return co_await net::co_spawn(
-      handlers,
-      [this, &request]() -> net::awaitable<Response> {
-        co_return options.handle(std::move(request));
-      },
-      net::use_awaitable);
+      handlers, [&make]() -> net::awaitable<Response> { co_return make(); }, net::use_awaitable);
 }
 
 /// Waits for another thread's answer; a client that goes meanwhile is told to whoever works for it.
@@ -232,6 +229,7 @@ net::awaitable<Response> HttpServer::State::wait_for(beast::tcp_stream& stream,
                                                      std::shared_ptr<Later> later) {
   stream.expires_never();
   auto timer = std::make_shared<net::steady_timer>(io, net::steady_timer::time_point::max());
+  const std::shared_ptr<void> farewell(nullptr, [later](void*) { later->on_news(nullptr); });
   later->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
   // Readable while nothing is expected: the end of the connection (or a pipelined request).
   stream.socket().async_wait(Tcp::socket::wait_read, [&stream, later, timer](ErrorCode error) {
@@ -243,10 +241,9 @@ net::awaitable<Response> HttpServer::State::wait_for(beast::tcp_stream& stream,
     timer->cancel();
   });
   for (;;) {
-    if (auto response = later->take()) {
-      later->on_news(nullptr);
+    if (auto make = later->take()) {
       stream.socket().cancel();
-      co_return std::move(*response);
+      co_return co_await answer(std::move(make));
     }
     if (later->abandoned()) throw DeviceError("the client has gone");
     ErrorCode cancelled;

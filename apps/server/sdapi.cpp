@@ -1,7 +1,313 @@
-// /sdapi/v1.
+// /sdapi/v1: AUTOMATIC1111's web UI, for the programs that speak to it (reference: its
+// modules/api). Unknown keys are ignored, as it does.
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "mezzotint/files.h"
 #include "server/api.h"
+#include "server/compat.h"
+#include "server/sdapi_lists.h"
 
 namespace mezzo::server {
-void add_sdapi_routes(Router&, Context&) {}
-void add_openai_routes(Router&, Context&) {}
+namespace {
+
+Response refuse(const ApiError& e) {
+  Json body = {{"error", e.code}, {"detail", e.what()}, {"body", ""}, {"errors", e.what()}};
+  if (e.status == 422 || (e.status == 400 && !e.field.empty()))
+    body["detail"] = Json::array(
+        {{{"loc", Json::array({"body", e.field})}, {"msg", e.what()}, {"type", "value_error"}}});
+  const int status = e.status == 400 ? 422 : e.status;
+  Response response = json_response(dump(body), status);
+  if (status == 429 || status == 503) response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
+/// A1111's key for a field of ours.
+struct NumberKey {
+  const char* theirs;
+  const char* ours;
+  bool whole;
+};
+constexpr std::array kNumbers = {
+    NumberKey{"steps", "steps", true},         NumberKey{"cfg_scale", "guidance", false},
+    NumberKey{"width", "width", true},         NumberKey{"height", "height", true},
+    NumberKey{"seed", "seed", true},           NumberKey{"eta", "eta", false},
+    NumberKey{"clip_skip", "clip_skip", true},
+};
+
+void read_numbers(const Json& body, Json& params) {
+  for (const NumberKey& key : kNumbers) {
+    const auto number = loose_number(body, key.theirs);
+    if (!number) continue;
+    if (key.whole)
+      params[key.ours] = static_cast<std::int64_t>(*number);
+    else
+      params[key.ours] = *number;
+  }
+}
+
+void read_sampler(const Json& body, Json& params) {
+  std::string name = text_at(body, "sampler_name");
+  if (name.empty()) name = text_at(body, "sampler_index");
+  if (!name.empty()) {
+    // "DPM++ 2M Karras": the schedule at the end is understood further down as well.
+    for (const auto& [schedule, label] : schedule_names())
+      if (sampler_called(name).empty() && name.ends_with(" " + label)) {
+        name.resize(name.size() - label.size() - 1);
+        params["schedule"] = schedule;
+      }
+    const std::string sampler = sampler_called(name);
+    if (sampler.empty()) throw ApiError(404, "not_found", "Sampler not found");
+    params["sampler"] = sampler;
+  }
+  const std::string scheduler = text_at(body, "scheduler");
+  if (scheduler.empty() || scheduler == "automatic" || scheduler == "Automatic") return;
+  const std::string schedule = schedule_called(scheduler);
+  if (schedule.empty()) throw ApiError(404, "not_found", "Scheduler not found");
+  params["schedule"] = schedule;
+}
+
+/// What is asked for and cannot be done: it is left out, and said.
+Json unsupported(const Json& body) {
+  Json names = Json::array();
+  for (const char* key : {"restore_faces", "tiling", "enable_hr"})
+    if (flag_at(body, key, false)) names.push_back(key);
+  if (number_at(body, "subseed_strength", 0) > 0) names.push_back("subseed_strength");
+  if (!text_at(body, "script_name").empty()) names.push_back("script_name");
+  if (const auto it = body.find("alwayson_scripts"); it != body.end() && it->is_object())
+    for (const auto& [name, value] : it->items()) names.push_back("alwayson_scripts." + name);
+  return names;
+}
+
+Submission submission_of(Context& context, const Json& body, const SdapiOptions& options) {
+  Submission s;
+  s.params["prompt"] = text_at(body, "prompt");
+  s.params["negative_prompt"] = text_at(body, "negative_prompt");
+  read_numbers(body, s.params);
+  read_sampler(body, s.params);
+  const double count =
+      loose_number(body, "batch_size").value_or(1) * loose_number(body, "n_iter").value_or(1);
+  if (count > 1) s.params["count"] = static_cast<std::int64_t>(std::min(count, 1e6));
+  const auto overrides = body.find("override_settings");
+  const bool has_overrides = overrides != body.end() && overrides->is_object();
+  std::string model = options.text("sd_model_checkpoint");
+  if (has_overrides) {
+    model = text_at(*overrides, "sd_model_checkpoint", model);
+    if (const auto skip = loose_number(*overrides, "CLIP_stop_at_last_layers"))
+      s.params["clip_skip"] = std::max<std::int64_t>(1, static_cast<std::int64_t>(*skip));
+  }
+  if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
+  s.model = model_called(context, model);
+  if (!model.empty() && s.model.empty())
+    throw ApiError(422, "model", "sd_model_checkpoint: there is no model \"" + model + "\"",
+                   "sd_model_checkpoint");
+  return s;
+}
+
+void add_pictures(const Json& body, Submission& s) {
+  const auto images = body.find("init_images");
+  if (images == body.end() || !images->is_array() || images->empty() || !(*images)[0].is_string())
+    throw ApiError(404, "not_found", "Init image not found");
+  s.init = {base64_decoded((*images)[0].get_ref<const std::string&>(), "init_images"), true};
+  s.params["strength"] = number_at(body, "denoising_strength", 0.75);
+  const std::string mask = text_at(body, "mask");
+  if (mask.empty()) return;
+  s.mask = {base64_decoded(mask, "mask"), true};
+  s.draw["mask_fit"] = true;
+  s.draw["mask_invert"] = number_at(body, "inpainting_mask_invert", 0) != 0;
+  const double blur = number_at(body, "mask_blur", number_at(body, "mask_blur_x", 4));
+  s.params["mask_blur"] = static_cast<std::int64_t>(blur);
+}
+
+std::string timestamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S", &parts);
+  return text.data();
+}
+
+/// The JSON text under "info".
+std::string info_of(const Job& job, const Json& body, const Json& left_out) {
+  Json prompts = Json::array(), negatives = Json::array(), seeds = Json::array(),
+       texts = Json::array(), subseeds = Json::array();
+  Json recipe = Json::object();
+  for (const Drawn& d : job.drawn) {
+    recipe = Json::parse(text_at(d.head, "recipe", "{}"), nullptr, false);
+    prompts.push_back(d.head.at("prompt"));
+    negatives.push_back(text_at(recipe, "negative_prompt"));
+    seeds.push_back(d.head.at("seed"));
+    subseeds.push_back(-1);
+    texts.push_back(d.head.at("infotext"));
+  }
+  const Json& first = job.drawn.front().head;
+  Json extra = Json::object();
+  if (!left_out.empty()) extra["Not supported"] = left_out;
+  const Json info = {{"prompt", prompts[0]},
+                     {"all_prompts", prompts},
+                     {"negative_prompt", negatives[0]},
+                     {"all_negative_prompts", negatives},
+                     {"seed", seeds[0]},
+                     {"all_seeds", seeds},
+                     {"subseed", -1},
+                     {"all_subseeds", subseeds},
+                     {"subseed_strength", 0},
+                     {"width", first.at("width")},
+                     {"height", first.at("height")},
+                     {"sampler_name", text_at(recipe, "sampler")},
+                     {"cfg_scale", number_at(recipe, "guidance", 0)},
+                     {"steps", static_cast<std::int64_t>(number_at(recipe, "steps", 0))},
+                     {"batch_size", job.drawn.size()},
+                     {"restore_faces", false},
+                     {"face_restoration_model", nullptr},
+                     {"sd_model_name", text_at(recipe, "model")},
+                     {"sd_model_hash", text_at(first, "hash")},
+                     {"sd_vae_name", nullptr},
+                     {"sd_vae_hash", nullptr},
+                     {"seed_resize_from_w", -1},
+                     {"seed_resize_from_h", -1},
+                     {"denoising_strength",
+                      body.contains("denoising_strength") ? body.at("denoising_strength") : Json()},
+                     {"extra_generation_params", extra},
+                     {"index_of_first_image", 0},
+                     {"infotexts", texts},
+                     {"styles", Json::array()},
+                     {"job_timestamp", timestamp()},
+                     {"clip_skip", static_cast<std::int64_t>(number_at(recipe, "clip_skip", 1))},
+                     {"is_using_inpainting_conditioning", false},
+                     {"version", version()}};
+  return dump(info);
+}
+
+Response draw(Context& context, const Request& r, const SdapiOptions& options, bool from_image) {
+  try {
+    Json body = parse_object(r.body);
+    Submission s = submission_of(context, body, options);
+    if (from_image) add_pictures(body, s);
+    const Json left_out = unsupported(body);
+    if (!left_out.empty() && r.header("prefer").find("handling=strict") != std::string::npos)
+      throw ApiError(422, "usage", "not supported: " + dump(left_out), left_out[0]);
+    const bool save = flag_at(body, "save_images", false);
+    const bool send = flag_at(body, "send_images", true);
+    if (!flag_at(body, "include_init_images", false)) {
+      body.erase("init_images");
+      body.erase("mask");
+    }
+    auto answer = [body, left_out, send](const Job& job) {
+      Json images = Json::array();
+      for (const Drawn& d : job.drawn)
+        if (send) images.push_back(base64(d.png));
+      Response response = json_response(
+          dump({{"images", images}, {"parameters", body}, {"info", info_of(job, body, left_out)}}));
+      if (!left_out.empty()) response.headers.emplace_back("X-SD-Warnings", dump(left_out));
+      return response;
+    };
+    return wait_for_job(context, std::move(s), save, std::move(answer), refuse);
+  } catch (...) {
+    return refuse(as_api_error(std::current_exception()));
+  }
+}
+
+Response progress(Context& context, const Request& r) {
+  const auto job = context.queue.running();
+  Json state = {{"skipped", false}, {"interrupted", false}, {"stopping_generation", false},
+                {"job", ""},        {"job_count", 0},       {"job_timestamp", timestamp()},
+                {"job_no", 0},      {"sampling_step", 0},   {"sampling_steps", 0}};
+  Json answer = {{"progress", 0.0}, {"eta_relative", 0.0}};
+  Json image;
+  if (job) {
+    const Json at = job->progress.is_object() ? job->progress : Json::object();
+    const double count = std::max(1.0, number_at(at, "pictures", 1));
+    const double no = number_at(at, "picture", 0), step = number_at(at, "step", 0),
+                 steps = std::max(1.0, number_at(at, "steps", 1));
+    const bool drawing = text_at(at, "phase") == "denoise" || text_at(at, "phase") == "decode";
+    answer["progress"] =
+        std::min(1.0, 0.01 + no / count + (drawing ? step / (steps * count) : 0.0));
+    answer["eta_relative"] = number_at(at, "seconds_left", 0);
+    state["job"] = job_name(job->id);
+    state["job_count"] = static_cast<int>(count);
+    state["job_no"] = static_cast<int>(no);
+    state["sampling_step"] = static_cast<int>(drawing ? step : 0);
+    state["sampling_steps"] = static_cast<int>(drawing ? steps : 0);
+    state["interrupted"] = job->cancelling;
+    if (r.query_text("skip_current_image") != "true") image = job->last_preview;
+  }
+  answer["state"] = state;
+  answer["current_image"] = image;
+  answer["textinfo"] = nullptr;
+  answer["current_task"] = job ? Json(job_name(job->id)) : Json();
+  return json_response(dump(answer));
+}
+
+/// Only what runs for a client of this interface: the page's jobs are not theirs to stop.
+void interrupt(Context& context) {
+  const auto job = context.queue.running();
+  if (!job || !job->passing) return;
+  try {
+    context.queue.cancel(job->id);
+  } catch (const ApiError&) {  // over meanwhile
+  }
+}
+
+Response png_info(Context& context, const Request& r) {
+  try {
+    const Json body = parse_object(r.body);
+    const std::string bytes = base64_decoded(text_at(body, "image"), "image");
+    const Json found = context.questions.ask({{"what", "recipe"}}, bytes).head.at("result");
+    return json_response(dump({{"info", found.at("infotext")},
+                               {"items", {{"parameters", found.at("infotext")}}},
+                               {"parameters", found.at("request")}}));
+  } catch (const ApiError& e) {
+    if (std::string_view(e.what()).find("holds no recipe") == std::string_view::npos)
+      return refuse(e);
+    return json_response(
+        dump({{"info", ""}, {"items", Json::object()}, {"parameters", Json::object()}}));
+  }
+}
+
+Response enlarge(Context& context, const Request& r) {
+  try {
+    const Json body = parse_object(r.body);
+    Json question = {{"what", "resized"}, {"scale", number_at(body, "upscaling_resize", 2)}};
+    if (number_at(body, "resize_mode", 0) != 0) {
+      question["width"] = number_at(body, "upscaling_resize_w", 512);
+      question["height"] = number_at(body, "upscaling_resize_h", 512);
+    }
+    const Frame answer =
+        context.questions.ask(question, base64_decoded(text_at(body, "image"), "image"));
+    return json_response(dump({{"html_info", ""}, {"image", base64(answer.body)}}));
+  } catch (...) {
+    return refuse(as_api_error(std::current_exception()));
+  }
+}
+
+}  // namespace
+
+void add_sdapi_routes(Router& router, Context& context) {
+  Context* c = &context;
+  const auto options = std::make_shared<SdapiOptions>();
+  const std::string base = "/sdapi/v1/";
+  router.add("POST", base + "txt2img",
+             [c, options](const Request& r) { return draw(*c, r, *options, false); });
+  router.add("POST", base + "img2img",
+             [c, options](const Request& r) { return draw(*c, r, *options, true); });
+  router.add("GET", base + "progress", [c](const Request& r) { return progress(*c, r); });
+  router.add("POST", base + "interrupt", [c](const Request&) {
+    interrupt(*c);
+    return json_response("{}");
+  });
+  router.add("POST", base + "skip", [c](const Request&) {
+    interrupt(*c);
+    return json_response("null");
+  });
+  router.add("POST", base + "png-info", [c](const Request& r) { return png_info(*c, r); });
+  router.add("POST", base + "extra-single-image", [c](const Request& r) { return enlarge(*c, r); });
+  add_sdapi_lists(router, context, options);
+}
+
 }  // namespace mezzo::server

@@ -72,8 +72,9 @@ class FolderLock {
   int fd_ = -1;
 };
 
-Json worker_settings(const ServeOptions& o) {
-  return {{"precision", o.engine.precision},
+Json worker_settings(const ServeOptions& o, const char* name) {
+  return {{"name", name},
+          {"precision", o.engine.precision},
           {"weights", o.engine.weights},
           {"threads", o.engine.threads},
           {"max_ram", o.engine.max_ram},
@@ -118,8 +119,8 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   Events events;
   Gallery gallery(db, outputs);
   Queue queue(JobStore(db), events);
-  Drawer drawer(queue, gallery, worker_settings(options));
-  Questions questions(worker_settings(options));
+  Drawer drawer(queue, gallery, worker_settings(options, "mezzo-draw"));
+  Questions questions(worker_settings(options, "mezzo-ask"));
   Catalogue catalogue(questions);
   Context context{queue, events, gallery, drawer, questions, catalogue, options.folders};
 

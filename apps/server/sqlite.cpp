@@ -100,7 +100,6 @@ Database::Database(const std::filesystem::path& file) : name_(file.string()) {
     sqlite3_busy_timeout(handle_, 5000);
     execute("PRAGMA journal_mode = WAL");
     execute("PRAGMA synchronous = FULL");
-    execute("PRAGMA trusted_schema = OFF");
     std::int64_t version = 0;
     {
       Statement s(*this, "PRAGMA user_version");

@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -100,6 +101,7 @@ class Inbox {
 class Worker {
  public:
   explicit Worker(int fd) : fd_(fd), inbox_(fd), settings_(inbox_.next().head) {
+    ::prctl(PR_SET_NAME, text_at(settings_, "name", "mezzo-worker").c_str());  // for ps and top
     EngineOptions engine;
     engine.precision = text_at(settings_, "precision", "auto");
     engine.weights = text_at(settings_, "weights");

@@ -1,0 +1,213 @@
+// /v1: OpenAI's Images API. Masks there are the other way round: transparent is repainted.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "mezzotint/files.h"
+#include "server/api.h"
+#include "server/compat.h"
+#include "server/multipart.h"
+
+namespace mezzo::server {
+namespace {
+
+Response refuse(const ApiError& e) {
+  const char* type = e.status < 500 ? "invalid_request_error" : "server_error";
+  Response response = json_response(dump({{"error",
+                                           {{"message", e.what()},
+                                            {"type", type},
+                                            {"param", e.field.empty() ? Json() : Json(e.field)},
+                                            {"code", e.code}}}}),
+                                    e.status);
+  if (e.status == 429 || e.status == 503) response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
+/// "512x768" -> width and height of the parameters.
+void read_size(const std::string& size, Json& params) {
+  if (size.empty() || size == "auto") return;
+  std::int64_t width = 0, height = 0;
+  const char* end = size.data() + size.size();
+  const auto first = std::from_chars(size.data(), end, width);
+  const bool cross = first.ec == std::errc() && first.ptr != end && *first.ptr == 'x';
+  if (!cross || std::from_chars(first.ptr + 1, end, height).ptr != end)
+    throw ApiError(400, "usage", "size: give one such as 512x512, or auto", "size");
+  params["width"] = width;
+  params["height"] = height;
+}
+
+/// Keys that other programs add at the top, and ours.
+struct ExtraKey {
+  const char* theirs;
+  const char* ours;
+  bool whole;
+};
+constexpr std::array kExtras = {
+    ExtraKey{"n", "count", true},
+    ExtraKey{"seed", "seed", true},
+    ExtraKey{"steps", "steps", true},
+    ExtraKey{"num_inference_steps", "steps", true},
+    ExtraKey{"cfg_scale", "guidance", false},
+    ExtraKey{"guidance_scale", "guidance", false},
+    ExtraKey{"strength", "strength", false},
+};
+
+/// {"a": 1} between these marks in a prompt, as stable-diffusion.cpp's clients send it.
+void take_extra_args(std::string& prompt, Json& body) {
+  constexpr std::string_view kBegin = "<sd_cpp_extra_args>", kEnd = "</sd_cpp_extra_args>";
+  const auto begin = prompt.find(kBegin);
+  const auto end = prompt.find(kEnd);
+  if (begin == prompt.npos || end == prompt.npos || end < begin) return;
+  const Json extra = parse_object(
+      std::string_view(prompt).substr(begin + kBegin.size(), end - begin - kBegin.size()));
+  prompt.erase(begin, end + kEnd.size() - begin);
+  for (const auto& [key, value] : extra.items()) body[key] = value;
+}
+
+Submission submission_of(Context& context, Json& body) {
+  Submission s;
+  std::string prompt = text_at(body, "prompt");
+  take_extra_args(prompt, body);
+  s.params["prompt"] = prompt;
+  for (const ExtraKey& key : kExtras) {
+    const auto number = loose_number(body, key.theirs);
+    if (!number) continue;
+    if (key.whole)
+      s.params[key.ours] = static_cast<std::int64_t>(*number);
+    else
+      s.params[key.ours] = *number;
+  }
+  if (s.params.contains("count") && (s.params["count"] < 1 || s.params["count"] > 10))
+    throw ApiError(400, "usage", "n: give a whole number from 1 to 10", "n");
+  for (const char* key : {"negative_prompt", "sampler"})
+    if (const std::string text = text_at(body, key); !text.empty()) s.params[key] = text;
+  if (const std::string text = text_at(body, "scheduler"); !text.empty())
+    s.params["schedule"] = text;
+  read_size(text_at(body, "size"), s.params);
+  s.model = model_called(context, text_at(body, "model"));  // others' names: the one in use
+  return s;
+}
+
+struct Output {
+  std::string format = "png";
+  int quality = 92;
+  bool url = false;
+};
+
+Output output_of(const Json& body) {
+  Output o;
+  o.format = text_at(body, "output_format", "png");
+  if (o.format != "png" && o.format != "jpeg" && o.format != "webp")
+    throw ApiError(400, "usage", "output_format: give png, jpeg or webp", "output_format");
+  o.quality = static_cast<int>(
+      std::clamp(loose_number(body, "output_compression").value_or(92.0), 1.0, 100.0));
+  o.url = text_at(body, "response_format") == "url";
+  return o;
+}
+
+Response run(Context& context, Submission submission, const Output& output,
+             const std::string& host) {
+  Context* c = &context;
+  auto answer = [c, output, host](const Job& job) {
+    Json data = Json::array();
+    for (std::size_t i = 0; i < job.drawn.size(); ++i) {
+      if (output.url && i < job.images.size()) {
+        data.push_back({{"url", "http://" + host + text_at(job.images[i], "url")}});
+        continue;
+      }
+      const Drawn& d = job.drawn[i];
+      std::string bytes = d.png;
+      if (output.format != "png")
+        bytes = c->questions
+                    .ask({{"what", "converted"},
+                          {"extension", "." + output.format},
+                          {"infotext", text_at(d.head, "infotext")},
+                          {"quality", output.quality}},
+                         d.png)
+                    .body;
+      data.push_back({{"b64_json", base64(bytes)}});
+    }
+    const Json& first = job.drawn.front().head;
+    return json_response(
+        dump({{"created", static_cast<std::int64_t>(std::time(nullptr))},
+              {"data", data},
+              {"output_format", output.format},
+              {"size", fmt::format("{}x{}", dump(first.at("width")), dump(first.at("height")))}}));
+  };
+  return wait_for_job(context, std::move(submission), output.url, std::move(answer), refuse);
+}
+
+Response generate(Context& context, const Request& r) {
+  Json body = parse_object(r.body);
+  Submission s = submission_of(context, body);
+  return run(context, std::move(s), output_of(body), r.header("host"));
+}
+
+/// Texts of a form as a JSON object; pictures go to the submission.
+Response edit(Context& context, const Request& r, bool variation) {
+  const auto parts = parse_multipart(r.header("content-type"), r.body);
+  Json body = Json::object();
+  std::string image, mask;
+  for (const Part& part : parts) {
+    if ((part.name == "image" || part.name == "image[]") && image.empty())
+      image = part.bytes;
+    else if (part.name == "mask")
+      mask = part.bytes;
+    else if (part.name != "image[]")
+      body[part.name] = part.bytes;
+  }
+  if (image.empty()) throw ApiError(400, "usage", "image: there is none", "image");
+  Submission s = submission_of(context, body);
+  s.init = {std::move(image), true};
+  if (variation) {
+    s.params["prompt"] = "";
+    if (!s.params.contains("strength")) s.params["strength"] = 0.6;
+  }
+  if (!mask.empty()) {
+    s.mask = {std::move(mask), true};
+    s.draw["mask_transparent"] = true;
+    s.draw["mask_fit"] = true;
+  } else if (!variation) {
+    s.draw["mask_from_init"] = true;  // a picture with holes: they are painted
+  }
+  return run(context, std::move(s), output_of(body), r.header("host"));
+}
+
+Response models(Context& context) {
+  Json list = Json::array();
+  for (const Json& m : context.catalogue.list())
+    if (text_at(m, "error").empty())
+      list.push_back({{"id", text_at(m, "name")},
+                      {"object", "model"},
+                      {"created", 0},
+                      {"owned_by", "mezzotint"}});
+  return json_response(dump({{"object", "list"}, {"data", std::move(list)}}));
+}
+
+Handler guarded(Handler handler) {
+  return [handler = std::move(handler)](const Request& r) {
+    try {
+      return handler(r);
+    } catch (...) {
+      return refuse(as_api_error(std::current_exception()));
+    }
+  };
+}
+
+}  // namespace
+
+void add_openai_routes(Router& router, Context& context) {
+  Context* c = &context;
+  router.add("POST", "/v1/images/generations",
+             guarded([c](const Request& r) { return generate(*c, r); }));
+  router.add("POST", "/v1/images/edits",
+             guarded([c](const Request& r) { return edit(*c, r, false); }));
+  router.add("POST", "/v1/images/variations",
+             guarded([c](const Request& r) { return edit(*c, r, true); }));
+  router.add("GET", "/v1/models", guarded([c](const Request&) { return models(*c); }));
+}
+
+}  // namespace mezzo::server

@@ -1,0 +1,84 @@
+// The gallery: files and their index.
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server_program.h"
+
+namespace mezzo::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::StartsWith;
+
+TEST(Gallery, FindsMarksRemovesAndRestores) {
+  const ServerProgram server("gallery");
+  const Client c = server.client();
+  for (const char* prompt : {"a red apple", "a lion cub"})
+    server.wait_for(server.submit({{"prompt", prompt}, {"steps", 2}, {"seed", 3}}), {"completed"});
+
+  const auto found = [&](const std::string& query) {
+    return c.get("/api/v1/images?" + query).json();
+  };
+  EXPECT_EQ(found("")["total"], 2);
+  EXPECT_EQ(found("query=appl")["total"], 1);
+  EXPECT_EQ(found("query=%22)%20OR%20*")["total"], 0);
+  EXPECT_EQ(found("model=icons&limit=1")["images"].size(), 1u);
+  EXPECT_EQ(found("favourite=true")["total"], 0);
+  EXPECT_EQ(c.get("/api/v1/images?limit=x").status, 400);
+
+  const Json one = found("query=lion")["images"][0];
+  const std::string path = "/api/v1/images/" + one["id"].dump();
+  EXPECT_EQ(one["prompt"], "a lion cub");
+  const Answer file = c.get(path + "/file");
+  EXPECT_EQ(file.header("content-type"), "image/png");
+  EXPECT_THAT(file.body, StartsWith("\x89PNG"));
+  EXPECT_THAT(c.get(path + "/thumbnail").body, StartsWith("\x89PNG"));
+  EXPECT_THAT(c.post("/api/v1/images/zip", {{"ids", {one["id"]}}}).body, StartsWith("PK\3\4"));
+  EXPECT_EQ(c.get(path).json()["request"]["seed"], 3);
+  const Json recipe =
+      c.send("POST", "/api/v1/recipe", file.body, {{"Content-Type", "image/png"}}).json();
+  EXPECT_EQ(recipe["request"]["prompt"], "a lion cub");
+
+  c.send("PATCH", path, R"({"favourite":true})", {{"Content-Type", "application/json"}});
+  EXPECT_EQ(found("favourite=true")["total"], 1);
+  EXPECT_EQ(c.send("DELETE", path, "", {}).status, 204);
+  EXPECT_EQ(c.get(path).status, 404);
+  EXPECT_EQ(found("")["total"], 1);
+  EXPECT_EQ(c.send("POST", path + "/restore", "", {}).status, 200);
+  EXPECT_EQ(c.get(path + "/file").body, file.body);
+
+  // From the gallery into the next job.
+  const auto again = server.submit({{"prompt", "a green apple"},
+                                    {"steps", 2},
+                                    {"strength", 1.0},
+                                    {"init_image", {{"image", one["id"]}}}});
+  const Json job = server.wait_for(again, {"completed", "failed"});
+  EXPECT_EQ(job["state"], "completed") << job.dump();
+  EXPECT_EQ(job["kind"], "image");
+  EXPECT_EQ(job["request"]["init_image"]["image"], one["id"]);
+}
+
+TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
+  ServerProgram server("rebuild");
+  server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 2}}), {"completed"});
+  EXPECT_EQ(server.end(SIGTERM), 0);
+  for (const char* ending : {"", "-wal", "-shm"})
+    fs::remove(server.outputs() / ("mezzotint.sqlite" + std::string(ending)));
+  std::ofstream(fs::directory_iterator(server.outputs())->path().parent_path() / "stray.png")
+      << "not a picture";
+  const std::string command = std::string(MEZZO_PROGRAM) + " gallery rebuild --outputs-dir " +
+                              server.outputs().string() + " >/dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  server.start();
+  const Json found = server.client().get("/api/v1/images?query=apple").json();
+  ASSERT_EQ(found["total"], 1);
+  EXPECT_EQ(found["images"][0]["model"], "icons");
+}
+
+}  // namespace
+}  // namespace mezzo::test

@@ -1,0 +1,142 @@
+// Jobs from request to picture: states, order, cancelling, events, and the page's lists.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server_program.h"
+
+namespace mezzo::test {
+namespace {
+
+using testing::HasSubstr;
+const std::vector<std::string> kOver = {"completed", "failed", "cancelled", "poisoned"};
+
+TEST(Jobs, OneGoesFromRequestToPicture) {
+  const ServerProgram server("job");
+  const auto id = server.submit({{"prompt", "a red apple"}, {"steps", 4}, {"seed", 7}});
+  const Json job = server.wait_for(id, kOver);
+  ASSERT_EQ(job["state"], "completed") << job.dump();
+  EXPECT_EQ(job["kind"], "text");
+  EXPECT_EQ(job["request"]["model"], "icons");
+  ASSERT_EQ(job["images"].size(), 1u);
+  EXPECT_EQ(job["images"][0]["seed"], 7);
+  EXPECT_EQ(job["images"][0]["width"], 128);
+  EXPECT_TRUE(job["error"].is_null());
+
+  // The events that led there, from the first on, in order and without a gap.
+  const std::string missed = server.client().raw(
+      "GET /api/v1/events?job=" + id +
+          " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) + "\r\n\r\n",
+      "hello", 5);
+  EXPECT_THAT(missed, HasSubstr("text/event-stream"));
+
+  // The model is loaded now, and the list says so.
+  EXPECT_TRUE(server.client().get("/api/v1/models").json()["models"][0]["loaded"]);
+}
+
+TEST(Jobs, EventsContinueAfterTheLastOneThatWasSeen) {
+  const ServerProgram server("events");
+  const std::string host = "Host: 127.0.0.1:" + std::to_string(server.port()) + "\r\n";
+  const int stream = server.client().open("GET /api/v1/events HTTP/1.1\r\n" + host + "\r\n");
+  const auto id = server.submit({{"prompt", "a cat"}, {"steps", 4}});
+  server.wait_for(id, kOver);
+  std::string all(1 << 20, '\0');
+  const auto size = ::recv(stream, all.data(), all.size(), 0);
+  ::close(stream);
+  all.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  for (const char* event : {"event: job", "event: progress", "event: preview", "event: image"})
+    EXPECT_THAT(all, HasSubstr(event));
+  const auto at = all.find("id: ");
+  ASSERT_NE(at, all.npos);
+  const std::string first = all.substr(at + 4, all.find('\n', at) - at - 4);
+  const auto resumed = [&](const std::string& last) {
+    return server.client().raw(
+        "GET /api/v1/events HTTP/1.1\r\n" + host + "Last-Event-ID: " + last + "\r\n\r\n",
+        "\"completed\"", 1);
+  };
+  const std::string again = resumed(first);
+  EXPECT_EQ(again.find("id: " + first + "\n"), again.npos);
+  EXPECT_THAT(again, HasSubstr("\"state\":\"completed\""));
+  EXPECT_THAT(resumed("other-5"), HasSubstr("event: reset"));
+}
+
+TEST(Jobs, ARunningOneIsCancelledAtOnceAndTheNextGoesOn) {
+  const ServerProgram server("cancel");
+  const auto slow = server.submit({{"prompt", "a lion"}, {"steps", 1000}});
+  const auto next = server.submit({{"prompt", "a cat"}, {"steps", 4}});
+  const Json running = server.wait_for_step(slow, 2);
+  ASSERT_EQ(running["state"], "running");
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(server.client().send("DELETE", "/api/v1/jobs/" + slow, "", {}).status, 204);
+  EXPECT_EQ(server.wait_for(slow, kOver)["state"], "cancelled");
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  // One step and 250 ms; twice that, for a machine that does other things too.
+  EXPECT_LT(took.count(), 2 * (running["progress"]["seconds_per_step"].get<double>() + 0.25));
+  EXPECT_EQ(server.wait_for(next, kOver)["state"], "completed");
+  EXPECT_EQ(server.client().send("DELETE", "/api/v1/jobs/" + next, "", {}).status, 409);
+}
+
+TEST(Jobs, WaitingOnesAreReordered) {
+  const ServerProgram server("order");
+  const auto a = server.submit({{"prompt", "a lion"}, {"steps", 1000}});
+  const auto b = server.submit({{"prompt", "a cat"}, {"steps", 2}});
+  const auto c = server.submit({{"prompt", "a dog"}, {"steps", 2}});
+  server.wait_for(a, {"running"});
+  const Answer moved = server.client().send("PATCH", "/api/v1/jobs/" + c, R"({"position":1})",
+                                            {{"Content-Type", "application/json"}});
+  EXPECT_EQ(moved.json()["position"], 1);
+  EXPECT_EQ(server.job(b)["position"], 2);
+  EXPECT_EQ(server.job(a)["position"], 0);
+  EXPECT_EQ(server.client().send("DELETE", "/api/v1/jobs", "", {}).status, 204);
+  for (const auto& id : {a, b, c}) EXPECT_EQ(server.wait_for(id, kOver)["state"], "cancelled");
+  EXPECT_EQ(server.client().get("/api/v1/jobs?state=cancelled").json()["jobs"].size(), 3u);
+}
+
+TEST(Jobs, WhatCannotBeDrawnIsRefusedWithItsField) {
+  const ServerProgram server("refused");
+  const struct {
+    Json request;
+    int status;
+    const char* field;
+  } kCases[] = {
+      {{{"prompt", "x"}, {"width", 100}}, 400, "width"},
+      {{{"prompt", "x"}, {"steps", 0}}, 400, "steps"},
+      {{{"prompt", "x"}, {"sampler", "none such"}}, 400, "sampler"},
+      {{{"prompt", "x"}, {"model", "../../etc/passwd"}}, 400, "model"},
+      {{{"prompt", "x"}, {"init_image", "bm90IGEgcGljdHVyZQ=="}}, 400, "init_image"},
+      {{{"prompt", "x"}, {"init_image", "http://10.0.0.1/"}}, 400, "init_image"},
+      {{{"prompt", "x"}, {"init_image", {{"image", 99}}}}, 404, ""},
+      {{{"prompt", "x"}, {"mask_image", "AAAA"}}, 400, "mask_image"},
+      {{{"steps", 5}}, 400, "prompt"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.request.dump());
+    const Answer answer = server.client().post("/api/v1/jobs", c.request);
+    EXPECT_EQ(answer.status, c.status) << answer.body;
+    EXPECT_EQ(answer.json()["error"].value("field", ""), c.field) << answer.body;
+    EXPECT_NE(answer.json()["error"].value("message", ""), "");
+  }
+  EXPECT_EQ(server.client().get("/api/v1/jobs/j-000099").status, 404);
+  EXPECT_EQ(server.client().get("/api/v1/jobs/..%2f..").status, 404);
+}
+
+TEST(Jobs, OptionsTokensAndPlanComeFromTheTableAndTheModel) {
+  const ServerProgram server("lists");
+  const Json options = server.client().get("/api/v1/options").json();
+  EXPECT_GT(options["fields"].size(), 10u);
+  EXPECT_GT(options["samplers"].size(), 10u);
+  const Json tokens = server.client().post("/api/v1/tokens", {{"prompt", "a red apple"}}).json();
+  EXPECT_EQ(tokens["used"], 5);
+  EXPECT_EQ(tokens["pieces"].size(), 3u);
+  const Json plan = server.client().post("/api/v1/plan", {{"prompt", "a"}}).json();
+  EXPECT_GT(plan["peak"].get<double>(), 1e6);
+  EXPECT_EQ(server.client().get("/health").json()["status"], "ok");
+  EXPECT_THAT(server.client().get("/metrics").body, HasSubstr("mezzo_jobs_queued 0"));
+}
+
+}  // namespace
+}  // namespace mezzo::test

@@ -1,0 +1,44 @@
+// /v1 as OpenAI's clients use it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server_program.h"
+
+namespace mezzo::test {
+namespace {
+
+TEST(OpenAi, GeneratesEditsAndLists) {
+  const ServerProgram server("openai");
+  const Client c = server.client();
+  EXPECT_EQ(c.get("/v1/models").json()["data"][0]["id"], "icons");
+  const Answer answer = c.post("/v1/images/generations", {{"model", "gpt-image-1"},
+                                                          {"prompt", "a red apple"},
+                                                          {"size", "128x128"},
+                                                          {"n", 1},
+                                                          {"steps", 2},
+                                                          {"output_format", "webp"}});
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json()["data"][0]["b64_json"].get<std::string>().substr(0, 4), "UklG");  // RIFF
+
+  const Answer url = c.post("/v1/images/generations",
+                            {{"prompt", "a cat"}, {"steps", 2}, {"response_format", "url"}});
+  const std::string link = url.json()["data"][0]["url"];
+  const std::string file = c.get(link.substr(link.find("/api"))).body;
+  ASSERT_EQ(file.substr(1, 3), "PNG");
+
+  const auto part = [](const std::string& name, const std::string& bytes) {
+    return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + bytes + "\r\n";
+  };
+  const std::string form =
+      part("prompt", "a dog") + part("steps", "2") + part("image[]", file) + "--x--\r\n";
+  const Answer edited = c.send("POST", "/v1/images/edits", form,
+                               {{"Content-Type", "multipart/form-data; boundary=x"}});
+  EXPECT_EQ(edited.status, 200) << edited.body;
+
+  const Json error = c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "big"}}).json();
+  EXPECT_EQ(error["error"]["param"], "size");
+  EXPECT_EQ(error["error"]["type"], "invalid_request_error");
+}
+
+}  // namespace
+}  // namespace mezzo::test

@@ -1,0 +1,86 @@
+// The parts of the server that need no process: base64, queries, forms, the ring of events.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/events.h"
+#include "server/http.h"
+#include "server/job.h"
+#include "server/multipart.h"
+#include "server/security.h"
+
+namespace mezzo::server {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Base64, IsRfc4648) {
+  for (const auto& [text, code] : std::vector<std::pair<std::string, std::string>>{
+           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
+    EXPECT_EQ(base64(text), code);
+    EXPECT_EQ(base64_decoded(code, "x"), text);
+  }
+  EXPECT_EQ(base64_decoded("data:image/png;base64,Zm9v", "x"), "foo");
+  for (const char* bad : {"Zg=*", "Z", "data:image/png,Zm9v", "http://a/b"})
+    EXPECT_THROW(base64_decoded(bad, "x"), ApiError) << bad;
+}
+
+TEST(Query, IsDecoded) {
+  const auto query = parse_query("a=1+2&b=%C3%A4&c&=&d=x%3Dy");
+  EXPECT_EQ(query.at("a"), "1 2");
+  EXPECT_EQ(query.at("b"), "\xC3\xA4");
+  EXPECT_EQ(query.at("c"), "");
+  EXPECT_EQ(query.at("d"), "x=y");
+  for (const char* bad : {"a=%", "a=%4", "a=%zz"}) EXPECT_THROW(parse_query(bad), ApiError);
+}
+
+TEST(Multipart, ReadsPartsAndRefusesHalves) {
+  const std::string type = "multipart/form-data; boundary=\"b\"";
+  const std::string form =
+      "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--b\r\nContent-Disposition: "
+      "form-data; name=\"image[]\"; filename=\"p\"\r\n\r\n\r\n--\r\n--b--\r\n";
+  const auto parts = parse_multipart(type, form);
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].bytes, "x");
+  EXPECT_EQ(parts[1].name, "image[]");
+  EXPECT_EQ(parts[1].bytes, "\r\n--");
+  for (std::size_t n = 0; n + 4 < form.size(); ++n)
+    EXPECT_THROW(parse_multipart(type, form.substr(0, n)), ApiError) << n;
+}
+
+TEST(Events, KeepsTheLastThousandForThoseWhoComeBack) {
+  Events events;
+  const auto all = events.subscribe("", std::nullopt);
+  for (int k = 0; k < 1100; ++k) events.publish("job", k % 2, std::to_string(k));
+  events.publish("preview", 0, "p", false);
+  const std::string text = all->take().first;
+  const auto id_of = [&](int k) {
+    const auto at = text.find("data: " + std::to_string(k) + "\n");
+    const auto begin = text.rfind("id: ", at) + 4;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_THAT(text, HasSubstr("event: preview"));
+  const std::string late = events.subscribe(id_of(1097), std::nullopt)->take().first;
+  EXPECT_THAT(late, HasSubstr("data: 1098\n"));
+  EXPECT_THAT(late, HasSubstr("data: 1099\n"));
+  EXPECT_THAT(late, Not(HasSubstr("data: 1097\n")));
+  EXPECT_THAT(late, Not(HasSubstr("preview")));
+  const std::string one = events.subscribe(id_of(1097), 1)->take().first;
+  EXPECT_THAT(one, Not(HasSubstr("data: 1098\n")));
+  EXPECT_THAT(events.subscribe(id_of(3), std::nullopt)->take().first, HasSubstr("event: reset"));
+}
+
+TEST(JobName, IsReadBackAndNothingElse) {
+  EXPECT_EQ(job_number(job_name(12)), 12);
+  for (const char* bad : {"", "j-", "j-0", "j--1", "j-12x", "12", "j-99999999999999999999"})
+    EXPECT_FALSE(job_number(bad)) << bad;
+}
+
+TEST(Secret, IsComparedWhole) {
+  EXPECT_TRUE(same_secret("abc", "abc"));
+  for (const char* wrong : {"", "ab", "abcabc", "abd", "abcd"})
+    EXPECT_FALSE(same_secret(wrong, "abc")) << wrong;
+}
+
+}  // namespace
+}  // namespace mezzo::server
