@@ -80,7 +80,8 @@ export interface Job {
   id: string;
   kind: JobKind;
   state: JobState;
-  position: number;
+  /** 0 runs, 1 is next; null when it is over. */
+  position: number | null;
   created: string;
   started: string | null;
   finished: string | null;
