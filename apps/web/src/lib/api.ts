@@ -102,8 +102,9 @@ export interface GalleryImage extends JobImage {
   steps: number;
   guidance: number;
   favourite: boolean;
-  request: Request;
-  infotext: string;
+  /** Told of one picture, not of a list of them. */
+  request?: Request;
+  infotext?: string;
 }
 
 export interface GalleryQuery {
