@@ -80,7 +80,8 @@ export interface Job {
   id: string;
   kind: JobKind;
   state: JobState;
-  position: number;
+  /** 0 runs, 1 is next; null when it is over. */
+  position: number | null;
   created: string;
   started: string | null;
   finished: string | null;
@@ -101,8 +102,9 @@ export interface GalleryImage extends JobImage {
   steps: number;
   guidance: number;
   favourite: boolean;
-  request: Request;
-  infotext: string;
+  /** Told of one picture, not of a list of them. */
+  request?: Request;
+  infotext?: string;
 }
 
 export interface GalleryQuery {

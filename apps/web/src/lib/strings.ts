@@ -327,6 +327,7 @@ export const t = {
       queue_full: { title: 'The queue is full', text: 'Wait until some jobs are done, or cancel some.' },
       memory: { title: 'Not enough memory', text: 'Use a smaller picture or fewer pictures at once.' },
       worker: { title: 'The program that draws has ended', text: 'It is started again by itself; try again.' },
+      device: { title: 'The machine refused', text: 'Reading or writing failed. Is the disk full?' },
       internal: { title: 'A defect of the program', text: 'Please report it with what you did.' },
       method: { title: 'The server does not know that', text: 'The page and the server may be of different versions. Load the page again.' },
       offline: { title: 'The server does not answer', text: 'It may have been stopped. Start it with: mezzo serve' },

@@ -66,7 +66,7 @@ class Draft {
   }
 
   reuse(image: Pick<GalleryImage, 'request' | 'seed' | 'width' | 'height' | 'prompt'>, what: Reuse): void {
-    const { request } = image;
+    const request = image.request ?? {};
     if (what === 'prompt' || what === 'all') {
       this.prompt = image.prompt || String(request.prompt ?? '');
       this.negative = String(request['negative_prompt'] ?? '');

@@ -60,6 +60,21 @@ class Gallery {
     }
   }
 
+  /** The picture with its recipe: lists come without. */
+  async whole(image: GalleryImage): Promise<GalleryImage> {
+    return image.request ? image : { ...(await api.image(image.id)), favourite: image.favourite };
+  }
+
+  async view(image: GalleryImage): Promise<void> {
+    ui.viewed = image;
+    try {
+      const whole = await this.whole(image);
+      if (ui.viewed?.id === image.id) ui.viewed = { ...whole, favourite: ui.viewed.favourite };
+    } catch (error) {
+      ui.fail(error);
+    }
+  }
+
   async favour(image: GalleryImage): Promise<void> {
     const favourite = !image.favourite;
     try {

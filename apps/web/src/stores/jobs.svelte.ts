@@ -32,7 +32,7 @@ class Jobs {
   }
 
   running = $derived(this.list.find((j) => j.state === 'running'));
-  queued = $derived(this.list.filter((j) => j.state === 'queued').sort((a, b) => a.position - b.position));
+  queued = $derived(this.list.filter((j) => j.state === 'queued').sort((a, b) => (a.position ?? 0) - (b.position ?? 0)));
   over = $derived(this.list.filter((j) => !waiting.has(j.state)).reverse());
   active = $derived(this.queued.length + (this.running ? 1 : 0));
   shown = $derived.by<Job | undefined>(
