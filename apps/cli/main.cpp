@@ -1,6 +1,9 @@
 // The program mezzo: finds the command, reads its flags, runs it, and turns errors into messages
 // and exit codes.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -124,11 +127,22 @@ int run(const std::vector<std::string>& arguments, Session& session) {
   return session.command();
 }
 
+/// Threads that wait for each other give the processor away soon: with the library's usual long
+/// spinning a picture takes ten times as long on a machine that does something else too. OpenMP
+/// reads this when it is loaded, before main(), so the program begins anew with it.
+void wait_politely(char** argv) {
+  constexpr const char* kSpins = "GOMP_SPINCOUNT";
+  if (std::getenv(kSpins) || std::getenv("OMP_WAIT_POLICY")) return;
+  ::setenv(kSpins, "1000", 0);
+  ::execv("/proc/self/exe", argv);  // where that is refused, it goes on as it is
+}
+
 }  // namespace
 }  // namespace mezzo::cli
 
 int main(int argc, char** argv) {
   using namespace mezzo::cli;
+  wait_politely(argv);
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   Signals signals;
   Session session{.signals = signals, .printer = {}, .command = {}};

@@ -53,7 +53,12 @@ void add_preview(RunOptions& run, const OutputFlags& flags, Session& session) {
   run.preview_every = flags.preview_every;
   run.progress = [show = std::move(run.progress), file = flags.preview](const Progress& progress) {
     show(progress);
-    if (progress.preview != nullptr) save_image(file, *progress.preview);
+    if (progress.preview == nullptr) return;
+    try {
+      save_image(file, *progress.preview);
+    } catch (const DeviceError& e) {  // a full disk may have room again when the picture is done
+      std::fputs(fmt::format("mezzo: the preview was not saved: {}\n", e.what()).c_str(), stderr);
+    }
   };
 }
 
@@ -74,6 +79,8 @@ int draw(Session& session, const ModelFlags& model, const GenerateParams& reques
   OutputNames names(output.output, request.prompts.size() * static_cast<std::size_t>(request.count),
                     request);
   add_preview(run, output, session);
+
+  if (model.engine.max_ram) plan(path, model.engine, request);  // refused before loading begins
 
   Json pictures = Json::array();
   Json result = Json::object();
@@ -99,6 +106,7 @@ int draw(Session& session, const ModelFlags& model, const GenerateParams& reques
     return failure.code;
   }
   result["pictures"] = std::move(pictures);
+  session.printer->clear();
   if (session.json) print(dump(result));
   return kDone;
 }

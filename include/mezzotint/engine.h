@@ -131,7 +131,8 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
-/// Predicts memory, work and time of a request from the model's headers.
+/// Predicts memory, work and time of a request from the model's headers. Throws OutOfMemory when it
+/// needs more than options.max_ram.
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params);
 
 }  // namespace mezzo

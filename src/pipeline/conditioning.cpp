@@ -3,11 +3,13 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/utf8.h"
 
 namespace mezzo {
 namespace {
+constexpr std::size_t kShown = 200;       // characters of what is cut from a prompt
 constexpr std::size_t kRemembered = 256;  // prompts; 77 x 768 floats are 231 KB each
-}
+}  // namespace
 
 const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
   const auto key = std::pair(prompt, clip_skip);
@@ -15,7 +17,9 @@ const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
   const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<int>(limit));
   if (!tokens.cut.empty())
     log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
-                limit, tokens.cut);
+                limit,
+                tokens.cut.size() > kShown ? to_valid_utf8(tokens.cut.substr(0, kShown)) + " ..."
+                                           : tokens.cut);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
 
   Tensor ids(host(), DType::kI32, {1, limit});

@@ -62,7 +62,8 @@ ConvertReport convert(const std::string& model, const std::string& out,
   require_components(bundle);
   std::error_code ignored;
   if (fs::exists(out, ignored) && !options.overwrite)
-    fail<UsageError>("{} exists already; choose another name or allow overwriting (--force)", out);
+    fail<UsageError>("{} exists already; choose another name or allow overwriting (--overwrite)",
+                     out);
   if (fs::equivalent(model, out, ignored))
     fail<UsageError>("{} would be written over itself; choose another name", out);
 

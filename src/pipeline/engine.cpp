@@ -208,7 +208,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->bundle = open_model(path, open_options(options));
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
-  const Plan least = check_memory(s->bundle, options, s->precision, {});
+  const Plan least = check_memory(s->bundle, options, s->precision, {}, Until::kLoaded);
   const auto fixed = process_overhead(least.phases.front().weights) + least.phases.front().weights;
   s->backend = make_cpu_backend(
       {.threads = options.threads,

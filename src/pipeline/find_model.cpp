@@ -227,6 +227,8 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
         "with -m",
         kShippedModel);
   }
+  const bool is_path = name.find('/') != std::string::npos || name == "." || name == "..";
+  if (is_path && is_there(name)) return name;
   // A folder of pictures may bear a model's name: only a model's own folder hides the model.
   if (is_there(name) && (!is_existing_folder(name) || is_diffusers_folder(name))) return name;
   for (const std::string& folder : folders)

@@ -46,6 +46,12 @@ std::uint64_t largest_tensor(const ModelBundle& bundle) {
 
 Tensor zeros(Backend& b, const Shape& shape) { return Tensor(b, DType::kF32, shape); }
 
+/// Decimal, as mezzo plan tells it.
+std::string in_megabytes(std::uint64_t bytes) {
+  return bytes >= 1'000'000'000 ? fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9)
+                                : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
 /// The first change of a request that fits into so many bytes, or nothing.
 std::optional<std::string> smaller_request(const ModelBundle& bundle, const EngineOptions& options,
                                            Precision precision, const GenerateParams& params,
@@ -131,26 +137,29 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
 }
 
 Plan check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
-                  const GenerateParams& params) {
+                  const GenerateParams& params, Until until) {
   Plan plan = plan_request(bundle, options, precision, params);
+  const std::uint64_t needed = until == Until::kLoaded ? plan.phases.front().peak : plan.peak;
   const std::uint64_t machine = usable_memory();
   const bool by_option = options.max_ram && (!machine || options.max_ram <= machine);
   const std::uint64_t limit = by_option ? options.max_ram : machine;
-  if (limit == 0 || plan.peak <= limit) return plan;
-  const auto mb = [](std::uint64_t bytes) { return (bytes + (1u << 20) - 1) >> 20; };
+  if (limit == 0 || needed <= limit) return plan;
   const auto remedy = smaller_request(bundle, options, precision, params, limit);
   if (by_option)
-    fail<OutOfMemory>("this needs {} MB of memory, the limit (--max-ram) is {} MB; {}",
-                      mb(plan.peak), mb(limit),
+    fail<OutOfMemory>("this needs {} of memory, the limit (--max-ram) is {}; {}",
+                      in_megabytes(needed), in_megabytes(limit),
                       remedy.value_or("raise --max-ram, or choose a smaller model"));
-  fail<OutOfMemory>("this needs {} MB of memory, the machine has {} MB free; {}", mb(plan.peak),
-                    mb(limit), remedy.value_or("close other programs, or choose a smaller model"));
+  fail<OutOfMemory>("this needs {} of memory, the machine has {} free; {}", in_megabytes(needed),
+                    in_megabytes(limit),
+                    remedy.value_or("close other programs, or choose a smaller model"));
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {
   const auto bundle = open_model(model, open_options(options));
   require_components(bundle);
-  return plan_request(bundle, options, precision_of(options), params);
+  const auto precision = precision_of(options);
+  return options.max_ram ? check_memory(bundle, options, precision, params)
+                         : plan_request(bundle, options, precision, params);
 }
 
 }  // namespace mezzo

@@ -58,7 +58,7 @@ constexpr std::array kFields = {
     Field{"clip_skip", &Params::clip_skip, 1, 12, "", "1",
           "Layer of the text encoder that is used: 1 is the last, 2 the one before."},
     Field{"strength", &Params::strength, 0, 1, "", "0.8, with a mask 1",
-          "How much of the starting picture is redrawn: 0 keeps it, 1 replaces it."},
+          "How much of the starting picture is redrawn: near 0 keeps it, 1 replaces it."},
     Field{"mask_blur", &Params::mask_blur, 0, 256, "", "4",
           "Pixels over which the repainted part joins the kept one."},
     Field{"keep_unmasked", &Params::keep_unmasked, 0, 1, "", "true",

@@ -8,6 +8,11 @@ Without ``model`` the small model that ships with the package draws; give the pa
 cache, for your own. :class:`Pipeline` keeps a model loaded and does image-to-image and inpainting.
 """
 
+import os as _os
+
+# Threads that wait for each other give the processor away soon (docs/gotchas.md); OpenMP reads this when it is loaded.
+_os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 from .errors import Cancelled, DeviceError, Error, InternalError, LoadError, OutOfMemory, UsageError
 from .pictures import Picture
 from .pipeline import Pipeline, Progress, generate_image
