@@ -61,17 +61,16 @@ Json samplers() {
 }
 
 Json schedulers() {
-  Json list = Json::array({{{"name", "automatic"},
-                            {"label", "Automatic"},
-                            {"aliases", nullptr},
-                            {"default_rho", -1},
-                            {"need_inner_model", false}}});
-  for (const auto& [name, label] : schedule_names())
+  Json list = Json::array();
+  const auto add = [&](const std::string& name, const std::string& label) {
     list.push_back({{"name", name},
                     {"label", label},
                     {"aliases", nullptr},
                     {"default_rho", -1},
                     {"need_inner_model", false}});
+  };
+  add("automatic", "Automatic");
+  for (const auto& [name, label] : schedule_names()) add(name, label);
   return list;
 }
 

@@ -27,13 +27,6 @@ double since(Clock::time_point t) {
   return std::chrono::duration<double>(Clock::now() - t).count();
 }
 
-/// The sampler that a scheduler's config stands for.
-std::string sampler_name(const nlohmann::json& scheduler) {
-  const auto name = std::string(sampling::SchedulerConfig(scheduler).scheduler().name);
-  const auto* row = sampling::find_sampler(name);
-  return row ? std::string(row->name) : name;
-}
-
 ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const ModelDefaults& d,
                    const nlohmann::json& scheduler) {
   ModelInfo m;

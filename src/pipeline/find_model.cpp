@@ -16,7 +16,6 @@
 #include "mezzotint/files.h"
 #include "pipeline/model.h"
 #include "pipeline/resolve.h"
-#include "sampling/sampler.h"
 
 namespace mezzo {
 namespace {
@@ -165,17 +164,12 @@ ModelEntry::Defaults defaults_of(const std::string& path) {
   const Model model(bundle, *meta, Precision::kF32);
   const auto side = model.configs.unet.sample_size * model.vae->factor();
   const auto d = ModelDefaults::from(bundle.defaults, side, path);
-  std::string sampler = d.sampler;
-  if (sampler.empty()) {
-    const sampling::SchedulerConfig config(scheduler_config(bundle, model.configs.unet));
-    sampler = std::string(config.scheduler().name);
-    if (const auto* row = sampling::find_sampler(sampler)) sampler = std::string(row->name);
-  }
   return {.width = static_cast<int>(d.width),
           .height = static_cast<int>(d.height),
           .steps = static_cast<int>(d.steps),
           .guidance = d.guidance,
-          .sampler = std::move(sampler),
+          .sampler = d.sampler.empty() ? sampler_name(scheduler_config(bundle, model.configs.unet))
+                                       : d.sampler,
           .inpainting = model.is_inpainting()};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "checkpoint/require.h"
+#include "sampling/registry.h"
 #include "sampling/scheduler_config.h"
 
 namespace mezzo {
@@ -88,6 +89,12 @@ nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& une
         "do). If the pictures are noise, add --prediction epsilon",
         bundle.path.string());
   return s;
+}
+
+std::string sampler_name(const nlohmann::json& scheduler) {
+  const auto name = std::string(sampling::SchedulerConfig(scheduler).scheduler().name);
+  const auto* row = sampling::find_sampler(name);
+  return row ? std::string(row->name) : name;
 }
 
 std::vector<std::string> drawable_objects(const ModelBundle& bundle) {

@@ -30,6 +30,9 @@ ClipTokenizer make_tokenizer(const ModelBundle& bundle, const ClipTextConfig& te
 /// 768-pixel models predict v, everything else the noise.
 nlohmann::json scheduler_config(const ModelBundle& bundle, const UNetConfig& unet);
 
+/// The sampler that a scheduler's config stands for, by its name in the registry where it has one.
+std::string sampler_name(const nlohmann::json& scheduler);
+
 /// What the model says that it can draw (objects.json); empty where it says nothing.
 std::vector<std::string> drawable_objects(const ModelBundle& bundle);
 
