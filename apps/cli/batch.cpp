@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -74,20 +76,70 @@ std::string read_file(const fs::path& file) {
   return std::move(text).str();
 }
 
+/// Turns the progress of one line into that of the whole batch.
+class Overall {
+ public:
+  explicit Overall(std::int64_t pictures) : pictures_(pictures) {}
+
+  void begin_line(std::int64_t pictures) {
+    before_ += line_;
+    line_ = pictures;
+  }
+  void finish(double seconds) {
+    ++drawn_;
+    spent_ += seconds;
+  }
+  Progress operator()(Progress p) const {
+    if (p.phase == Phase::kLoad) return p;
+    const double each = drawn_ ? spent_ / drawn_ : p.seconds_per_step * p.steps;
+    if (p.seconds_left > 0)
+      p.seconds_left += each * static_cast<double>(pictures_ - before_ - line_);
+    p.picture += static_cast<int>(before_);
+    p.pictures = static_cast<int>(pictures_);
+    return p;
+  }
+
+ private:
+  std::int64_t pictures_;
+  std::int64_t before_ = 0, line_ = 0;  // pictures of the lines before, and of this one
+  int drawn_ = 0;
+  double spent_ = 0;  // seconds, on these
+};
+
 /// Draws the lines of one file, one after the other.
 class BatchRun {
  public:
-  BatchRun(Session& session, const Flags& flags, Engine& engine, Manifest& manifest,
-           const RunOptions& run)
-      : session_(session), flags_(flags), engine_(engine), manifest_(manifest), run_(run) {}
+  BatchRun(Session& session, const Flags& flags, std::function<Engine()> open, RunOptions run)
+      : session_(session),
+        flags_(flags),
+        open_(std::move(open)),
+        manifest_(flags.output.output, flags.resume),
+        run_(std::move(run)) {}
 
+  void draw(const std::vector<const BatchLine*>& lines) {
+    std::vector<const BatchLine*> open;
+    std::int64_t pictures = 0;
+    for (const BatchLine* line : lines)
+      if (!manifest_.is_done(*line)) {
+        open.push_back(line);
+        pictures += line->params.count;
+      }
+    counts_.skipped = lines.size() - open.size();
+    Overall overall(pictures);
+    overall_ = &overall;
+    run_.progress = [&overall, show = run_.progress](const Progress& p) { show(overall(p)); };
+    for (const BatchLine* line : open) draw(*line);
+  }
+
+  const Counts& counts() const { return counts_; }
+
+ private:
   /// A line that fails is told and counted; being cancelled or a full disk ends the batch.
   void draw(const BatchLine& line) {
     if (run_.stop.stop_requested()) throw Cancelled("cancelled");
-    if (manifest_.is_done(line)) {
-      ++counts_.skipped;
-      return;
-    }
+    overall_->begin_line(line.params.count);
+    if (!engine_ && line.error.empty())
+      engine_.emplace(open_());  // not without need: it takes long
     try {
       if (!line.error.empty()) throw UsageError(line.error);
       draw_pictures(line);
@@ -100,21 +152,19 @@ class BatchRun {
     }
   }
 
-  const Counts& counts() const { return counts_; }
-
- private:
   void draw_pictures(const BatchLine& line) {
     GenerateParams request = line.params;
     const fs::path folder = fs::path(flags_.file).parent_path();
     if (!line.init.empty()) request.init = load_image((folder / line.init).string());
     if (!line.mask.empty()) request.mask = load_image((folder / line.mask).string());
     std::int64_t index = 0;
-    engine_.generate(request, run_, [&](const Picture& picture) {
+    engine_->generate(request, run_, [&](const Picture& picture) {
       const std::string name = fmt::format("{:05}-{}.png", line.line, picture.seed);
       const fs::path file = fs::path(flags_.output.output) / name;
       save_picture(file.string(), picture, flags_.output.quality);
       manifest_.add(line, index++, picture, name);
       ++counts_.pictures;
+      overall_->finish(picture.seconds);
       tell(line, picture, file);
     });
   }
@@ -146,9 +196,11 @@ class BatchRun {
 
   Session& session_;
   const Flags& flags_;
-  Engine& engine_;
-  Manifest& manifest_;
-  const RunOptions& run_;
+  std::function<Engine()> open_;
+  std::optional<Engine> engine_;
+  Manifest manifest_;
+  RunOptions run_;
+  Overall* overall_ = nullptr;  // while drawing
   Counts counts_;
 };
 
@@ -164,11 +216,12 @@ int run_batch(Session& session, const Flags& flags) {
   session.signals.watch_folder(flags.output.output);
   RunOptions run = session.begin();
   add_preview(run, flags.output, session);
-  Manifest manifest(flags.output.output, flags.resume);
-  Engine engine = Engine::open(model, flags.model.engine, run);
-  BatchRun batch(session, flags, engine, manifest, run);
+  const auto open = [&] { return Engine::open(model, flags.model.engine, run); };
+  BatchRun batch(session, flags, open, run);
+  std::vector<const BatchLine*> part;
   for (std::size_t i = 0; i < lines.size(); ++i)
-    if (shard.has(i)) batch.draw(lines[i]);
+    if (shard.has(i)) part.push_back(&lines[i]);
+  batch.draw(part);
   const Counts& n = batch.counts();
   session.note(fmt::format("{} pictures saved in {}, {} lines were done before, {} lines failed",
                            n.pictures, flags.output.output, n.skipped, n.failed));

@@ -19,29 +19,49 @@ struct Flags {
   BenchOptions options;
 };
 
-std::string as_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
-  return value.dump();
+double number(const Json& json, const char* key) { return json.at(key).get<double>(); }
+
+std::string part_line(const char* name, double seconds) {
+  return fmt::format("{:<22}{:>9.3f} s", name, seconds);
 }
 
-/// Names and values below each other; what is nested is indented.
-std::string as_lines(const Json& json, const std::string& indent) {
-  std::string text;
-  for (const auto& [key, value] : json.items()) {
-    if (value.is_object())
-      text += indent + key + "\n" + as_lines(value, indent + "  ");
-    else if (!value.is_array() || value.empty() || !value.front().is_object())
-      text += fmt::format("{}{:<28} {}\n", indent, key, as_text(value));
-    else
-      for (const Json& row : value) {
-        std::string line;
-        for (const auto& [name, cell] : row.items())
-          line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, as_text(cell));
-        text += fmt::format("{}{}: {}\n", indent, key, line);
-      }
-  }
+/// A network whose work is known.
+std::string network_line(const char* name, const Json& r, const std::string& key,
+                         const char* seconds) {
+  return part_line(name, number(r, seconds)) +
+         fmt::format("{:>9.1f} GFLOP/s {:>4.0f} % of the peak\n",
+                     number(r, (key + "_gflops").c_str()),
+                     100 * number(r, (key + "_share_of_peak").c_str()));
+}
+
+std::string layer_lines(const Json& layers) {
+  std::string text = fmt::format("\n{:>9} {:>6} {:>9} {:>6}  {}\n", "seconds", "calls", "GFLOP/s",
+                                 "peak", "layers of a UNet step");
+  for (const Json& row : layers)
+    text += fmt::format("{:>9.4f} {:>6} {:>9.1f} {:>4.0f} %  {} {}\n", number(row, "seconds"),
+                        row.at("calls").get<int>(), number(row, "gflops"),
+                        100 * number(row, "share_of_peak"), row.at("op").get<std::string>(),
+                        row.at("shape").get<std::string>());
   return text;
+}
+
+std::string as_lines(const Json& r) {
+  const int steps = r.at("steps").get<int>();
+  std::string text = fmt::format(
+      "{}x{} pixels, {}; the peak is {:.1f} GFLOP/s ({:.1f} before, {:.1f} after)\n",
+      r.at("width").get<int>(), r.at("height").get<int>(), r.at("precision").get<std::string>(),
+      number(r, "peak_gflops"), number(r, "peak_gflops_before"), number(r, "peak_gflops_after"));
+  text += part_line("text, both prompts", number(r, "text_encode_s")) + "\n";
+  text += network_line("UNet, a step", r, "unet", "unet_s_per_step");
+  text += network_line("VAE decoder", r, "vae", "vae_decode_s");
+  text += part_line(fmt::format("a picture, {} step{}", steps, steps == 1 ? "" : "s").c_str(),
+                    number(r, "total_s")) +
+          (r.at("total") == "computed" ? "  (added up; --whole draws it)\n" : "\n");
+  text += fmt::format("memory: weights {} MB, activations {} MB, the whole program at most {} MB\n",
+                      r.at("weights_mb").get<std::int64_t>(),
+                      r.at("activations_mb").get<std::int64_t>(),
+                      r.at("peak_rss_mb").get<std::int64_t>());
+  return r.contains("layers") ? text + layer_lines(r["layers"]) : text;
 }
 
 }  // namespace
@@ -49,14 +69,15 @@ std::string as_lines(const Json& json, const std::string& indent) {
 void add_bench(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   BenchOptions& options = flags->options;
-  const auto number = [&](const char* name, int& target, int least, int most, const char* help) {
+  const auto add_number = [&](const char* name, int& target, int least, int most,
+                              const char* help) {
     app.add_option(name, target, help)->check(CLI::Range(least, most))->type_name("N");
   };
-  number("--width", options.width, 8, 4096, "Width in pixels. Default: the model's.");
-  number("--height", options.height, 8, 4096, "Height in pixels. Default: the model's.");
-  number("--steps", options.steps, 1, 1000,
-         "Steps of the picture that the time is for. Default: 20.");
-  number("--repeats", options.repeats, 1, 1000, "How often each part is measured. Default: 3.");
+  add_number("--width", options.width, 8, 4096, "Width in pixels. Default: the model's.");
+  add_number("--height", options.height, 8, 4096, "Height in pixels. Default: the model's.");
+  add_number("--steps", options.steps, 1, 1000,
+             "Steps of the picture that the time is for. Default: 20.");
+  add_number("--repeats", options.repeats, 1, 1000, "How often each part is measured. Default: 3.");
   app.add_flag("--layers", options.layers, "Also tell the time of every layer.");
   app.add_flag("--whole", options.whole,
                "Also draw a whole picture, rather than adding up its parts.");
@@ -73,7 +94,7 @@ void add_bench(CLI::App& app, Session& session) {
       Engine engine = Engine::open(flags->model.find(), flags->model.engine, run);
       const std::string json = engine.bench(flags->options, run);
       session.printer->clear();
-      print(session.json ? json + "\n" : as_lines(Json::parse(json), ""));
+      print(session.json ? json + "\n" : as_lines(Json::parse(json)));
       return kDone;
     };
   });

@@ -12,6 +12,13 @@ constexpr std::size_t kTextColumns = 68;
 
 HelpFormatter::HelpFormatter() { column_width(kFlagColumns); }
 
+std::string HelpFormatter::make_option_name(const CLI::Option* option, bool positional) const {
+  constexpr std::string_view kFalse = "{false}";  // CLI11's mark of a flag that switches off
+  std::string name = CLI::Formatter::make_option_name(option, positional);
+  if (const auto at = name.find(kFalse); at != name.npos) name.erase(at, kFalse.size());
+  return name;
+}
+
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   const std::string type = option->get_type_size() == 0 ? "" : option->get_type_name();
   // A range check adds itself to the name: "N:INT in [1 - 100]".

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/settings.h"
 #include "mezzotint/files.h"
 
 namespace mezzo::cli {
@@ -32,6 +33,10 @@ const char* value_name(const Field& field) {
   return std::holds_alternative<std::string GenerateParams::*>(field.member) ? "TEXT" : "N";
 }
 
+bool is_switch(const Field& field) {
+  return std::holds_alternative<bool GenerateParams::*>(field.member);
+}
+
 std::string flag_help(const Field& field) {
   std::string help(field.help);
   if (!field.choices.empty()) {
@@ -40,15 +45,30 @@ std::string flag_help(const Field& field) {
       choices.replace(bar, 1, ", ");
     help += fmt::format(" One of {}.", choices);
   }
+  constexpr double kOpenEnd = 1e9;  // beyond it a limit says nothing
+  if (field.max > field.min && field.max < kOpenEnd && !is_switch(field))
+    help += fmt::format(" From {} to {}.", field.min, field.max);
   return fmt::format("{} Default: {}.", help, field.default_text);
+}
+
+/// Sets the field, and names the source of a value that nobody typed.
+void set_named(GenerateParams& params, const Field& field, const std::string& text) {
+  try {
+    set_field(params, field.name, text);
+  } catch (const UsageError& e) {
+    const std::string variable = environment_name(dashed(field.name));
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || text != value) throw;
+    throw UsageError(fmt::format("{} (from {} or the settings file)", e.what(), variable));
+  }
 }
 
 void add_field(CLI::App& app, RequestFlags& flags, const Field& field) {
   const auto set = [&flags, &field](const std::string& text) {
-    set_field(flags.params, field.name, text);
+    set_named(flags.params, field, text);
     flags.given.emplace_back(field.name, text);
   };
-  if (std::holds_alternative<bool GenerateParams::*>(field.member)) {
+  if (is_switch(field)) {
     const std::string name = dashed(field.name);
     app.add_flag_function(
         fmt::format("--{0},!--no-{0}", name),

@@ -114,7 +114,7 @@ std::string family_of(const ModelBundle& bundle) {
   if (it == bundle.components.end()) return {};
   const TensorSource& unet = *it->second.weights;
   const std::int64_t context = context_width(unet);
-  std::string family = context > 0 ? fmt::format("Stable Diffusion UNet, context width {}", context)
+  std::string family = context > 0 ? fmt::format("Stable Diffusion, context width {}", context)
                                    : "unconditional UNet";
   for (const auto& row : kFamilies)
     if (row.context == context) family = row.name;

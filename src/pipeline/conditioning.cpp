@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "text/prompt_syntax.h"
 
 namespace mezzo {
 namespace {
@@ -21,6 +22,9 @@ const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
                 tokens.cut.size() > kShown ? to_valid_utf8(tokens.cut.substr(0, kShown)) + " ..."
                                            : tokens.cut);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
+  if (const auto piece = unread_instruction(prompt); !piece.empty())
+    log_warning("\"{}\" is read as words: weights and extra networks in prompts are not supported",
+                to_valid_utf8(piece.substr(0, kShown)));
 
   Tensor ids(host(), DType::kI32, {1, limit});
   for (std::int64_t i = 0; i < limit; ++i)

@@ -273,6 +273,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   State& s = *state_;
   const std::scoped_lock one_run(s.running);
   GenerateParams p = mezzo::resolve(params, s.defaults);
+  warn_about_size(params, p);
   if (p.seed < 0) p.seed = random_seed();
   check_memory(s.bundle, s.options, s.precision, p);
   s.backend->set_stop(options.stop);

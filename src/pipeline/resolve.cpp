@@ -16,25 +16,24 @@ namespace {
 
 constexpr Rgb kWhite = {255, 255, 255};
 
-/// The size at which a picture is drawn again where the request names none: its own, or, where
-/// that is far more than the model knows, the same shape with as many pixels as the model's size.
+/// The size at which a picture is drawn again. Where the request names one side, the other follows
+/// the picture's shape; where it names none, it is the picture's own size, or, where that is far
+/// more than the model knows, as many pixels as the model's size.
 void choose_size(GenerateParams& p, const ModelDefaults& d) {
   constexpr double kFarMore = 2.25;  // times the pixels: 768x768 for a model of 512x512
-  const double pixels = static_cast<double>(p.init->width) * p.init->height;
+  const double w = p.init->width, h = p.init->height;
   const double own = static_cast<double>(d.width) * static_cast<double>(d.height);
-  const double shrink = pixels > kFarMore * own ? std::sqrt(own / pixels) : 1;
-  const auto side = [&](int length) {
-    const auto cells = static_cast<std::int64_t>(length * shrink) / d.factor;
+  double scale = w * h > kFarMore * own ? std::sqrt(own / (w * h)) : 1;
+  if (p.width != 0)
+    scale = static_cast<double>(p.width) / w;
+  else if (p.height != 0)
+    scale = static_cast<double>(p.height) / h;
+  const auto side = [&](double length) {
+    const auto cells = static_cast<std::int64_t>(length * scale) / d.factor;
     return std::max<std::int64_t>(cells, 1) * d.factor;
   };
-  const bool open = p.width == 0 && p.height == 0;
-  if (p.width == 0) p.width = side(p.init->width);
-  if (p.height == 0) p.height = side(p.init->height);
-  if (open && shrink < 1)
-    log_warning(
-        "the picture has {}x{} pixels, far more than the model draws well; drawing {}x{} "
-        "(--width and --height choose another size)",
-        p.init->width, p.init->height, p.width, p.height);
+  if (p.width == 0) p.width = side(w);
+  if (p.height == 0) p.height = side(h);
 }
 
 void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
@@ -98,6 +97,24 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& d) {
         *p.strength, p.steps);
   validate(p);  // what a model recommends keeps the same limits
   return p;
+}
+
+void warn_about_size(const GenerateParams& asked, const GenerateParams& p) {
+  if (!asked.init) return;
+  constexpr double kStretch = 1.05;  // less comes from whole multiples of 8 and is not seen
+  const int w = asked.init->width, h = asked.init->height;
+  const double stretch = static_cast<double>(w) * static_cast<double>(p.height) /
+                         (static_cast<double>(h) * static_cast<double>(p.width));
+  if (asked.width != 0 && asked.height != 0 && (stretch > kStretch || 1 / stretch > kStretch))
+    log_warning(
+        "the picture of {}x{} pixels is stretched to {}x{}; give one of --width and --height to "
+        "keep its shape",
+        w, h, p.width, p.height);
+  if (asked.width == 0 && asked.height == 0 && (p.width + 8 < w || p.height + 8 < h))
+    log_warning(
+        "the picture has {}x{} pixels, far more than the model draws well; drawing {}x{} "
+        "(--width and --height choose another size)",
+        w, h, p.width, p.height);
 }
 
 }  // namespace mezzo

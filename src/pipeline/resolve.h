@@ -24,4 +24,7 @@ struct ModelDefaults {
 /// UsageError.
 GenerateParams resolve(const GenerateParams& params, const ModelDefaults& defaults);
 
+/// Says so where the picture of a request is drawn at another size or shape than its own.
+void warn_about_size(const GenerateParams& asked, const GenerateParams& resolved);
+
 }  // namespace mezzo

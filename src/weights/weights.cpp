@@ -14,9 +14,15 @@ struct Weights::Shared {
   std::string name;
   std::vector<bool> used;
   std::vector<std::string> problems;
+  std::shared_ptr<Tensor> space =
+      {};  // of the last large tensor: most layers are done with it soon
+
+  Tensor allocate(DType dtype, const Shape& shape);
 };
 
 namespace {
+
+constexpr std::size_t kLarge = 1u << 20;
 
 constexpr std::size_t kListed = 8;
 
@@ -31,6 +37,18 @@ bool same_matrix(const Shape& a, const Shape& b) {
 }
 
 }  // namespace
+
+/// Memory for a tensor of the file. Fresh pages cost more than reading into them, so a large tensor
+/// takes over those of the one before when nobody holds that any more.
+Tensor Weights::Shared::allocate(DType dtype, const Shape& shape) {
+  const auto bytes = static_cast<std::size_t>(byte_size(dtype, shape.numel()).value_or(0));
+  if (bytes < kLarge) return Tensor(host(), dtype, shape);
+  if (space.use_count() != 1 || space->bytes() < bytes) {
+    space.reset();
+    space = std::make_shared<Tensor>(host(), DType::kU8, Shape{static_cast<std::int64_t>(bytes)});
+  }
+  return Tensor(space, space->raw(), host(), dtype, shape);
+}
 
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
@@ -68,7 +86,7 @@ Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
   if (!s.backend.has_data())
     return Tensor(nullptr, nullptr, host(), right ? dtype : DType::kF32, shape);
   if (!right) finish();
-  Tensor out(host(), dtype, shape);
+  Tensor out = s.allocate(dtype, shape);
   s.source->read(static_cast<std::size_t>(i), {static_cast<std::byte*>(out.raw()), out.bytes()});
   return out;
 }

@@ -32,7 +32,8 @@ const std::vector<Case>& cases() {
                                         {1, 7, 70, square(20, 36, 3)},
                                         {2, 19, 141, square(5, 9, 3)},
                                         {1, 3, 200, {6, 8, 3, 1, 0, 2, 1, 0}},
-                                        {1, 10, 128, square(8, 3, 5)}};
+                                        {1, 10, 128, square(8, 3, 5)},
+                                        {1, 6, 5, square(640, 58, 3)}};  // packed in several pieces
   return all;
 }
 

@@ -41,8 +41,8 @@ test::Values expected(const Layer& l, const Epilogue& e = {}) {
 
 const std::vector<std::pair<Shape, std::int64_t>>& shapes() {
   static const std::vector<std::pair<Shape, std::int64_t>> all = {
-      {{1, 320}, 1280},    {{2, 77, 96}, 40}, {{3, 7}, 5},
-      {{2, 4, 6, 24}, 24}, {{1, 1}, 1},       {{1, 100, 200}, 17}};
+      {{1, 320}, 1280}, {{2, 77, 96}, 40},   {{3, 7}, 5},        {{2, 4, 6, 24}, 24},
+      {{1, 1}, 1},      {{1, 100, 200}, 17}, {{1, 2, 2048}, 203}};  // packed in several pieces
   return all;
 }
 
@@ -75,11 +75,13 @@ TEST(Linear, TakesWeightsOfAnyType) {
   const auto backend = make_cpu_backend();
   for (const DType type : {DType::kF16, DType::kBF16, DType::kF8E4M3, DType::kQ8_0, DType::kQ4_0}) {
     SCOPED_TRACE(name(type));
-    Layer l = layer({1, 9, 64}, 48);
-    l.weight = cast(l.weight, type);
-    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32), expected(l)), test::kProduct);
-    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
-              test::kProductBf16);
+    for (Layer l : {layer({1, 9, 64}, 48), layer({1, 2, 2048}, 203)}) {
+      l.weight = cast(l.weight, type);
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kF32), expected(l)),
+                test::kProduct);
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+                test::kProductBf16);
+    }
   }
 }
 

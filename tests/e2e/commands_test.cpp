@@ -135,6 +135,41 @@ TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
   EXPECT_TRUE(exists("out/00002-6.png"));
 }
 
+TEST_F(Commands, BatchTellsHowFarTheWholeIs) {
+  program_.write("prompts.txt", "a cat\n--prompt 'a dog' --batch_size 2\na cow\n");
+  const Result r = run({"batch", "prompts.txt", "-o", "out", "--steps", "2", "--progress", "json"});
+  std::vector<std::array<int, 2>> seen;
+  std::istringstream lines(r.err);
+  for (std::string line; std::getline(lines, line);) {
+    const json p = json::parse(line, nullptr, false);
+    if (!p.is_object() || p["phase"] != "denoise") continue;
+    EXPECT_GT(p["seconds_left"], 0);
+    seen.push_back({p["picture"], p["pictures"]});
+  }
+  using Seen = std::array<int, 2>;
+  EXPECT_THAT(seen, testing::ElementsAre(Seen{0, 4}, Seen{1, 4}, Seen{3, 4}));
+}
+
+TEST_F(Commands, BatchWithNothingToDoLoadsNothing) {
+  program_.write("prompts.txt", "a cat\n");
+  run({"batch", "prompts.txt", "-o", "out", "--steps", "1"});
+  const Result r =
+      run({"batch", "prompts.txt", "-o", "out", "--steps", "1", "--resume", "--progress", "json"});
+  EXPECT_THAT(r.err, AllOf(HasSubstr("1 lines were done before"), Not(HasSubstr("load"))));
+}
+
+TEST_F(Commands, ABadVariableIsNamed) {
+  program_.set("MEZZO_STEPS", "many");
+  const Result r = program_.run({"generate", "a cat"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, HasSubstr("MEZZO_STEPS"));
+}
+
+TEST_F(Commands, PromptSyntaxOfOtherProgramsIsNotPassedOverInSilence) {
+  EXPECT_THAT(run({"generate", "a (red:1.4) cat", "--steps", "1"}).err,
+              HasSubstr("\"(red:1.4)\" is read as words"));
+}
+
 TEST_F(Commands, BatchReadsCsvAndJsonInShards) {
   program_.write("a.csv", "prompt,seed\na cat,1\n\"a dog, sitting\",2\na cow,3\n");
   program_.write("a.jsonl", "{\"prompt\": \"a cat\", \"seed\": 4}\n");
@@ -199,7 +234,9 @@ TEST_F(Commands, TokensShowsThePieces) {
 TEST_F(Commands, BenchMeasures) {
   const json result = json::parse(run({"bench", "--repeats", "1", "--steps", "1", "--json"}).out);
   EXPECT_TRUE(result.is_object());
-  EXPECT_FALSE(run({"bench", "--repeats", "1", "--steps", "1"}).out.empty());
+  EXPECT_THAT(
+      run({"bench", "--repeats", "1", "--steps", "1", "--layers"}).out,
+      AllOf(HasSubstr("UNet, a step"), HasSubstr("a picture, 1 step "), HasSubstr("conv3x3 [2,")));
 }
 
 TEST_F(Commands, SelftestPasses) {

@@ -36,6 +36,7 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
   check(weight.numel() == c.in * c.out * c.kernel * c.kernel,
         "a packed weight has the size its layer says");
   check(!bias.defined() || bias.numel() == c.out, "a bias has one value for each output");
+  if (stop().stop_requested()) fail<Cancelled>("cancelled while a model was loading");
   const ThreadCount threads(threads_);
   return with_onednn([&]() -> PackedPtr {
     auto packed =

@@ -25,4 +25,25 @@ inline dnnl::convolution_forward::primitive_desc describe(const dnnl::engine& en
 #endif
 }
 
+/// A blocked layout as far as it tells where an index of the first dimension begins.
+struct OuterBlocks {
+  std::int64_t block = 1, stride = 0;  // indices in a block, values from one block to the next
+};
+
+inline OuterBlocks outer_blocks(const dnnl::memory::desc& d) {
+  OuterBlocks b;
+#if DNNL_VERSION_MAJOR >= 3
+  const auto blocks = d.get_inner_blks(), dimensions = d.get_inner_idxs();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    if (dimensions[i] == 0) b.block *= blocks[i];
+  b.stride = d.get_strides().front();
+#else
+  const dnnl_blocking_desc_t& blocking = d.data.format_desc.blocking;
+  for (int i = 0; i < blocking.inner_nblks; ++i)
+    if (blocking.inner_idxs[i] == 0) b.block *= blocking.inner_blks[i];
+  b.stride = blocking.strides[0];
+#endif
+  return b;
+}
+
 }  // namespace mezzo::onednn

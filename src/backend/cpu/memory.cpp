@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "base/checked.h"
@@ -30,7 +29,6 @@ WeightMemory::WeightMemory(std::size_t bytes, ByteCount count, bool backed)
       ::madvise(data_, whole, MADV_HUGEPAGE);
       ::madvise(data_ + whole, size - whole, MADV_NOHUGEPAGE);
     }
-    std::memset(data_, 0, bytes);
   }
   *count_ += bytes_;
 }

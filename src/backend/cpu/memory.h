@@ -10,8 +10,8 @@ namespace mezzo {
 /// Bytes of packed weights alive, shared by a backend and the weights it made.
 using ByteCount = std::shared_ptr<std::atomic<std::size_t>>;
 
-/// Memory of a packed weight: aligned, zeroed, on huge pages when it is large. Without `backed` it
-/// is only counted.
+/// Memory of a packed weight: aligned, on huge pages when it is large. Without `backed` it
+/// is only counted. Not zeroed: filling it divides that work among the cores.
 class WeightMemory {
  public:
   WeightMemory() = default;

@@ -5,8 +5,8 @@
 
 namespace mezzo {
 
-/// GFLOP/s of a 3x3 convolution of 320 channels on a 64 x 64 picture, the best of a few runs: about
-/// a second. threads: 0: as many as a CPU backend takes.
+/// GFLOP/s of the fastest of a few convolutions, each the best of some runs: about a second.
+/// threads: 0: as many as a CPU backend takes.
 double measure_peak_gflops(Precision precision, int threads = 0);
 
 }  // namespace mezzo

@@ -5,7 +5,6 @@
 
 #include "backend/cpu/isa.h"
 #include "backend/cpu/parallel.h"
-#include "tensor/convert.h"
 
 namespace mezzo {
 namespace {
@@ -19,7 +18,6 @@ constexpr std::int64_t kChunkBytes = 4 << 20;  // widened weights that stay in a
 constexpr std::int64_t kChunkAlignment = 64;   // channels: a multiple of every kernel's block
 constexpr std::int64_t kTileHeight = 8,
                        kTileWidth = 64;  // a tile of 128 channels and its weights fit a 1 MiB cache
-constexpr std::int64_t kDecodeBlock = 1 << 14;  // values a thread converts at a time
 
 struct Picture {
   std::int64_t out, h, w;
@@ -55,39 +53,6 @@ bool is_slow(const Description& d) {
   const std::string_view name = d.impl_info_str();
   return name.find("ref") != name.npos || name.find("gemm:") != name.npos;
 }
-
-// Plain [out, in, k, k] values as float32. Rows of blocks that do not end with a row are decoded
-// with all the others.
-class Decoder {
- public:
-  Decoder(const Tensor& weight, std::int64_t row, int threads)
-      : weight_(weight), row_(row), threads_(threads) {
-    check(weight.contiguous(), "weights are packed from contiguous tensors");
-    if (row % info(weight.dtype()).block != 0) {
-      all_.resize(static_cast<std::size_t>(weight.numel()));
-      to_float(weight.dtype(), weight.data<std::byte>(), weight.numel(), all_.data());
-    }
-  }
-
-  const float* rows(std::int64_t begin, std::int64_t count) {
-    if (!all_.empty()) return all_.data() + begin * row_;
-    if (weight_.dtype() == DType::kF32) return weight_.data<float>() + begin * row_;
-    part_.resize(static_cast<std::size_t>(count * row_));
-    const DTypeInfo& type = info(weight_.dtype());
-    const std::byte* in = weight_.data<std::byte>() + begin * row_ / type.block * type.bytes;
-    const std::int64_t block = round_up<std::int64_t>(kDecodeBlock, type.block);
-    parallel_blocks(threads_, count * row_, block, [&](std::int64_t i, std::int64_t end) {
-      to_float(type.dtype, in + i / type.block * type.bytes, end - i, part_.data() + i);
-    });
-    return part_.data();
-  }
-
- private:
-  const Tensor& weight_;
-  std::int64_t row_;
-  int threads_;
-  std::vector<float> all_, part_;
-};
 
 // oneDNN's kernels before AVX-512 sum whole rows of the picture at once, at half speed when a row
 // does not fit the cache.
@@ -161,33 +126,6 @@ void PackedProduct::lay_out() {
 
 std::size_t PackedProduct::values(const Chunk& c) const {
   return layout(c).get_size() / (form_ == Form::kBF16 ? 2 : sizeof(float));
-}
-
-void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) {
-  const ThreadCount thread_count(threads);
-  const std::int64_t row = config_.in * config_.kernel * config_.kernel;
-  Decoder decoder(weight, row, threads);
-  dnnl::stream stream(cpu_engine());
-  std::vector<float> blocked;
-  for (const Chunk& c : chunks_) {
-    std::byte* target = weights() + c.offset * static_cast<std::size_t>(info(storage_).bytes);
-    const memory plain(memory::desc({c.count, config_.in, config_.kernel, config_.kernel},
-                                    memory::data_type::f32, memory::format_tag::oihw),
-                       cpu_engine(), const_cast<float*>(decoder.rows(c.begin, c.count)));
-    if (form_ == Form::kWidened) blocked.assign(values(c), 0.0f);
-    memory packed(layout(c), cpu_engine(),
-                  form_ == Form::kWidened ? static_cast<void*>(blocked.data()) : target);
-    dnnl::reorder(plain, packed).execute(stream, const_cast<memory&>(plain), packed);
-    stream.wait();
-    if (form_ == Form::kWidened)
-      parallel_blocks(threads, static_cast<std::int64_t>(blocked.size()), kDecodeBlock,
-                      [&](std::int64_t i, std::int64_t end) {
-                        from_float(storage_, blocked.data() + i, end - i, target + 2 * i);
-                      });
-  }
-  if (bias.defined())
-    to_float(bias.dtype(), bias.data<std::byte>(), config_.out,
-             reinterpret_cast<float*>(bias_.data()));
 }
 
 ProductPlan::Kernel PackedProduct::describe(const Chunk& c, const Geometry& g, Residual residual,

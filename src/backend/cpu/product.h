@@ -33,6 +33,9 @@ struct ProductPlan {
   footprint::Product scratch;
 };
 
+class Rows;
+struct PackingSpace;
+
 /// A layer's weight in blocks as oneDNN's kernel reads them, in one of three forms: float32; 16
 /// bits, widened chunk by chunk when used; bfloat16 for CPUs that multiply it.
 class PackedProduct final : public Packed {
@@ -66,6 +69,7 @@ class PackedProduct final : public Packed {
 
  private:
   void lay_out();
+  void fill_chunk(const Chunk&, const Rows&, const PackingSpace&, int threads);
   struct Geometry {  // what a kernel works on
     Conv2dConfig config;
     std::int64_t h, w;

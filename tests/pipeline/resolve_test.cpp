@@ -1,0 +1,66 @@
+#include "pipeline/resolve.h"
+
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+
+namespace mezzo {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+GenerateParams picture_request(int width, int height) {
+  GenerateParams p{.prompts = {"a cat"}};
+  p.init = Image{.width = width, .height = height, .channels = 3, .pixels = {}};
+  p.init->pixels.assign(static_cast<std::size_t>(width * height * 3), 9);
+  return p;
+}
+
+/// What is said of the picture's size.
+std::vector<std::string> warnings(const GenerateParams& p, const GenerateParams& resolved) {
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  warn_about_size(p, resolved);
+  set_log_sink({});
+  return said;
+}
+
+TEST(Resolve, APictureKeepsItsSizeWhereTheModelDrawsItWell) {
+  const auto p = picture_request(640, 480);
+  const auto r = resolve(p, {});
+  EXPECT_EQ(r.width, 640);
+  EXPECT_EQ(r.height, 480);
+  EXPECT_THAT(warnings(p, r), IsEmpty());
+}
+
+TEST(Resolve, ALargePictureIsDrawnSmallerInItsShape) {
+  const auto p = picture_request(2000, 1000);
+  const auto r = resolve(p, {});
+  EXPECT_EQ(r.width, 720);  // 512 * sqrt(2), a multiple of 8
+  EXPECT_EQ(r.height, 360);
+  EXPECT_THAT(warnings(p, r), ElementsAre(HasSubstr("far more than the model draws well")));
+}
+
+TEST(Resolve, OneSideOfTheRequestGivesTheOther) {
+  auto p = picture_request(640, 480);
+  p.width = 320;
+  EXPECT_EQ(resolve(p, {}).height, 240);
+  p.width = 0, p.height = 960;
+  EXPECT_EQ(resolve(p, {}).width, 1280);
+}
+
+TEST(Resolve, BothSidesMayStretchThePictureAndThatIsSaid) {
+  auto p = picture_request(640, 480);
+  p.width = p.height = 512;
+  EXPECT_THAT(warnings(p, resolve(p, {})), ElementsAre(HasSubstr("stretched to 512x512")));
+  p.width = 512, p.height = 384;
+  EXPECT_THAT(warnings(p, resolve(p, {})), IsEmpty());
+}
+
+}  // namespace
+}  // namespace mezzo
