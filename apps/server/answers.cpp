@@ -105,26 +105,14 @@ Answer resized(const Asking&, const Frame& frame) {
   return png(resize_picture(image, static_cast<int>(width), static_cast<int>(height)));
 }
 
-/// The picture in another format.
-Answer converted(const Asking&, const Frame& frame) {
-  Picture p;
-  p.image = decode_picture(bytes_of(frame.body), "the picture");
-  p.infotext = text_at(frame.head, "infotext");
-  const auto bytes = encode_picture(p, text_at(frame.head, "extension", ".png"),
-                                    static_cast<int>(number_at(frame.head, "quality", 92)));
-  return {.result = Json::object(),
-          .body = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())};
-}
-
 struct Question {
   std::string_view what;
   Answer (*answer)(const Asking&, const Frame&);
 };
 constexpr std::array kQuestions = {
-    Question{"models", models},   Question{"tokens", tokens},
-    Question{"plan", plan_of},    Question{"recipe", recipe},
-    Question{"picture", picture}, Question{"thumbnail", thumbnail},
-    Question{"resized", resized}, Question{"converted", converted},
+    Question{"models", models},   Question{"tokens", tokens},   Question{"plan", plan_of},
+    Question{"recipe", recipe},   Question{"picture", picture}, Question{"thumbnail", thumbnail},
+    Question{"resized", resized},
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The routes, by family: each adds its own to the router. docs/http_api.md is their contract.
 #pragma once
 
+#include "mezzotint/params.h"
 #include "server/context.h"
 #include "server/router.h"
 
@@ -12,12 +13,16 @@ void add_model_routes(Router& router, Context& context);
 void add_health_routes(Router& router, Context& context);
 void add_sdapi_routes(Router& router, Context& context);   // A1111's web UI
 void add_openai_routes(Router& router, Context& context);  // OpenAI's Images API
+void add_openapi_route(Router& router);  // describes the native routes of this router
 /// The page, for every GET that nothing else takes.
 void add_page(Router& router);
 
 /// A job's request from a body of /api/v1. Throws ApiError naming the field.
 struct Submission;
 Submission native_submission(Context& context, const std::string& body);
+
+/// The values that a field of the parameter table allows; empty: any.
+Json choices_of(const Field& field);
 
 /// A number of a route or a query. Throws ApiError (`field`, 400; a route's: 404).
 std::int64_t id_in(const Request& request);

@@ -33,17 +33,6 @@ const char* type_of(const Field& field) {
       field.member);
 }
 
-Json choices_of(const Field& field) {
-  Json choices = Json::array();
-  std::string_view rest = field.choices;
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find('|'), rest.size());
-    choices.push_back(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return choices;
-}
-
 Json names(const std::vector<std::pair<std::string, std::string>>& pairs) {
   Json list = Json::array();
   for (const auto& [name, label] : pairs) list.push_back({{"name", name}, {"label", label}});
@@ -107,6 +96,17 @@ Response metrics(Context& context) {
 }
 
 }  // namespace
+
+Json choices_of(const Field& field) {
+  Json choices = Json::array();
+  std::string_view rest = field.choices;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('|'), rest.size());
+    choices.push_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return choices;
+}
 
 void add_model_routes(Router& router, Context& context) {
   Context* c = &context;

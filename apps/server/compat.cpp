@@ -1,9 +1,10 @@
 #include "server/compat.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace mezzo::server {
-namespace {
 
 ApiError error_of(const Job& job) {
   if (job.state == JobState::kCancelled) return {409, "cancelled", "the job was cancelled"};
@@ -12,7 +13,12 @@ ApiError error_of(const Job& job) {
   return {status, code, text_at(job.error, "message"), text_at(job.error, "field")};
 }
 
-}  // namespace
+void cancel_quietly(Queue& queue, std::int64_t id) {
+  try {
+    queue.cancel(id);
+  } catch (const ApiError&) {  // over meanwhile
+  }
+}
 
 Response wait_for_job(Context& context, Submission submission, bool save,
                       std::function<Response(const Job&)> answer,
@@ -37,12 +43,7 @@ Response wait_for_job(Context& context, Submission submission, bool save,
   };
   const auto id = job_number(text_at(context.queue.submit(std::move(job)), "id")).value();
   Queue* queue = &context.queue;
-  later->on_abandoned([queue, id] {
-    try {
-      queue->cancel(id);
-    } catch (const ApiError&) {  // it is over already
-    }
-  });
+  later->on_abandoned([queue, id] { cancel_quietly(*queue, id); });
   return {.later = later};
 }
 
@@ -64,7 +65,12 @@ std::optional<double> loose_number(const Json& body, std::string_view key) {
   const std::string text = it->get<std::string>();
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
-  return end == text.c_str() || *end != '\0' ? std::nullopt : std::optional(number);
+  const bool is_number = end != text.c_str() && *end == '\0' && std::isfinite(number);
+  return is_number ? std::optional(number) : std::nullopt;
+}
+
+std::int64_t whole(double number) {
+  return static_cast<std::int64_t>(std::clamp(number, -1e18, 1e18));
 }
 
 }  // namespace mezzo::server

@@ -76,7 +76,7 @@ Submission submission_of(Context& context, Json& body) {
     const auto number = loose_number(body, key.theirs);
     if (!number) continue;
     if (key.whole)
-      s.params[key.ours] = static_cast<std::int64_t>(*number);
+      s.params[key.ours] = whole(*number);
     else
       s.params[key.ours] = *number;
   }
@@ -94,8 +94,14 @@ Submission submission_of(Context& context, Json& body) {
 struct Output {
   std::string format = "png";
   int quality = 92;
-  bool url = false;
+  bool url = false, streamed = false;
+  int previews = 0;  // of a streamed answer
 };
+
+/// True, or its text in a form.
+bool is_true(const Json& body, const char* key) {
+  return flag_at(body, key, text_at(body, key) == "true");
+}
 
 Output output_of(const Json& body) {
   Output o;
@@ -104,46 +110,100 @@ Output output_of(const Json& body) {
     throw ApiError(400, "usage", "output_format: give png, jpeg or webp", "output_format");
   o.quality = static_cast<int>(
       std::clamp(loose_number(body, "output_compression").value_or(92.0), 1.0, 100.0));
-  o.url = text_at(body, "response_format") == "url";
+  o.streamed = is_true(body, "stream");
+  o.url = !o.streamed && text_at(body, "response_format") == "url";
+  const double previews = loose_number(body, "partial_images").value_or(0);
+  if (!(previews >= 0 && previews <= 3))
+    throw ApiError(400, "usage", "partial_images: give 0 to 3", "partial_images");
+  o.previews = static_cast<int>(previews);
   return o;
 }
 
-Response run(Context& context, Submission submission, const Output& output,
-             const std::string& host) {
-  Context* c = &context;
-  auto answer = [c, output, host](const Job& job) {
+std::string size_of(const Drawn& d) {
+  return fmt::format("{}x{}", dump(d.head.at("width")), dump(d.head.at("height")));
+}
+
+std::int64_t now() { return static_cast<std::int64_t>(std::time(nullptr)); }
+
+/// The whole answer at the end. host: where links lead.
+Response answer_at_end(Context& context, Submission submission, const Output& output,
+                       const std::string& host) {
+  auto answer = [output, host](const Job& job) {
     Json data = Json::array();
-    for (std::size_t i = 0; i < job.drawn.size(); ++i) {
-      if (output.url && i < job.images.size()) {
-        data.push_back({{"url", "http://" + host + text_at(job.images[i], "url")}});
-        continue;
-      }
-      const Drawn& d = job.drawn[i];
-      std::string bytes = d.png;
-      if (output.format != "png")
-        bytes = c->questions
-                    .ask({{"what", "converted"},
-                          {"extension", "." + output.format},
-                          {"infotext", text_at(d.head, "infotext")},
-                          {"quality", output.quality}},
-                         d.png)
-                    .body;
-      data.push_back({{"b64_json", base64(bytes)}});
-    }
-    const Json& first = job.drawn.front().head;
-    return json_response(
-        dump({{"created", static_cast<std::int64_t>(std::time(nullptr))},
-              {"data", data},
-              {"output_format", output.format},
-              {"size", fmt::format("{}x{}", dump(first.at("width")), dump(first.at("height")))}}));
+    for (std::size_t i = 0; i < job.drawn.size(); ++i)
+      data.push_back(output.url && i < job.images.size()
+                         ? Json{{"url", "http://" + host + text_at(job.images[i], "url")}}
+                         : Json{{"b64_json", base64(job.drawn[i].png)}});
+    return json_response(dump({{"created", now()},
+                               {"data", data},
+                               {"output_format", output.format},
+                               {"size", size_of(job.drawn.front())}}));
   };
   return wait_for_job(context, std::move(submission), output.url, std::move(answer), refuse);
+}
+
+/// Steps between previews that give so many of them on the way.
+int preview_every(Context& context, const Submission& s, int previews) {
+  if (previews == 0) return 0;
+  const Json model = context.catalogue.find(s.model, context.model_in_use());
+  const double usual = number_at(model.value("defaults", Json::object()), "steps", 25);
+  return std::max(1,
+                  static_cast<int>(std::clamp(number_at(s.params, "steps", usual), 1.0, 1000.0)) /
+                      (previews + 1));
+}
+
+/// Server-sent events: previews on the way, then every picture. kind: image_generation, image_edit.
+Response answer_in_events(Context& context, Submission submission, const Output& output,
+                          const std::string& kind) {
+  submission.preview_every = preview_every(context, submission, output.previews);
+  Job job = make_job(context, std::move(submission));
+  auto stream = std::make_shared<Stream>();
+  const auto send = [stream, kind](const std::string& what, Json data) {
+    data["type"] = kind + "." + what;
+    stream->push(fmt::format("event: {}.{}\ndata: {}\n\n", kind, what, dump(data)));
+  };
+  job.on_preview = [send, left = output.previews, index = 0](const std::string& png) mutable {
+    if (left-- > 0)
+      send("partial_image", {{"b64_json", base64(png)},
+                             {"partial_image_index", index++},
+                             {"created_at", now()},
+                             {"output_format", "png"}});
+  };
+  job.passing = true;
+  job.save = false;
+  job.on_end = [send, stream, format = output.format](const Job& over) {
+    for (const Drawn& d : over.drawn)
+      send("completed", {{"b64_json", base64(d.png)},
+                         {"created_at", now()},
+                         {"size", size_of(d)},
+                         {"output_format", format}});
+    if (over.state != JobState::kCompleted)
+      stream->push(fmt::format("event: error\ndata: {}\n\n", refuse(error_of(over)).body));
+    stream->close();
+  };
+  Queue* queue = &context.queue;
+  const auto id = job_number(text_at(queue->submit(std::move(job)), "id")).value();
+  stream->on_abandoned([queue, id] { cancel_quietly(*queue, id); });
+  Response response{.type = "text/event-stream"};
+  response.stream = stream;
+  return response;
+}
+
+Response run(Context& context, Submission submission, const Request& r, const Json& body,
+             const char* kind) {
+  const Output output = output_of(body);
+  if (!output.url) {  // the gallery keeps PNG
+    submission.draw["extension"] = "." + output.format;
+    submission.draw["quality"] = output.quality;
+  }
+  if (output.streamed) return answer_in_events(context, std::move(submission), output, kind);
+  return answer_at_end(context, std::move(submission), output, r.header("host"));
 }
 
 Response generate(Context& context, const Request& r) {
   Json body = parse_object(r.body);
   Submission s = submission_of(context, body);
-  return run(context, std::move(s), output_of(body), r.header("host"));
+  return run(context, std::move(s), r, body, "image_generation");
 }
 
 /// Texts of a form as a JSON object; pictures go to the submission.
@@ -173,7 +233,7 @@ Response edit(Context& context, const Request& r, bool variation) {
   } else if (!variation) {
     s.draw["mask_from_init"] = true;  // a picture with holes: they are painted
   }
-  return run(context, std::move(s), output_of(body), r.header("host"));
+  return run(context, std::move(s), r, body, "image_edit");
 }
 
 Response models(Context& context) {

@@ -231,6 +231,7 @@ void Queue::previewed(std::int64_t id, const std::string& png) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
   job.last_preview = base64(png);
+  if (job.on_preview) job.on_preview(png);
   const std::string url = "data:image/png;base64," + job.last_preview.get<std::string>();
   events_.publish("preview", id, dump(Json{{"id", job_name(id)}, {"image", url}}), false);
 }
@@ -268,6 +269,7 @@ void Queue::finish(Job& job, JobState state, Json error) {
   if (job.on_end) {
     job.on_end(job);
     job.on_end = nullptr;
+    job.on_preview = nullptr;
     job.drawn.clear();
   }
   job.init.clear();
@@ -341,6 +343,7 @@ std::optional<Job> Queue::running() const {
     if (job.state == JobState::kRunning) {
       Job copy = job;
       copy.on_end = nullptr;
+      copy.on_preview = nullptr;
       copy.drawn.clear();
       return copy;
     }

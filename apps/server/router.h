@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/http.h"
@@ -17,12 +18,14 @@ class Router {
   void add(std::string method, std::string_view pattern, Handler handler);
   /// The last resort of a GET that no pattern takes (the page).
   void otherwise(Handler handler) { otherwise_ = std::move(handler); }
+  /// Methods and patterns, as they were added.
+  std::vector<std::pair<std::string, std::string>> routes() const;
   /// Errors become answers; never throws.
   Response operator()(Request request) const;
 
  private:
   struct Route {
-    std::string method;
+    std::string method, pattern;
     std::vector<std::string> parts;
     Handler handler;
   };

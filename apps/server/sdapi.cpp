@@ -15,6 +15,8 @@
 namespace mezzo::server {
 namespace {
 
+constexpr std::size_t kMostEnlarged = 64;  // pictures in one request
+
 Response refuse(const ApiError& e) {
   Json body = {{"error", e.code}, {"detail", e.what()}, {"body", ""}, {"errors", e.what()}};
   if (e.status == 422 || (e.status == 400 && !e.field.empty()))
@@ -44,7 +46,7 @@ void read_numbers(const Json& body, Json& params) {
     const auto number = loose_number(body, key.theirs);
     if (!number) continue;
     if (key.whole)
-      params[key.ours] = static_cast<std::int64_t>(*number);
+      params[key.ours] = whole(*number);
     else
       params[key.ours] = *number;
   }
@@ -91,14 +93,14 @@ Submission submission_of(Context& context, const Json& body, const SdapiOptions&
   read_sampler(body, s.params);
   const double count =
       loose_number(body, "batch_size").value_or(1) * loose_number(body, "n_iter").value_or(1);
-  if (count > 1) s.params["count"] = static_cast<std::int64_t>(std::min(count, 1e6));
+  if (count > 1) s.params["count"] = whole(count);
   const auto overrides = body.find("override_settings");
   const bool has_overrides = overrides != body.end() && overrides->is_object();
   std::string model = options.text("sd_model_checkpoint");
   if (has_overrides) {
     model = text_at(*overrides, "sd_model_checkpoint", model);
     if (const auto skip = loose_number(*overrides, "CLIP_stop_at_last_layers"))
-      s.params["clip_skip"] = std::max<std::int64_t>(1, static_cast<std::int64_t>(*skip));
+      s.params["clip_skip"] = std::max<std::int64_t>(1, whole(*skip));
   }
   if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
   s.model = model_called(context, model);
@@ -108,19 +110,47 @@ Submission submission_of(Context& context, const Json& body, const SdapiOptions&
   return s;
 }
 
+/// A field whose values are numbered.
+template <std::size_t N>
+const char* numbered(const Json& body, const char* key, const std::array<const char*, N>& names) {
+  const double number = number_at(body, key, 0);
+  if (!(number >= 0 && number < static_cast<double>(N)))
+    throw ApiError(422, "usage", fmt::format("{}: give 0 to {}", key, N - 1), key);
+  return names[static_cast<std::size_t>(number)];
+}
+
+void add_mask(const Json& body, const std::string& mask, Submission& s) {
+  s.mask = {base64_decoded(mask, "mask"), true};
+  s.draw["mask_fit"] = true;
+  s.draw["mask_may_be_blank"] = true;
+  s.draw["mask_invert"] = number_at(body, "inpainting_mask_invert", 0) != 0;
+  const double blur = number_at(body, "mask_blur", number_at(body, "mask_blur_x", 4));
+  s.params["mask_blur"] = whole(blur);
+  s.params["masked_content"] =
+      numbered(body, "inpainting_fill", std::array{"fill", "original", "noise", "empty"});
+  s.params["only_masked"] =
+      flag_at(body, "inpaint_full_res", number_at(body, "inpaint_full_res", 1) != 0);
+  s.params["mask_padding"] = whole(number_at(body, "inpaint_full_res_padding", 0));
+}
+
 void add_pictures(const Json& body, Submission& s) {
   const auto images = body.find("init_images");
   if (images == body.end() || !images->is_array() || images->empty() || !(*images)[0].is_string())
     throw ApiError(404, "not_found", "Init image not found");
   s.init = {base64_decoded((*images)[0].get_ref<const std::string&>(), "init_images"), true};
   s.params["strength"] = number_at(body, "denoising_strength", 0.75);
-  const std::string mask = text_at(body, "mask");
-  if (mask.empty()) return;
-  s.mask = {base64_decoded(mask, "mask"), true};
-  s.draw["mask_fit"] = true;
-  s.draw["mask_invert"] = number_at(body, "inpainting_mask_invert", 0) != 0;
-  const double blur = number_at(body, "mask_blur", number_at(body, "mask_blur_x", 4));
-  s.params["mask_blur"] = static_cast<std::int64_t>(blur);
+  s.params["fit"] = numbered(body, "resize_mode", std::array{"stretch", "crop", "pad", "stretch"});
+  if (const std::string mask = text_at(body, "mask"); !mask.empty()) add_mask(body, mask, s);
+}
+
+/// Settings as people copy them from pictures: they fill what the request leaves open.
+void fill_from_infotext(Context& context, const Json& body, Submission& s) {
+  const std::string infotext = text_at(body, "infotext");
+  if (infotext.empty()) return;
+  const Json found =
+      context.questions.ask({{"what", "recipe"}, {"infotext", infotext}}).head.at("result");
+  for (const auto& [key, value] : found.at("request").items())
+    if (!s.params.contains(key) || s.params[key] == "") s.params[key] = value;
 }
 
 std::string timestamp() {
@@ -189,6 +219,7 @@ Response draw(Context& context, const Request& r, const SdapiOptions& options, b
     Json body = parse_object(r.body);
     Submission s = submission_of(context, body, options);
     if (from_image) add_pictures(body, s);
+    fill_from_infotext(context, body, s);
     const Json left_out = unsupported(body);
     if (!left_out.empty() && r.header("prefer").find("handling=strict") != std::string::npos)
       throw ApiError(422, "usage", "not supported: " + dump(left_out), left_out[0]);
@@ -247,11 +278,7 @@ Response progress(Context& context, const Request& r) {
 /// Only what runs for a client of this interface: the page's jobs are not theirs to stop.
 void interrupt(Context& context) {
   const auto job = context.queue.running();
-  if (!job || !job->passing) return;
-  try {
-    context.queue.cancel(job->id);
-  } catch (const ApiError&) {  // over meanwhile
-  }
+  if (job && job->passing) cancel_quietly(context.queue, job->id);
 }
 
 Response png_info(Context& context, const Request& r) {
@@ -270,17 +297,33 @@ Response png_info(Context& context, const Request& r) {
   }
 }
 
+std::string enlarged(Context& context, const Json& body, const std::string& picture) {
+  Json question = {{"what", "resized"}, {"scale", number_at(body, "upscaling_resize", 2)}};
+  if (number_at(body, "resize_mode", 0) != 0) {
+    question["width"] = number_at(body, "upscaling_resize_w", 512);
+    question["height"] = number_at(body, "upscaling_resize_h", 512);
+  }
+  return base64(context.questions.ask(question, base64_decoded(picture, "image")).body);
+}
+
+/// One picture under "image", or several under "imageList".
 Response enlarge(Context& context, const Request& r) {
   try {
     const Json body = parse_object(r.body);
-    Json question = {{"what", "resized"}, {"scale", number_at(body, "upscaling_resize", 2)}};
-    if (number_at(body, "resize_mode", 0) != 0) {
-      question["width"] = number_at(body, "upscaling_resize_w", 512);
-      question["height"] = number_at(body, "upscaling_resize_h", 512);
+    Json answer = {{"html_info", ""}};
+    const auto list = body.find("imageList");
+    if (list == body.end()) {
+      answer["image"] = enlarged(context, body, text_at(body, "image"));
+      return json_response(dump(answer));
     }
-    const Frame answer =
-        context.questions.ask(question, base64_decoded(text_at(body, "image"), "image"));
-    return json_response(dump({{"html_info", ""}, {"image", base64(answer.body)}}));
+    if (!list->is_array() || list->size() > kMostEnlarged)
+      throw ApiError(422, "usage", fmt::format("imageList: give up to {} pictures", kMostEnlarged),
+                     "imageList");
+    answer["images"] = Json::array();
+    for (const Json& entry : *list)
+      answer["images"].push_back(
+          enlarged(context, body, entry.is_object() ? text_at(entry, "data") : std::string()));
+    return json_response(dump(answer));
   } catch (...) {
     return refuse(as_api_error(std::current_exception()));
   }
@@ -306,7 +349,8 @@ void add_sdapi_routes(Router& router, Context& context) {
     return json_response("null");
   });
   router.add("POST", base + "png-info", [c](const Request& r) { return png_info(*c, r); });
-  router.add("POST", base + "extra-single-image", [c](const Request& r) { return enlarge(*c, r); });
+  for (const char* name : {"extra-single-image", "extra-batch-images"})
+    router.add("POST", base + name, [c](const Request& r) { return enlarge(*c, r); });
   add_sdapi_lists(router, context, options);
 }
 

@@ -131,6 +131,7 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   add_health_routes(router, context);
   add_sdapi_routes(router, context);
   add_openai_routes(router, context);
+  add_openapi_route(router);
   add_page(router);
   const Security security(security_options(options));
   HttpServer http({.host = options.host,

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -189,7 +190,8 @@ class Worker {
     run.preview_every = static_cast<int>(number_at(head, "preview_every", 0));
     GenerateParams params = params_from_json(dump(head.at("params")));
     load_pictures(frame, params);
-    const std::string path = text_at(head, "model");
+    const std::string path = text_at(head, "model"), extension = text_at(head, "extension", ".png");
+    const int quality = static_cast<int>(number_at(head, "quality", 92));
     Engine& engine = models_->get(path, params, run);
     send({{"is", "loaded"}, {"models", models_->paths()}, {"family", engine.info().family}});
     engine.generate(params, run, [&](const Picture& picture) {
@@ -202,7 +204,7 @@ class Worker {
             {"recipe", picture.request},
             {"hash", engine.info().hash},
             {"seconds", picture.seconds}},
-           as_text(encode_picture(picture, ".png")));
+           as_text(encode_picture(picture, extension, quality)));
     });
     send({{"is", "done"}});
   }
@@ -226,6 +228,10 @@ class Worker {
           (given.width != params.init->width || given.height != params.init->height))
         params.mask = resize_picture(*params.mask, params.init->width, params.init->height);
       if (flag_at(head, "mask_invert", false)) params.mask = inverted(std::move(*params.mask));
+      const auto is_kept = [](std::uint8_t v) { return v < 128; };
+      if (flag_at(head, "mask_may_be_blank", false) &&
+          std::ranges::all_of(params.mask->pixels, is_kept))
+        params.mask.reset();  // A1111: the picture is drawn anew as a whole
     }
   }
 

@@ -40,7 +40,16 @@ struct GenerateParams {
   std::optional<double> strength = {};
   std::optional<Image> mask = {};  // white (>= half): repaint, black: keep; the size of `init`
   std::int64_t mask_blur = 4;      // pixels: how softly the repainted part joins the kept, 0..256
-  bool keep_unmasked = true;       // put the kept pixels of `init` back into the result, exactly
+  std::string masked_content = "original";  // of what is repainted, before it is noised: original,
+                                            // fill (the colours around), noise, empty
+  /// Draw the box around the mask, `mask_padding` pixels (0..1024) wider, at width x height and put
+  /// it back: the result has the size of `init`.
+  bool only_masked = false;
+  std::int64_t mask_padding = 32;
+  /// Where `init` has another shape than the result: stretch, crop (its middle) or pad (its edges
+  /// repeated).
+  std::string fit = "stretch";
+  bool keep_unmasked = true;  // put the kept pixels of `init` back into the result, exactly
 };
 
 using FieldMember = std::variant<std::string GenerateParams::*, std::int64_t GenerateParams::*,

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "image/mask.h"
+#include "pipeline/inpaint_area.h"
 #include "pipeline/job.h"
 #include "pipeline/measure.h"
 #include "pipeline/memory_plan.h"
@@ -49,27 +50,12 @@ std::int64_t random_seed() {
   return static_cast<std::int64_t>(device() % 0xFFFFFFFFu);
 }
 
-/// Puts the kept pixels back: softly towards the repainted ones, exactly where the blurred mask is
-/// black.
-Image keep_unmasked(const Image& drawn, const GenerateParams& p) {
-  const Image mask = blur(threshold(*p.mask), static_cast<double>(p.mask_blur));
-  const Image hard = threshold(*p.mask);
-  Image out = drawn;
-  for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
-    // Blurred inwards only: a pixel outside the mask stays as it was, to the bit.
-    const int a = hard.pixels[i] ? mask.pixels[i] : 0;
-    for (std::size_t c = 0; c < 3; ++c)
-      out.pixels[3 * i + c] = static_cast<std::uint8_t>(
-          (drawn.pixels[3 * i + c] * a + p.init->pixels[3 * i + c] * (255 - a) + 127) / 255);
-  }
-  return out;
-}
-
 /// Some pictures of a request, which go through the networks together.
 struct Batch {
-  const GenerateParams& params;  // resolved
-  std::size_t begin, count;      // among all pictures of the request
-  std::size_t total, usual;      // of the request, and of a full batch
+  const GenerateParams& params;            // resolved
+  const std::optional<InpaintArea>& area;  // what the pictures are a part of
+  std::size_t begin, count;                // among all pictures of the request
+  std::size_t total, usual;                // of the request, and of a full batch
 
   std::string prompt(std::size_t i) const {
     return params.prompts[(begin + i) / static_cast<std::size_t>(params.count)];
@@ -176,7 +162,11 @@ void Engine::State::draw(const Batch& batch, const RunOptions& run_options,
   const double seconds = since(begin) / static_cast<double>(batch.count);
   for (std::size_t i = 0; i < batch.count; ++i) {
     Image image = to_image(drawn.decoded[i]);
-    if (p.mask && p.keep_unmasked) image = keep_unmasked(image, p);
+    if (batch.area) image = put_back(*batch.area, image);
+    const auto blur = static_cast<double>(p.mask_blur);
+    if (p.mask && p.keep_unmasked)
+      image = batch.area ? keep_unmasked(image, batch.area->whole, batch.area->mask, blur)
+                         : keep_unmasked(image, *p.init, threshold(*p.mask), blur);
     const PictureRecipe recipe{p, batch.prompt(i), seeds[i], info};
     done({.image = std::move(image),
           .prompt = recipe.prompt,
@@ -272,8 +262,10 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
                       const std::function<void(Picture)>& done) {
   State& s = *state_;
   const std::scoped_lock one_run(s.running);
-  GenerateParams p = mezzo::resolve(params, s.defaults);
-  warn_about_size(params, p);
+  GenerateParams part = params;
+  const auto area = cut_area(part, s.defaults);
+  GenerateParams p = mezzo::resolve(part, s.defaults);
+  if (!area) warn_about_size(params, p);
   if (p.seed < 0) p.seed = random_seed();
   check_memory(s.bundle, s.options, s.precision, p);
   s.backend->set_stop(options.stop);
@@ -281,6 +273,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   const auto usual = static_cast<std::size_t>(batch_pictures(p, static_cast<std::int64_t>(total)));
   for (std::size_t at = 0; at < total; at += usual)
     s.draw({.params = p,
+            .area = area,
             .begin = at,
             .count = std::min(usual, total - at),
             .total = total,

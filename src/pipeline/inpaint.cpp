@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "image/fill.h"
 #include "image/mask.h"
 #include "pipeline/encode_image.h"
 
@@ -32,6 +33,25 @@ Tensor masked_picture(const Job& job, Backend& backend) {
   return backend.upload(values);
 }
 
+/// What the repainted part of the picture begins as, where that is not left to the latents.
+Image beginning(const GenerateParams& p) {
+  return p.masked_content == "fill" ? fill_from_surroundings(*p.init, threshold(*p.mask)) : *p.init;
+}
+
+/// The encoded picture with noise or nothing in place of what is repainted, where that was asked
+/// for.
+sampling::Latents without_content(const sampling::Latents& image, const Job& job,
+                                  const std::vector<double>& mask, Draws& draws) {
+  const std::string& content = job.params.masked_content;
+  if (content != "noise" && content != "empty") return image;
+  const auto instead =
+      content == "noise" ? job.noise(draws) : sampling::Latents::zeros(image.size());
+  sampling::Latents out = image;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (mask[i % mask.size()] != 0.0) out[i] = instead[i];
+  return out;
+}
+
 /// mask [B, H, W, 1] and masked picture [B, H, W, 4] beside each other.
 Tensor extra_channels(const Job& job, const Model& model, const std::vector<double>& mask,
                       const Tensor& masked, const sampling::Latents& noise) {
@@ -55,13 +75,14 @@ Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& 
   const bool blends = !model.is_inpainting();
 
   sampling::Latents image;
-  if (blends || !from_noise) image = encode_image(job, model, *job.params.init, draws);
+  if (blends || !from_noise) image = encode_image(job, model, beginning(job.params), draws);
   const auto noise = job.noise(draws);
-  Start start{.x = from_noise ? sampling::from_noise(plan, noise)
-                              : sampling::add_noise(image, noise, plan.start())};
   // Of the masked picture; drawn for ordinary models too, so that seeds agree with diffusers.
   const auto posterior = job.noise(draws);
   const auto mask = latent_mask(job);
+  Start start{.x = from_noise ? sampling::from_noise(plan, noise)
+                              : sampling::add_noise(without_content(image, job, mask, draws), noise,
+                                                    plan.start())};
   if (!blends) {
     start.extra_channels =
         extra_channels(job, model, mask, masked_picture(job, model.backend), posterior);

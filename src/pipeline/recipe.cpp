@@ -45,6 +45,7 @@ constexpr std::array kInfotextKeys = {
     InfotextKey{"Denoising strength", "strength"},
     InfotextKey{"Clip skip", "clip_skip"},
     InfotextKey{"Mask blur", "mask_blur"},
+    InfotextKey{"Masked area padding", "mask_padding"},
     InfotextKey{"Eta", "eta"},
     InfotextKey{"Guidance rescale", "guidance_rescale"},
 };
@@ -61,6 +62,27 @@ std::optional<std::string> text_of(const Infotext& infotext, std::string_view ke
           return fmt::format("{}", value);
       },
       it->second);
+}
+
+/// masked_content, and what the web UI calls it.
+constexpr std::array kMaskedContents = {
+    std::pair{"original", "original"}, std::pair{"fill", "fill"},
+    std::pair{"noise", "latent noise"}, std::pair{"empty", "latent nothing"}};
+
+template <class Add>
+void add_mask(const GenerateParams& p, const Add& add) {
+  add("Mask blur", fmt::format("{}", p.mask_blur));
+  for (const auto& [ours, theirs] : kMaskedContents)
+    if (p.masked_content == ours && p.masked_content != "original") add("Masked content", theirs);
+  if (!p.only_masked) return;
+  add("Inpaint area", "Only masked");
+  add("Masked area padding", fmt::format("{}", p.mask_padding));
+}
+
+void read_mask(const Infotext& infotext, GenerateParams& p) {
+  p.only_masked = text_of(infotext, "Inpaint area") == "Only masked";
+  for (const auto& [ours, theirs] : kMaskedContents)
+    if (text_of(infotext, "Masked content") == theirs) p.masked_content = ours;
 }
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
@@ -90,7 +112,7 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
   if (p.init && p.strength) add("Denoising strength", fmt::format("{}", *p.strength));
   if (p.clip_skip > 1) add("Clip skip", fmt::format("{}", p.clip_skip));
   add("RNG", p.rng == "cpu" ? "CPU" : "NV");
-  if (p.mask) add("Mask blur", fmt::format("{}", p.mask_blur));
+  if (p.mask) add_mask(p, add);
   if (p.eta != 0) add("Eta", fmt::format("{}", p.eta));
   if (p.guidance_rescale != 0) add("Guidance rescale", fmt::format("{}", p.guidance_rescale));
   add("Version", version());
@@ -134,6 +156,7 @@ GenerateParams recipe_from_infotext(const std::string& text, std::string* model_
   for (const auto& [key, field] : kInfotextKeys)
     if (const auto value = text_of(infotext, key); value && !value->empty())
       set_field(params, field, *value);
+  read_mask(infotext, params);
   // Files from before there were schedule types say nothing: the model's own.
   const auto& line = infotext.settings_line;
   if (std::ranges::find(line, "Schedule type", &InfotextPairs::value_type::first) == line.end())

@@ -7,9 +7,9 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "image/fit.h"
 #include "image/mask.h"
 #include "image/pixels.h"
-#include "image/resize.h"
 
 namespace mezzo {
 namespace {
@@ -39,13 +39,10 @@ void choose_size(GenerateParams& p, const ModelDefaults& d) {
 void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
   choose_size(p, d);
   const int w = static_cast<int>(p.width), h = static_cast<int>(p.height);
-  p.init = to_rgb(*p.init, kWhite);
-  if (p.init->width != w || p.init->height != h)
-    p.init = resize(*p.init, w, h, ResizeFilter::kLanczos);
+  const Fit how = p.fit == "crop" ? Fit::kCrop : p.fit == "pad" ? Fit::kPad : Fit::kStretch;
+  p.init = fit(to_rgb(*p.init, kWhite), w, h, how);
   if (p.mask) {
-    p.mask = mask_from_image(*p.mask);
-    if (p.mask->width != w || p.mask->height != h)
-      p.mask = resize(*p.mask, w, h, ResizeFilter::kNearest);
+    p.mask = fit(mask_from_image(*p.mask), w, h, how, ResizeFilter::kNearest);
     if (is_blank(threshold(*p.mask)))
       fail<UsageError>(
           "the mask has no white part, so nothing would be repainted; paint white what should "
@@ -105,7 +102,7 @@ void warn_about_size(const GenerateParams& asked, const GenerateParams& p) {
   const int w = asked.init->width, h = asked.init->height;
   const double stretch = static_cast<double>(w) * static_cast<double>(p.height) /
                          (static_cast<double>(h) * static_cast<double>(p.width));
-  if (asked.width != 0 && asked.height != 0 && (stretch > kStretch || 1 / stretch > kStretch))
+  if (p.fit == "stretch" && (stretch > kStretch || 1 / stretch > kStretch))
     log_warning(
         "the picture of {}x{} pixels is stretched to {}x{}; give one of --width and --height to "
         "keep its shape",

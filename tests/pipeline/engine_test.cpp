@@ -1,5 +1,6 @@
 // The engine with the shipped model: what a picture depends on, and what it must not depend on.
 #include <cmath>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -178,6 +179,37 @@ TEST(Engine, ALargeStartingPictureIsDrawnAtTheModelsSize) {
   EXPECT_EQ(engine.resolve(p).width, 144);
   p.width = 256;
   EXPECT_EQ(engine.resolve(p).width, 256);
+}
+
+TEST(Engine, TheMaskedPartBeginsAsAskedFor) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple"});
+  p.init = grey(64, 64, 3, 120);
+  p.mask = half_mask(64);
+  p.strength = 0.7;
+  std::set<std::vector<std::uint8_t>> seen;
+  for (const char* content : {"original", "fill", "noise", "empty"}) {
+    p.masked_content = content;
+    const Image drawn = engine.generate(p).at(0).image;
+    EXPECT_EQ(drawn.row(5)[0], 120);
+    seen.insert(drawn.pixels);
+  }
+  EXPECT_EQ(seen.size(), 3u);  // in an even picture the colours around are the original
+}
+
+TEST(Engine, OnlyTheMaskedPartIsDrawnAtTheModelsSize) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple"});
+  p.init = grey(300, 200, 3, 120);
+  p.mask = grey(300, 200, 1, 0);
+  for (int y = 80; y < 120; ++y) std::fill_n(p.mask->row(y) + 200, 40, std::uint8_t{255});
+  p.only_masked = true;
+  const auto picture = engine.generate(p).at(0);
+  ASSERT_EQ(picture.image.width, 300);
+  EXPECT_EQ(picture.image.row(100)[3 * 100], 120);
+  EXPECT_NE(picture.image.row(100)[3 * 220], 120);
+  EXPECT_THAT(picture.infotext, HasSubstr("Size: 128x128"));
+  EXPECT_THAT(picture.infotext, HasSubstr("Inpaint area: Only masked"));
 }
 
 TEST(Engine, WholeRunsAreMeasured) {

@@ -67,6 +67,23 @@ TEST(Infotext, ReadsBackWhatItWrote) {
   EXPECT_EQ(name, "my_ model_ v1");
 }
 
+TEST(Infotext, TellsHowAMaskWasUsed) {
+  GenerateParams p = resolved();
+  p.prompts = {"a cat"};
+  p.init = p.mask = Image{.width = 1, .height = 1, .channels = 1, .pixels = {255}};
+  p.masked_content = "noise";
+  p.only_masked = true;
+  p.mask_padding = 48;
+  const ModelInfo m = model();
+  const std::string text = recipe_infotext({p, p.prompts[0], 1, m});
+  EXPECT_THAT(text, HasSubstr("Mask blur: 4, Masked content: latent noise, Inpaint area: Only "
+                              "masked, Masked area padding: 48"));
+  const GenerateParams q = recipe_from_infotext(text);
+  EXPECT_EQ(q.masked_content, "noise");
+  EXPECT_TRUE(q.only_masked);
+  EXPECT_EQ(q.mask_padding, 48);
+}
+
 TEST(Infotext, ReadsTheWebUisDefaults) {
   const GenerateParams q = recipe_from_infotext(
       "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x512");

@@ -96,6 +96,26 @@ TEST(Jobs, WaitingOnesAreReordered) {
   EXPECT_EQ(server.client().get("/api/v1/jobs?state=cancelled").json()["jobs"].size(), 3u);
 }
 
+TEST(Jobs, TheInterfaceDescribesItself) {
+  const ServerProgram server("openapi");
+  const Json api = server.client().get("/api/v1/openapi.json").json();
+  EXPECT_EQ(api["openapi"], "3.1.0");
+  EXPECT_EQ(api["x-undescribed"], Json::array());
+  const Json& request = api["components"]["schemas"]["Request"]["properties"];
+  const Json options = server.client().get("/api/v1/options").json();
+  for (const Json& field : options["fields"])
+    EXPECT_TRUE(request.contains(field["name"])) << field["name"];
+  EXPECT_EQ(request["steps"]["maximum"], 1000);
+  EXPECT_EQ(request["rng"]["enum"], Json({"nv", "cpu", "", nullptr}));
+  // Every schema that is named is there.
+  const std::string text = api.dump(), mark = "#/components/schemas/";
+  for (auto at = text.find(mark); at != text.npos; at = text.find(mark, at + 1)) {
+    const auto begin = at + mark.size();
+    const std::string name = text.substr(begin, text.find('"', begin) - begin);
+    EXPECT_TRUE(api["components"]["schemas"].contains(name)) << name;
+  }
+}
+
 TEST(Jobs, WhatCannotBeDrawnIsRefusedWithItsField) {
   const ServerProgram server("refused");
   const struct {

@@ -1,4 +1,6 @@
 // /v1 as OpenAI's clients use it.
+#include <sstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,6 +40,35 @@ TEST(OpenAi, GeneratesEditsAndLists) {
   const Json error = c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "big"}}).json();
   EXPECT_EQ(error["error"]["param"], "size");
   EXPECT_EQ(error["error"]["type"], "invalid_request_error");
+}
+
+TEST(OpenAi, StreamsPicturesOnTheWay) {
+  const ServerProgram server("openai-stream");
+  const Json body = {{"prompt", "a red apple"}, {"steps", 6},          {"n", 2},
+                     {"stream", true},          {"partial_images", 2}, {"output_format", "jpeg"}};
+  const Answer answer = server.client().post("/v1/images/generations", body);
+  EXPECT_EQ(answer.header("content-type"), "text/event-stream");
+  std::vector<std::string> seen;
+  std::istringstream lines(answer.body);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("data: ")) continue;
+    const Json event = Json::parse(line.substr(6));
+    seen.push_back(event["type"]);
+    const std::string begin = event["b64_json"].get<std::string>().substr(0, 4);
+    const bool partial = seen.back() == "image_generation.partial_image";
+    EXPECT_EQ(begin, partial ? "iVBO" : "/9j/");  // PNG, JPEG
+    if (partial) {
+      EXPECT_EQ(event["partial_image_index"], seen.size() - 1);
+    }
+  }
+  EXPECT_THAT(
+      seen, testing::ElementsAre("image_generation.partial_image", "image_generation.partial_image",
+                                 "image_generation.completed", "image_generation.completed"));
+  const Json error = server.client()
+                         .post("/v1/images/generations",
+                               {{"prompt", "a"}, {"stream", true}, {"partial_images", 9}})
+                         .json();
+  EXPECT_EQ(error["error"]["param"], "partial_images");
 }
 
 }  // namespace

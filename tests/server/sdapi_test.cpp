@@ -1,7 +1,11 @@
 // /sdapi/v1 as A1111's clients use it.
+#include <span>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "mezzotint/files.h"
+#include "server/http.h"
 #include "server_program.h"
 
 namespace mezzo::test {
@@ -56,6 +60,72 @@ TEST_F(Sdapi, DrawsFromTextAndFromAPicture) {
   EXPECT_FALSE(second.json()["parameters"].contains("init_images"));
   // Nothing was to be saved.
   EXPECT_EQ(server_->client().get("/api/v1/images").json()["total"], 0);
+}
+
+TEST_F(Sdapi, InpaintsOnlyTheMaskedPartOfALargePicture) {
+  const auto pixels = [](int side, int from, int to) {  // black, a white square in the middle
+    Image image{.width = side, .height = side, .channels = 3, .pixels = {}};
+    image.pixels.assign(static_cast<std::size_t>(side * side * 3), 0);
+    for (int y = from; y < to; ++y)
+      std::fill_n(image.row(y) + 3 * from, 3 * (to - from), std::uint8_t{255});
+    return image;
+  };
+  const auto encoded = [](const Image& image) {
+    Picture picture;
+    picture.image = image;
+    const auto png = encode_picture(picture, ".png");
+    return server::base64({reinterpret_cast<const char*>(png.data()), png.size()});
+  };
+  const Image init = pixels(300, 0, 300), mask = pixels(300, 100, 150);
+  const auto drawn = [&](Json more) {
+    Json body = {{"prompt", "a red apple"},
+                 {"init_images", {encoded(init)}},
+                 {"mask", encoded(mask)},
+                 {"steps", 3},
+                 {"seed", 4},
+                 {"width", 128},
+                 {"height", 128},
+                 {"mask_blur", 0}};
+    body.update(more);
+    const Answer answer = post("img2img", body);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    const std::string png =
+        server::base64_decoded(answer.json()["images"][0].get_ref<const std::string&>(), "images");
+    return decode_picture(std::as_bytes(std::span(png)), "answer");
+  };
+  const Image part = drawn({{"inpaint_full_res_padding", 16}});
+  ASSERT_EQ(part.width, 300);
+  int changed = 0;
+  for (int y = 0; y < 300; ++y)
+    for (int x = 0; x < 300; ++x) {
+      const bool same = part.row(y)[3 * x] == 255 && part.row(y)[3 * x + 1] == 255;
+      const bool inside = x >= 100 && x < 150 && y >= 100 && y < 150;
+      ASSERT_TRUE(same || inside) << x << " " << y;
+      changed += same ? 0 : 1;
+    }
+  EXPECT_GT(changed, 500);
+  EXPECT_EQ(drawn({{"inpaint_full_res", false}}).width, 128);
+  // Settings copied from a picture fill what is left open.
+  const Json info = Json::parse(
+      post("txt2img", {{"infotext", "a cat\nSteps: 2, Sampler: Euler a, CFG scale: 3, Seed: 11"}})
+          .json()["info"]
+          .get<std::string>());
+  EXPECT_EQ(info["seed"], 11);
+  EXPECT_EQ(info["steps"], 2);
+  EXPECT_EQ(info["prompt"], "a cat");
+  const Json larger = post("extra-batch-images",
+                           {{"upscaling_resize", 2}, {"imageList", {{{"data", encoded(mask)}}}}})
+                          .json();
+  EXPECT_EQ(larger["images"].size(), 1u);
+}
+
+TEST_F(Sdapi, NumbersBeyondAnyFieldAreRefused) {
+  for (const char* text : {"1e300", "\"nan\"", "-1e300"}) {
+    const std::string body = std::string(R"({"prompt": "x", "steps": )") + text + "}";
+    const Answer answer = server_->client().send("POST", "/sdapi/v1/txt2img", body,
+                                                 {{"Content-Type", "application/json"}});
+    EXPECT_EQ(answer.status, std::string(text) == "\"nan\"" ? 200 : 422) << text;
+  }
 }
 
 TEST_F(Sdapi, ListsAreOfObjectsAndOptionsAreKept) {

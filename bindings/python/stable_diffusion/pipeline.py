@@ -164,7 +164,9 @@ class Pipeline:
     ) -> Union[Picture, List[Picture]]:
         """Repaints the white part of ``mask`` (the size of ``image``, in the same forms). ``mask_blur``:
         pixels over which it joins the rest; ``keep_unmasked`` (default True) leaves every other pixel
-        as it was. ``mask_image`` is taken for ``mask``. The rest is as for :meth:`image_to_image`."""
+        as it was; ``only_masked`` draws the surroundings of the mask (``mask_padding`` pixels wider) at
+        the full size and puts them back, so the result is as large as ``image``; ``masked_content``
+        ("original", "fill", "noise", "empty") is what the masked part begins as. ``mask_image`` is taken for ``mask``. The rest is as for :meth:`image_to_image`."""
         mask = settings.pop("mask_image", mask)
         if mask is None:
             raise UsageError("mask: there is none; give a picture whose white part is to be repainted")
