@@ -60,6 +60,8 @@ Response tokens(Context& context, const Request& r) {
   const auto it = body.find("prompt");
   if (it == body.end() || !it->is_string())
     throw ApiError(400, "usage", "prompt: give a text", "prompt");
+  if (const auto m = body.find("model"); m != body.end() && !m->is_string() && !m->is_null())
+    throw ApiError(400, "usage", "model: give a text", "model");
   const Json model = context.catalogue.find(text_at(body, "model"), context.model_in_use());
   const Frame answer =
       context.questions.ask({{"what", "tokens"}, {"model", model.at("path")}, {"prompt", *it}});

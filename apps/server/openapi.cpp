@@ -17,10 +17,6 @@ Json reference(const std::string& name) { return {{"$ref", "#/components/schemas
 Json typed(const char* type) { return {{"type", type}}; }
 Json or_null(const char* type) { return {{"type", Json::array({type, "null"})}}; }
 Json list_of(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
-Json integer(double low, double high) {
-  return {{"type", "integer"}, {"minimum", low}, {"maximum", high}};
-}
-
 /// An object with these properties, all of which it always has.
 Json object(Json properties) {
   Json required = Json::array();
@@ -54,8 +50,10 @@ Json schema_of(const Field& field) {
 
 Json request_schema() {
   Json properties = Json::object();
-  properties["prompt"] = {{"type", "string"}, {"description", "What to draw."}};
+  properties["prompt"] = or_null("string");
+  properties["prompt"]["description"] = "What to draw.";
   properties["prompts"] = list_of(typed("string"));
+  properties["prompts"]["type"] = {"array", "null"};
   properties["prompts"]["minItems"] = 1;
   properties["prompts"]["description"] = "Several prompts, count pictures each; instead of prompt.";
   properties["model"] = or_null("string");
@@ -66,7 +64,7 @@ Json request_schema() {
                         {"description", "base64, a data: URL, or a picture of the gallery."}};
   properties["init_image"] = picture;
   properties["mask_image"] = picture;
-  properties["preview_every"] = integer(0, 1000);
+  properties["preview_every"] = {{"type", {"integer", "null"}}, {"minimum", 0}, {"maximum", 1000}};
   for (const Field& f : generate_fields()) properties[std::string(f.name)] = schema_of(f);
   return {{"type", "object"},
           {"properties", properties},
@@ -133,7 +131,7 @@ Json body_schema(std::string_view name) {
       {"ids", object({{"ids", list_of(typed("integer"))}})},
       {"prompt",
        {{"type", "object"},
-        {"properties", {{"prompt", typed("string")}, {"model", typed("string")}}},
+        {"properties", {{"prompt", typed("string")}, {"model", or_null("string")}}},
         {"required", {"prompt"}}}}};
   const auto it = small.find(name);
   return it == small.end() ? reference(std::string(name)) : it->second;

@@ -49,8 +49,11 @@ Response Router::operator()(Request request) const {
     if (head) request.method = "GET";
     const auto path = split(request.path);
     std::string others;
+    // A route that names the whole path goes before those that leave a part open.
+    const bool named =
+        std::ranges::any_of(routes_, [&](const Route& r) { return r.parts == path; });
     for (const Route& route : routes_) {
-      if (!matches(route.parts, path, request.places)) continue;
+      if (named ? route.parts != path : !matches(route.parts, path, request.places)) continue;
       if (route.method == request.method) return route.handler(request);
       others += (others.empty() ? "" : ", ") + route.method;
     }

@@ -1,10 +1,13 @@
-"""The programs people already use, against a running server: webuiapi (A1111's interface) and openai.
+"""The programs people already use, against a running server: webuiapi (A1111's interface), openai, the reader of
+recipes sd-parsers, and schemathesis on the server's own description.
 
-    clients_test.py MEZZO        skips what is not installed: pip install webuiapi openai pillow
+    clients_test.py MEZZO        skips what is not installed: pip install webuiapi openai pillow sd-parsers schemathesis
 """
 
+import importlib.util
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,9 +16,9 @@ import unittest
 try:
     import openai
     import webuiapi
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 except ImportError as missing:
-    print(f"skipped: {missing.name} is not installed (pip install webuiapi openai pillow)")
+    print(f"skipped: {missing.name} is not installed (pip install webuiapi openai pillow sd-parsers schemathesis)")
     sys.exit(77)
 
 MEZZO = sys.argv.pop(1)
@@ -70,9 +73,38 @@ class Clients(unittest.TestCase):
         mask = png((0, 0, 0, 0), "RGBA")
         self.assertTrue(client.images.edit(image=png("green"), mask=mask, prompt="a red apple", **form).data[0].b64_json)
         self.assertEqual(len(client.images.with_raw_response.create_variation(image=png("green"), **form).parse().data), 1)
+        streamed = client.images.generate(prompt="a red apple", model="icons", stream=True, partial_images=1)
+        self.assertEqual([e.type.split(".")[1] for e in streamed], ["partial_image", "completed"])
         with self.assertRaises(openai.BadRequestError) as caught:
             client.images.generate(prompt="a red apple", size="7x7", model="icons")
         self.assertIn("width: 7", str(caught.exception))
+
+    @unittest.skipUnless(importlib.util.find_spec("sd_parsers"), "sd-parsers is not installed")
+    def test_sd_parsers(self):
+        from sd_parsers import ParserManager
+
+        api = webuiapi.WebUIApi(host="127.0.0.1", port=self.port)
+        made = api.txt2img(prompt="a red apple", negative_prompt="grey", seed=7, steps=3, sampler_name="Euler a", **SIZE)
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("parameters", made.image.info["parameters"])  # as it came
+        file = io.BytesIO()
+        made.image.save(file, "PNG", pnginfo=texts)
+        file.seek(0)
+        info = ParserManager().parse(file)
+        self.assertEqual((info.full_prompt, info.full_negative_prompt), ("a red apple", "grey"))
+        sampler = info.samplers[0]
+        self.assertEqual((sampler.name, str(sampler.parameters["seed"])), ("Euler a", "7"))
+
+    @unittest.skipUnless(shutil.which("st"), "schemathesis is not installed")
+    def test_schemathesis(self):
+        checks = ["not_a_server_error", "status_code_conformance", "content_type_conformance",
+                  "response_schema_conformance", "negative_data_rejection", "allow_header_conformance"]  # fmt: skip
+        command = ["st", "run", f"http://127.0.0.1:{self.port}/api/v1/openapi.json", "--phases", "coverage,fuzzing",
+                   "--max-examples", "10", "--seed", "1", "--exclude-path", "/api/v1/events", "--no-color",
+                   "--checks", ",".join(checks)]  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout[-9000:])
 
 
 if __name__ == "__main__":
