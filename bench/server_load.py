@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Load on `mezzo serve` while it draws: many event streams and a steady rate of status calls.
+
+    bench/server_load.py MEZZO [--seconds 300] [--streams 200] [--rate 50]
+
+Draws alone for a while, then under load, then alone again, and prints one JSON object: errors, percentiles of the
+status calls in milliseconds, the supervisor's memory, and how much longer a picture took under load. Needs nothing
+but Python 3.9.
+"""
+import argparse, asyncio, json, re, statistics, subprocess, tempfile, time, urllib.request
+
+STATUS = ["/health", "/api/v1/jobs?limit=20", "/api/v1/images?limit=20", "/metrics", "/sdapi/v1/progress",
+          "/api/v1/options"]
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("mezzo")
+    p.add_argument("--seconds", type=float, default=300)
+    p.add_argument("--alone", type=float, default=30, help="seconds of drawing without load, before and after")
+    p.add_argument("--streams", type=int, default=200)
+    p.add_argument("--rate", type=float, default=50, help="status calls a second")
+    p.add_argument("--request", default='{"prompt": "a red apple", "steps": 20}')
+    return p.parse_args()
+
+
+async def call(port, path):
+    """(status, seconds) of one request on a connection of its own."""
+    begin = time.perf_counter()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(-1), 10)
+        return int(answer[9:12]), time.perf_counter() - begin
+    finally:
+        writer.close()
+
+
+async def listen(port, counts):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    try:
+        while piece := await reader.read(1 << 16):
+            counts["bytes"] += len(piece)
+        counts["lost"] += 1
+    except asyncio.CancelledError:
+        writer.close()
+
+
+async def load(port, o):
+    counts = {"bytes": 0, "lost": 0}
+    streams = [asyncio.create_task(listen(port, counts)) for _ in range(o.streams)]
+    times, errors, running = [], 0, set()
+
+    async def one(path):
+        nonlocal errors
+        try:
+            status, seconds = await call(port, path)
+            times.append(seconds)
+            errors += status != 200
+        except (OSError, asyncio.TimeoutError, ValueError):
+            errors += 1
+
+    begin, n = time.perf_counter(), 0
+    while time.perf_counter() - begin < o.seconds:
+        task = asyncio.create_task(one(STATUS[n % len(STATUS)]))
+        running.add(task)
+        task.add_done_callback(running.discard)
+        n += 1
+        await asyncio.sleep(max(0, begin + n / o.rate - time.perf_counter()))
+    if running:
+        await asyncio.wait(running)
+    for task in streams:
+        task.cancel()
+    return times, errors, counts
+
+
+class Drawing:
+    """Keeps the queue filled, and counts what was drawn."""
+
+    def __init__(self, port, request):
+        self.port, self.request = port, request
+
+    def post(self):
+        r = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v1/jobs", self.request.encode(),
+                                   {"Content-Type": "application/json"})
+        return json.load(urllib.request.urlopen(r, timeout=30))["id"]
+
+    def seconds_of_jobs(self):
+        """Drawing time of the jobs that are over: from their own stamps."""
+        jobs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/jobs?limit=1000&state=completed"))
+        stamp = lambda t: time.mktime(time.strptime(t[:19], "%Y-%m-%dT%H:%M:%S")) + float("0" + t[19:23])
+        return [(stamp(j["started"]), stamp(j["finished"]) - stamp(j["started"])) for j in jobs["jobs"]]
+
+    async def keep(self, seconds):
+        """Draws one after the other for so long; returns when it began and ended."""
+        begin = time.time()
+        while time.time() - begin < seconds:
+            await asyncio.to_thread(self.post)
+            while (await asyncio.to_thread(self.waiting)) > 1:
+                await asyncio.sleep(0.05)
+        return begin, time.time()
+
+    def waiting(self):
+        return len(json.load(urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/jobs?state=queued,running"))["jobs"])
+
+
+def memory_mb(pid):
+    text = open(f"/proc/{pid}/status").read()
+    return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
+
+
+async def measure(server, port, o):
+    drawing = Drawing(port, o.request)
+    before = await drawing.keep(o.alone)
+    (times, errors, counts), during = await asyncio.gather(load(port, o), drawing.keep(o.seconds))
+    after = await drawing.keep(o.alone)
+    offset = time.timezone if not time.localtime().tm_isdst else time.altzone  # stamps are in UTC
+    jobs = [(at - offset, s) for at, s in drawing.seconds_of_jobs()]
+    within = lambda span: [s for at, s in jobs if span[0] + 1 <= at <= span[1] - 1]
+    alone, loaded = within(before) + within(after), within(during)
+    times.sort()
+    at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1)
+    return {"calls": len(times), "errors": errors, "streams": o.streams, "streams_lost": counts["lost"],
+            "events_mb": round(counts["bytes"] / 2**20, 1), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1),
+            "supervisor_mb": round(memory_mb(server.pid), 1), "pictures_alone": len(alone),
+            "pictures_loaded": len(loaded), "picture_s_alone": round(statistics.median(alone), 4),
+            "picture_s_loaded": round(statistics.median(loaded), 4),
+            "slower": round(statistics.median(loaded) / statistics.median(alone) - 1, 4)}
+
+
+def main():
+    o = options()
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen([o.mezzo, "serve", "--port", "0", "--outputs-dir", folder], stdout=subprocess.PIPE,
+                                  text=True)
+        port = int(re.search(r":(\d+)$", server.stdout.readline().strip()).group(1))
+        try:
+            print(json.dumps(asyncio.run(measure(server, port, o))))
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+if __name__ == "__main__":
+    main()
