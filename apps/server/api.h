@@ -15,6 +15,10 @@ void add_openai_routes(Router& router, Context& context);  // OpenAI's Images AP
 /// The page, for every GET that nothing else takes.
 void add_page(Router& router);
 
+/// What a browser without the token gets: the page, which asks for it, and the page's own files.
+/// They hold nothing of the user's. nullopt: this is something else, or there is no page.
+std::optional<Response> page_without_token(const Request& request);
+
 /// A job's request from a body of /api/v1. Throws ApiError naming the field.
 struct Submission;
 Submission native_submission(Context& context, const std::string& body);

@@ -26,6 +26,7 @@ class Ui {
   announcement = $state('');
   keysOpen = $state(false);
   viewed = $state<GalleryImage | null>(null);
+  zoomed = $state<{ url: string; label: string; width: number; height: number } | null>(null);
   compared = $state<{ left: Comparable; right: Comparable } | null>(null);
   #next = 1;
 
