@@ -1,6 +1,8 @@
 // The routes, by family: each adds its own to the router. docs/http_api.md is their contract.
 #pragma once
 
+#include <optional>
+
 #include "server/context.h"
 #include "server/router.h"
 

@@ -78,9 +78,9 @@ Response serve_file(const PageFile& file, const Request& r) {
 std::optional<Response> page_without_token(const Request& r) {
   if (r.method != "GET") return std::nullopt;
   const bool root = r.path == "/" && r.header("accept").find("text/html") != std::string::npos;
-  const PageFile* file = root                              ? find_file("/index.html")
+  const PageFile* file = root                             ? find_file("/index.html")
                          : r.path.starts_with("/assets/") ? find_file(r.path)
-                                                           : nullptr;
+                                                          : nullptr;
   if (file == nullptr) return std::nullopt;
   if (!root) return serve_file(*file, r);
   Response response{.status = 401, .type = type_of(file->path)};
