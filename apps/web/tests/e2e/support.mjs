@@ -1,4 +1,7 @@
 // A browser on the page of a running server: MEZZO_URL says which. CHROMIUM names another browser.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+
 import { chromium } from 'playwright-core';
 
 /** A picture of few steps from the shipped model takes a second; a slow machine more. */
@@ -90,7 +93,6 @@ export async function idle(page) {
 /** How many pixels of the mask on the stage are painted, asked from the file that would be sent. */
 export async function maskOf(page) {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the mask' }).click()]);
-  const { readFile } = await import('node:fs/promises');
   return decodeGrey(await readFile(await download.path()));
 }
 
@@ -108,4 +110,15 @@ export async function decodeGrey(bytes) {
   const raw = inflateSync(Buffer.concat(parts));
   const pixels = Buffer.concat(Array.from({ length: height }, (_, y) => raw.subarray(y * (width + 1) + 1, (y + 1) * (width + 1))));
   return { width, height, depth, colour, pixels, white: pixels.filter((p) => p === 255).length };
+}
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe has against the page, in words; nothing when all is well. */
+export async function axeFinds(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
+  return violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ''}`).join('; ')}`);
 }
