@@ -328,8 +328,8 @@ export const t = {
       }`,
     tooLarge: (name: string) => ({ title: `${name} is too large`, text: 'A list may have 4 MB. Split it, or use: mezzo batch FILE' }),
     emptyTitle: 'A list of prompts',
-    emptyText: 'Plain text has one prompt a line. CSV and JSON lines can set any parameter of a line, too:',
-    example: 'prompt,steps,seed\na red apple,12,1\na lion on a blue background,12,2\n"a rocket, mirrored",12,3',
+    emptyText: 'Plain text has one prompt a line. CSV and JSON lines can set any parameter of a line, too. {red|blue} stands for each of its words:',
+    example: 'prompt,steps,seed\na red apple,12,1\na lion on a blue background,12,2\n"a {red|blue} car, mirrored",12,3',
     tryExample: 'Try this list',
   },
   keys: {
