@@ -92,7 +92,7 @@ export const t = {
     on: 'On',
     off: 'Off',
   },
-  seed: { random: 'a new one each time', dice: 'Hold a random seed', last: 'Use the seed of the picture shown', free: 'A new seed each time' },
+  seed: { placeholder: 'Random', random: 'a new one each time', dice: 'Hold a random seed', last: 'Use the seed of the picture shown', free: 'A new seed each time' },
   size: {
     title: 'Size',
     asPicture: 'As the starting picture',
