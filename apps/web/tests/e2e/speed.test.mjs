@@ -16,6 +16,10 @@ test('the page is there soon', async (t) => {
   for (let i = 0; i < 5; i++) {
     const context = await chrome.newContext({ viewport: { width: 1280, height: 900 } });
     const page = await context.newPage();
+    // The time that the page's own thread works: it is the same on a busy machine.
+    const inside = await context.newCDPSession(page);
+    await inside.send('Performance.enable', { timeDomain: 'threadTicks' });
+    await page.waitForTimeout(500);
     // Before its first script nothing of this page is known: the prompt is waited for inside the page.
     await page.addInitScript(() => {
       const watcher = new MutationObserver(() => {
@@ -27,17 +31,15 @@ test('the page is there soon', async (t) => {
     });
     await page.goto(`${url}/#/text`);
     await page.waitForFunction(() => globalThis.ready !== undefined);
-    times.push(
-      await page.evaluate(() => {
-        const [navigation] = performance.getEntriesByType('navigation');
-        return { loaded: navigation.loadEventEnd, ready: globalThis.ready };
-      }),
-    );
+    const { metrics } = await inside.send('Performance.getMetrics');
+    const work = 1000 * metrics.find((m) => m.name === 'TaskDuration').value;
+    const [loaded, ready] = await page.evaluate(() => [performance.getEntriesByType('navigation')[0].loadEventEnd, globalThis.ready]);
+    times.push({ loaded, ready, work });
     await context.close();
   }
-  const best = (key) => Math.round(share(times.map((one) => one[key]).sort((a, b) => a - b), 0.5));
-  t.diagnostic(`first load, median of ${times.length}: load event after ${best('loaded')} ms, prompt usable after ${best('ready')} ms`);
-  assert.ok(best('loaded') < 2000 && best('ready') < 3000);
+  const median = (key) => Math.round(share(times.map((one) => one[key]).sort((a, b) => a - b), 0.5));
+  t.diagnostic(`first load, median of ${times.length}: load event after ${median('loaded')} ms, prompt usable after ${median('ready')} ms, ${median('work')} ms of work`);
+  assert.ok(median('loaded') < 2000 && median('ready') < 3000 && median('work') < 1000);
 });
 
 test('strokes on a picture of 1024 x 1024 are smooth', async (t) => {
