@@ -43,7 +43,7 @@ export const t = {
   actions: { close: 'Close', undo: 'Undo', redo: 'Redo', tryAgain: 'Try again' },
   token: {
     title: 'This server needs its token',
-    text: 'It is the secret that mezzo serve was started with, by --token. The browser keeps it in a cookie.',
+    text: 'It is the secret that mezzo serve was started with. The browser keeps it in a cookie.',
     wrong: 'That token is not the right one.',
     label: 'Token',
     open: 'Open',
