@@ -1,6 +1,8 @@
 // The routes, by family: each adds its own to the router. docs/http_api.md is their contract.
 #pragma once
 
+#include <optional>
+
 #include "mezzotint/params.h"
 #include "server/context.h"
 #include "server/router.h"
@@ -16,6 +18,10 @@ void add_openai_routes(Router& router, Context& context);  // OpenAI's Images AP
 void add_openapi_route(Router& router);  // describes the native routes of this router
 /// The page, for every GET that nothing else takes.
 void add_page(Router& router);
+
+/// What a browser without the token gets: the page, which asks for it, and the page's own files.
+/// They hold nothing of the user's. nullopt: this is something else, or there is no page.
+std::optional<Response> page_without_token(const Request& request);
 
 /// A job's request from a body of /api/v1. Throws ApiError naming the field.
 struct Submission;

@@ -41,6 +41,22 @@ bool takes_gzip(const Request& r) {
   return r.header("accept-encoding").find("gzip") != std::string::npos;
 }
 
+const PageFile* find_file(std::string_view path) {
+  const auto files = page_files();
+  const auto it =
+      std::find_if(files.begin(), files.end(), [&](const PageFile& f) { return f.path == path; });
+  return it == files.end() ? nullptr : &*it;
+}
+
+void fill_body(Response& response, const PageFile& file, const Request& r) {
+  if (takes_gzip(r) && !file.gzip.empty()) {
+    response.headers.emplace_back("Content-Encoding", "gzip");
+    response.body = std::string(file.gzip);
+  } else {
+    response.body = std::string(file.bytes);
+  }
+}
+
 Response serve_file(const PageFile& file, const Request& r) {
   Response response{.type = type_of(file.path)};
   const std::string etag = "\"" + std::string(file.etag) + "\"";
@@ -53,24 +69,30 @@ Response serve_file(const PageFile& file, const Request& r) {
     response.status = 304;
     return response;
   }
-  if (takes_gzip(r) && !file.gzip.empty()) {
-    response.headers.emplace_back("Content-Encoding", "gzip");
-    response.body = std::string(file.gzip);
-  } else {
-    response.body = std::string(file.bytes);
-  }
+  fill_body(response, file, r);
   return response;
 }
 
 }  // namespace
 
+std::optional<Response> page_without_token(const Request& r) {
+  if (r.method != "GET") return std::nullopt;
+  const bool root = r.path == "/" && r.header("accept").find("text/html") != std::string::npos;
+  const PageFile* file = root                             ? find_file("/index.html")
+                         : r.path.starts_with("/assets/") ? find_file(r.path)
+                                                          : nullptr;
+  if (file == nullptr) return std::nullopt;
+  if (!root) return serve_file(*file, r);
+  Response response{.status = 401, .type = type_of(file->path)};
+  response.headers.emplace_back("Cache-Control", "no-store");
+  fill_body(response, *file, r);
+  return response;
+}
+
 void add_page(Router& router) {
   router.otherwise([](const Request& r) -> Response {
     const std::string path = r.path == "/" ? "/index.html" : r.path;
-    const auto files = page_files();
-    const auto it =
-        std::find_if(files.begin(), files.end(), [&](const PageFile& f) { return f.path == path; });
-    if (it != files.end()) return serve_file(*it, r);
+    if (const PageFile* file = find_file(path)) return serve_file(*file, r);
     if (path != "/index.html") throw ApiError(404, "not_found", "there is nothing at this address");
     return {.type = "text/html; charset=utf-8", .body = kNoPage};
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/api.h"
+
 namespace mezzo::server {
 namespace {
 
@@ -107,6 +109,10 @@ std::optional<Response> Security::check_token(const Request& r) const {
   if (same_secret(authorization_token(r.header("authorization")), options_.token) ||
       same_secret(cookie_token(r.header("cookie")), options_.token))
     return std::nullopt;
+  if (auto page = page_without_token(r)) {
+    page->headers.emplace_back("WWW-Authenticate", "Bearer");
+    return page;
+  }
   Response response = error_response(
       {401, "unauthorized",
        "this server needs its token: open /?token=TOKEN once, or send it as Authorization: Bearer "

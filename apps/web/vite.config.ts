@@ -1,6 +1,8 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+const server = process.env['MEZZO_URL'] ?? 'http://127.0.0.1:7860';
+
 // The page is served under `default-src 'self'`: nothing inline, no data: scripts, hashed names.
 export default defineConfig({
   plugins: [svelte()],
@@ -18,6 +20,7 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/api': process.env['MEZZO_URL'] ?? 'http://127.0.0.1:7860' } },
+  // The server takes changes from its own page only: this one speaks as if it were that.
+  server: { proxy: { '/api': { target: server, changeOrigin: true, headers: { origin: server } } } },
   test: { include: ['tests/unit/**/*.test.ts'], pool: 'threads', maxWorkers: 1 },
 });

@@ -106,6 +106,12 @@ TEST(Token, IsNeededForEverythingButHealth) {
   const Client c = server.client();
   EXPECT_EQ(c.get("/health").status, 200);
   EXPECT_EQ(c.get("/").status, 401);
+  const Answer asked = c.get("/", {{"Accept", "text/html,*/*;q=0.8"}});
+  EXPECT_EQ(asked.status, 401);
+  EXPECT_THAT(asked.header("content-type"), HasSubstr("text/html"));
+  EXPECT_EQ(asked.header("cache-control"), "no-store");
+  EXPECT_EQ(c.get("/?token=a-wrong-secret", {{"Accept", "text/html"}}).status, 401);
+  EXPECT_EQ(c.get("/assets/nothing.js").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs?token=a-long-secret").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs", {{"Authorization", "Bearer wrong"}}).status, 401);

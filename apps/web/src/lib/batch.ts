@@ -1,5 +1,6 @@
 // Lists of prompts from pasted or dropped text: one a line, CSV with a header, or JSON lines.
 import type { Field, Value } from './api';
+import { allVariants, hasVariants, numbersFrom, randomVariant, variantLimit } from './variants';
 
 export type BatchFormat = 'txt' | 'csv' | 'jsonl';
 export interface BatchRow {
@@ -64,7 +65,8 @@ export function guessFormat(text: string, name = ''): BatchFormat {
   if (ending === 'ndjson') return 'jsonl';
   if (ending) return ending as BatchFormat;
   const first = text.trimStart().split(/\r?\n/, 1)[0] ?? '';
-  if (first.startsWith('{')) return 'jsonl';
+  // {red|green} apple is a prompt with variants.
+  if (/^\{\s*("|\}|$)/.test(first)) return 'jsonl';
   return /^"?prompt"?\s*(,|$)/i.test(first) || /,\s*"?prompt"?\s*(,|$)/i.test(first) ? 'csv' : 'txt';
 }
 
@@ -107,6 +109,25 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
   if (format === 'csv') readCsv(plain, batch, add);
   else readLines(plain, batch, add);
   return batch;
+}
+
+export type Expansion = { how: 'all' } | { how: 'random'; draws: number; seed: number };
+
+/** A row for each variant of its prompt, or for each draw of them. */
+export function expandVariants(rows: BatchRow[], expansion: Expansion, limit = variantLimit): BatchRow[] {
+  const random = expansion.how === 'random' ? numbersFrom(expansion.seed) : null;
+  const expanded: BatchRow[] = [];
+  for (const row of rows) {
+    const prompt = String(row.values['prompt']);
+    if (!hasVariants(prompt)) {
+      expanded.push(row);
+      continue;
+    }
+    const prompts = expansion.how === 'all' ? allVariants(prompt, limit) : Array.from({ length: expansion.draws }, () => randomVariant(prompt, random!));
+    for (const one of prompts) expanded.push({ line: row.line, values: { ...row.values, prompt: one } });
+    if (expanded.length >= limit) break;
+  }
+  return expanded.slice(0, limit);
 }
 
 type Add = (line: number, entries: [string, unknown][]) => void;

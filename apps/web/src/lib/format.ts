@@ -24,6 +24,13 @@ export function dateTime(iso: string): string {
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** The time alone where the day is today. */
+export function when(iso: string): string {
+  const date = new Date(iso);
+  if (date.toDateString() !== new Date().toDateString()) return dateTime(iso);
+  return date.toLocaleTimeString(undefined, { timeStyle: 'short' });
+}
+
 export function digits(value: number, step: number): string {
   const places = Math.max(0, Math.ceil(-Math.log10(step)));
   return String(Number(value.toFixed(places)));

@@ -2,11 +2,14 @@
 import type { Field, Request, Value } from './api';
 
 export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'mask_blur', 'width', 'height'];
+/** Not fields of the program: the model, and words of the prompt that are replaced. */
+export const modelAxis = 'model';
+export const wordsAxis = 'words';
 export const gridLimit = 256;
 
 export class GridError extends Error {
   constructor(
-    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many',
+    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many' | 'words',
     readonly value: string,
   ) {
     super(`${kind}: ${value}`);
@@ -69,12 +72,28 @@ export interface Axis {
   values: Value[];
 }
 
+/** The words of a prompt, the first of them replaced by each in turn. */
+export function parseWords(text: string, prompt: string): Value[] {
+  const values = [...new Set(text.split(',').map((p) => p.trim()).filter((p) => p !== ''))];
+  if (values.length === 0) throw new GridError('empty', '');
+  if (values.length > gridLimit) throw new GridError('many', String(values.length));
+  if (!prompt.includes(values[0]!)) throw new GridError('words', values[0]!);
+  return values;
+}
+
+function withValue(request: Request, axis: Axis, value: Value): Request {
+  if (axis.field !== wordsAxis) return { ...request, [axis.field]: value };
+  const replace = (text: unknown) => String(text).replaceAll(String(axis.values[0]), String(value));
+  const negative = request['negative_prompt'];
+  return { ...request, prompt: replace(request.prompt ?? ''), ...(negative === undefined ? {} : { negative_prompt: replace(negative) }) };
+}
+
 /** One request a cell, row by row. The seed is fixed so that only the axes differ. */
 export function gridRequests(base: Request, x: Axis, y: Axis | null, seed: number): Request[] {
   const fixed: Request = { ...base, count: 1, seed, preview_every: 0 };
   const rows: (Value | undefined)[] = y ? y.values : [undefined];
   return rows.flatMap((row) =>
-    x.values.map((column) => ({ ...fixed, ...(y && row !== undefined ? { [y.field]: row } : {}), [x.field]: column })),
+    x.values.map((column) => withValue(y && row !== undefined ? withValue(fixed, y, row) : fixed, x, column)),
   );
 }
 

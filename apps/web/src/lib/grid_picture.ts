@@ -49,9 +49,3 @@ export function drawGrid(grid: GridDrawing): HTMLCanvasElement {
   });
   return canvas;
 }
-
-export function canvasBlob(canvas: HTMLCanvasElement): Promise<Blob> {
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('canvas'))), 'image/png'),
-  );
-}

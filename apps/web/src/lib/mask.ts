@@ -7,6 +7,7 @@ export type Point = readonly [x: number, y: number, width: number];
 export type MaskStep =
   | { kind: 'stroke'; erase: boolean; size: number; points: Point[] }
   | { kind: 'rectangle'; erase: boolean; x: number; y: number; width: number; height: number }
+  | { kind: 'lasso'; erase: boolean; points: Point[] }
   | { kind: 'picture'; source: CanvasImageSource }
   | { kind: 'fill' }
   | { kind: 'clear' }
@@ -43,8 +44,13 @@ export class MaskHistory {
     return step !== undefined;
   }
 
-  reset(): void {
-    this.done = [];
+  /** What was done, to be put back with `reset` when something larger is undone. */
+  keep(): MaskStep[] {
+    return [...this.done];
+  }
+
+  reset(steps: MaskStep[] = []): void {
+    this.done = [...steps];
     this.undone = [];
   }
 
@@ -81,6 +87,16 @@ export function clipRectangle(
   const y0 = clamp(Math.min(rect.y, rect.y + rect.height), height);
   const y1 = clamp(Math.max(rect.y, rect.y + rect.height), height);
   return x1 > x0 && y1 > y0 ? { x: x0, y: y0, width: x1 - x0, height: y1 - y0 } : null;
+}
+
+/** What a lasso encloses, in square pixels; the line is closed from its end to its beginning. */
+export function enclosed(points: readonly Point[]): number {
+  let twice = 0;
+  points.forEach(([x, y], i) => {
+    const [nextX, nextY] = points[(i + 1) % points.length]!;
+    twice += x * nextY - nextX * y;
+  });
+  return Math.abs(twice) / 2;
 }
 
 /** `[` and `]` change the size by about a sixth, at least by one pixel. */

@@ -4,7 +4,7 @@ import { greyPng } from './png';
 
 type Context = CanvasRenderingContext2D;
 
-function contextOf(canvas: HTMLCanvasElement): Context {
+export function contextOf(canvas: HTMLCanvasElement): Context {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) throw new Error('canvas');
   return context;
@@ -17,6 +17,9 @@ export function newCanvas(width: number, height: number): HTMLCanvasElement {
   return canvas;
 }
 
+/** The colour of the mask that is sent; a picture of it on the screen has another. */
+const white = '#fff';
+
 function drawSegment(c: Context, from: Point, to: Point, size: number): void {
   c.lineWidth = size * Math.min(from[2], to[2]) + (size * Math.abs(to[2] - from[2])) / 2;
   c.beginPath();
@@ -26,13 +29,12 @@ function drawSegment(c: Context, from: Point, to: Point, size: number): void {
 }
 
 /** Draws the points from index `from` on: a stroke in progress only adds its newest piece. */
-export function drawStroke(canvas: HTMLCanvasElement, step: Extract<MaskStep, { kind: 'stroke' }>, from = 0): void {
-  const c = contextOf(canvas);
+export function drawStroke(c: Context, step: Extract<MaskStep, { kind: 'stroke' }>, from = 0, colour = white): void {
   c.globalCompositeOperation = step.erase ? 'destination-out' : 'source-over';
-  c.fillStyle = c.strokeStyle = '#fff';
+  c.fillStyle = c.strokeStyle = colour;
   c.lineCap = c.lineJoin = 'round';
-  step.points.forEach((point, i) => {
-    if (i < from) return;
+  for (let i = from; i < step.points.length; i++) {
+    const point = step.points[i]!;
     const before = step.points[i - 1];
     if (before) drawSegment(c, before, point, step.size);
     else {
@@ -40,7 +42,15 @@ export function drawStroke(canvas: HTMLCanvasElement, step: Extract<MaskStep, { 
       c.arc(point[0], point[1], (step.size * point[2]) / 2, 0, 2 * Math.PI);
       c.fill();
     }
-  });
+  }
+  c.globalCompositeOperation = 'source-over';
+}
+
+function drawLasso(c: Context, step: Extract<MaskStep, { kind: 'lasso' }>): void {
+  c.globalCompositeOperation = step.erase ? 'destination-out' : 'source-over';
+  c.beginPath();
+  for (const [x, y] of step.points) c.lineTo(x, y);
+  c.fill();
   c.globalCompositeOperation = 'source-over';
 }
 
@@ -63,10 +73,12 @@ function drawPicture(canvas: HTMLCanvasElement, source: CanvasImageSource): void
 
 export function applyStep(canvas: HTMLCanvasElement, step: MaskStep): void {
   const c = contextOf(canvas);
-  c.fillStyle = '#fff';
+  c.fillStyle = white;
   switch (step.kind) {
     case 'stroke':
-      return drawStroke(canvas, step);
+      return drawStroke(c, step);
+    case 'lasso':
+      return drawLasso(c, step);
     case 'rectangle':
       if (step.erase) c.clearRect(step.x, step.y, step.width, step.height);
       else c.fillRect(step.x, step.y, step.width, step.height);
@@ -92,9 +104,38 @@ export function replay(canvas: HTMLCanvasElement, steps: readonly MaskStep[]): v
 /** One byte a pixel: 255 is repainted. The edge of a stroke is smooth on the screen and hard here. */
 export function maskBytes(canvas: HTMLCanvasElement): Uint8Array {
   const { data } = contextOf(canvas).getImageData(0, 0, canvas.width, canvas.height);
-  return Uint8Array.from({ length: data.length / 4 }, (_, i) => (data[4 * i + 3]! >= 128 ? 255 : 0));
+  const bytes = new Uint8Array(data.length / 4);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = data[4 * i + 3]! >= 128 ? 255 : 0;
+  return bytes;
+}
+
+export function isEmpty(canvas: HTMLCanvasElement): boolean {
+  const { data } = contextOf(canvas).getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 3; i < data.length; i += 4) if (data[i]! >= 128) return false;
+  return true;
 }
 
 export function maskPng(canvas: HTMLCanvasElement): Promise<Blob> {
   return greyPng(maskBytes(canvas), canvas.width, canvas.height);
+}
+
+export function canvasBlob(canvas: HTMLCanvasElement): Promise<Blob> {
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('canvas'))), 'image/png'),
+  );
+}
+
+/** Draws a picture with its outermost pixels drawn out to fill the room round it. */
+export function drawWithEdges(
+  c: Context,
+  source: CanvasImageSource,
+  { width, height }: { width: number; height: number },
+  m: { left: number; top: number; right: number; bottom: number },
+): void {
+  const columns = [[0, 1, 0, m.left], [0, width, m.left, width], [width - 1, 1, m.left + width, m.right]] as const;
+  const rows = [[0, 1, 0, m.top], [0, height, m.top, height], [height - 1, 1, m.top + height, m.bottom]] as const;
+  c.imageSmoothingEnabled = false;
+  for (const [sx, sw, x, w] of columns) {
+    for (const [sy, sh, y, h] of rows) if (w > 0 && h > 0) c.drawImage(source, sx, sy, sw, sh, x, y, w, h);
+  }
 }

@@ -44,6 +44,7 @@ const general: Record<string, Range> = {
   clip_skip: { min: 1, max: 4, step: 1 },
   strength: { min: 0, max: 1, step: 0.01 },
   mask_blur: { min: 0, max: 64, step: 1 },
+  mask_padding: { min: 0, max: 256, step: 4 },
 };
 
 function familyOf(model: Model | undefined): FamilyRule {

@@ -6,8 +6,8 @@ import { catalog } from './catalog.svelte';
 import { mask } from './mask.svelte';
 
 /** Parameters that only count with a starting picture, or only with a mask. */
-const imageFields = new Set(['strength']);
-const maskFields = new Set(['mask_blur', 'keep_unmasked']);
+export const imageFields = new Set(['strength', 'fit']);
+export const maskFields = new Set(['mask_blur', 'masked_content', 'only_masked', 'mask_padding', 'keep_unmasked']);
 export type Reuse = 'all' | 'seed' | 'prompt' | 'size';
 
 class Draft {

@@ -1,13 +1,22 @@
 // The mask of the picture that is repainted, and its tools.
 import { MaskHistory, type MaskStep } from '../lib/mask';
-import { applyStep, maskBytes, maskPng, newCanvas, replay } from '../lib/mask_canvas';
+import { applyStep, isEmpty, maskPng, newCanvas, replay } from '../lib/mask_canvas';
 
-export type Tool = 'brush' | 'eraser' | 'rectangle' | 'move';
+export type Tool = 'brush' | 'eraser' | 'lasso' | 'rectangle' | 'move';
+
+/** Seen on most pictures; the choice is for the rest. */
+export const maskColours = ['#e0531f', '#1f6fe0', '#12875a', '#c2189b'] as const;
+
+export interface KeptMask {
+  canvas: HTMLCanvasElement;
+  steps: MaskStep[];
+}
 
 class Mask {
   tool = $state<Tool>('brush');
   size = $state(24);
   opacity = $state(0.6);
+  colour = $state<string>(maskColours[0]);
   showBlur = $state(true);
   /** Counts changes: the editor draws again when it moves. */
   version = $state(0);
@@ -44,6 +53,17 @@ class Mask {
     this.changed();
   }
 
+  /** All of it, to come back to with `restore`. */
+  keep(): KeptMask {
+    return { canvas: this.canvas, steps: this.history.keep() };
+  }
+
+  restore(kept: KeptMask): void {
+    this.canvas = kept.canvas;
+    this.history.reset(kept.steps);
+    this.redraw();
+  }
+
   png(): Promise<Blob> {
     return maskPng(this.canvas);
   }
@@ -51,7 +71,7 @@ class Mask {
   private changed(): void {
     this.canUndo = this.history.canUndo;
     this.canRedo = this.history.canRedo;
-    this.empty = !maskBytes(this.canvas).includes(255);
+    this.empty = isEmpty(this.canvas);
     this.version++;
   }
 }

@@ -26,14 +26,23 @@ class Ui {
   announcement = $state('');
   keysOpen = $state(false);
   viewed = $state<GalleryImage | null>(null);
+  zoomed = $state<{ url: string; label: string; width: number; height: number } | null>(null);
   compared = $state<{ left: Comparable; right: Comparable } | null>(null);
   #next = 1;
+  #opening = false;
 
   constructor() {
-    window.addEventListener('hashchange', () => (this.tab = tabFromAddress()));
+    window.addEventListener('hashchange', () => {
+      const tab = tabFromAddress();
+      // Another panel begins at its top.
+      if (tab !== this.tab || this.#opening) scrollTo(0, 0);
+      this.#opening = false;
+      this.tab = tab;
+    });
   }
 
   open(tab: Tab): void {
+    this.#opening = tab !== this.tab;
     location.hash = `#/${tab}`;
     this.tab = tab;
   }

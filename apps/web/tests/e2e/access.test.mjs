@@ -1,13 +1,10 @@
 // Everyone can use it: axe finds nothing on any panel, in both colour schemes; nothing is wider than the
 // window down to 320 pixels; controls are large enough; progress is told to screen readers.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { compose, drawn, idle, open, submit, visit } from './support.mjs';
+import { axeFinds, compose, drawn, grey, idle, open, submit, visit } from './support.mjs';
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const panels = ['text', 'image', 'inpaint', 'batch', 'grid', 'gallery', 'queue'];
 let chrome;
 before(async () => {
@@ -19,14 +16,6 @@ before(async () => {
   await context.close();
 });
 after(() => chrome.close());
-
-async function violations(page) {
-  await page.evaluate(axe);
-  const { violations: found } = await page.evaluate(() =>
-    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
-  );
-  return found.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ''}`).join('; ')}`);
-}
 
 /** Opens what is closed, so that it is looked at, too. */
 async function unfold(page) {
@@ -41,27 +30,107 @@ for (const colorScheme of ['light', 'dark']) {
     for (const panel of panels) {
       const { page, context, faults } = await visit(chrome, panel, { colorScheme });
       await unfold(page);
-      assert.deepEqual(await violations(page), [], panel);
+      assert.deepEqual(await axeFinds(page), [], panel);
       assert.deepEqual(faults, []);
       await context.close();
     }
   });
 }
 
-test('axe finds nothing in the dialogs', async () => {
-  const { page } = await visit(chrome, 'gallery');
-  await page.locator('[data-picture]').first().click();
-  await page.getByRole('dialog').waitFor();
-  assert.deepEqual(await violations(page), [], 'details');
-  await page.getByRole('button', { name: 'Compare' }).click();
-  await page.getByRole('slider', { name: 'Where the pictures meet' }).waitFor();
-  assert.deepEqual(await violations(page), [], 'compare');
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing in the dialogs, ${colorScheme}`, async () => {
+    const { page } = await visit(chrome, 'gallery', { colorScheme });
+    await page.locator('[data-picture]').first().click();
+    await page.getByRole('dialog').waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'details');
+    await page.getByRole('button', { name: 'Zoom', exact: true }).click();
+    await page.getByRole('button', { name: 'Actual size' }).waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'zoom');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByRole('slider', { name: 'Where the pictures meet' }).waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'compare');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.locator('main input[type=file]').setInputFiles({ name: 'plain.png', mimeType: 'image/png', buffer: await grey(8, 8, () => 9) });
+    await page.getByRole('dialog', { name: 'Recipe of a picture' }).getByRole('alert').or(page.getByRole('button', { name: 'Use these settings' })).first().waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'recipe');
+    await page.keyboard.press('Escape');
+    await page.locator('main').focus();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'keys');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByText('As the system').waitFor();
+    assert.deepEqual(await axeFinds(page), [], 'settings of the page');
+  });
+
+  test(`axe finds nothing in the sheet of a phone, ${colorScheme}`, async () => {
+    for (const panel of ['text', 'inpaint']) {
+      const { page, context } = await visit(chrome, panel, { colorScheme, viewport: { width: 360, height: 740 } });
+      await unfold(page);
+      await page.getByRole('button', { name: /^Settings .*steps/ }).click();
+      await page.waitForTimeout(400);
+      await page.evaluate(() => document.querySelectorAll('dialog details').forEach((d) => (d.open = true)));
+      assert.deepEqual(await axeFinds(page), [], panel);
+      const wide = await page.evaluate(() =>
+        [...document.querySelectorAll('dialog[open] :is(input, select, button)')].map((e) => e.getBoundingClientRect()).filter((b) => b.left < 10 || b.right > innerWidth - 10).length,
+      );
+      assert.equal(wide, 0, `${panel}: controls that touch the edge`);
+      await context.close();
+    }
+  });
+}
+
+test('a picture is drawn, repainted and found again without a mouse', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  await idle(page);
+  /** Goes on with Tab until something of this name has the focus. */
+  const reach = async (name) => {
+    for (let i = 0; i < 150; i++) {
+      await page.keyboard.press('Tab');
+      const found = await page.evaluate(() => {
+        const e = document.activeElement;
+        const label = e.getAttribute('aria-label') ?? e.labels?.[0]?.textContent ?? e.textContent ?? '';
+        const { width, height } = e.getBoundingClientRect();
+        return { label: label.trim(), seen: width > 0 && height > 0 && getComputedStyle(e).outlineStyle !== 'none' };
+      });
+      if (!name.test(found.label)) continue;
+      assert.ok(found.seen, `the focus on ${found.label} is seen`);
+      return;
+    }
+    assert.fail(`${name} is not reached by Tab`);
+  };
+  await reach(/^Prompt/);
+  await page.keyboard.type('a red apple');
+  await reach(/^Steps$/);
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type('3');
+  await reach(/^Generate/);
+  await page.keyboard.press('Enter');
+  await drawn(page, 'a red apple');
+  await reach(/^Send to/);
+  await page.keyboard.press('Enter');
+  await reach(/^Inpaint$/);
+  await page.keyboard.press('Enter');
+  await page.locator('canvas').waitFor();
+  await reach(/^Rectangle by numbers/);
+  await page.keyboard.press('Enter');
+  await reach(/^Width$/);
+  await reach(/^Add to the mask/);
+  await page.keyboard.press('Enter');
+  await page.getByText('What is coloured is drawn anew').waitFor();
+  await page.keyboard.press('Control+Enter');
+  await drawn(page, 'a red apple');
+  await page.goto(page.url().replace(/#.*/, '#/gallery'));
+  await page.getByRole('searchbox').waitFor();
+  await reach(/^a red apple/);
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').getByText('Recipe as text').waitFor();
   await page.keyboard.press('Escape');
-  await page.keyboard.press('Escape');
-  await page.locator('main').focus();
-  await page.keyboard.press('?');
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
-  assert.deepEqual(await violations(page), [], 'keys');
+  assert.deepEqual(faults, []);
 });
 
 test('nothing is wider than the window, and targets are at least 24 pixels', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { compose, decodeGrey, drawn, idle, maskOf, open, submit, visit } from './support.mjs';
+import { compose, decodeGrey, drawn, grey, idle, maskOf, open, pick, submit, visit } from './support.mjs';
 
 let chrome;
 before(async () => (chrome = await open()));
@@ -115,5 +115,88 @@ test('the wheel and two fingers zoom; one finger paints', async () => {
   await touch('pointermove', 1, cx + 30, cy);
   await touch('pointerup', 1, cx + 30, cy);
   assert.ok((await maskOf(page)).white > 0);
+  assert.deepEqual(faults, []);
+});
+
+test('a mask picture is opened: its bright part is repainted, whatever its size', async () => {
+  const { page, faults, canvas } = await editor('a star');
+  const file = page.getByRole('group', { name: 'Mask file' }).locator('input[type=file]');
+  const picture = async (size) => ({ name: 'mask.png', mimeType: 'image/png', buffer: await grey(size, size, (x) => (4 * x < size ? 255 : 60)) });
+  await file.setInputFiles(await picture(128));
+  await page.getByText('What is coloured is drawn anew').waitFor();
+  const opened = await maskOf(page);
+  assert.deepEqual([opened.width, opened.height, opened.white], [128, 128, 32 * 128]);
+  assert.ok(opened.pixels[0] === 255 && opened.pixels[127] === 0);
+  await stroke(page, canvas, [60, -40], [60, 40]);
+  assert.ok((await maskOf(page)).white > opened.white, 'painting goes on from it');
+  await page.keyboard.press('Control+z');
+  await page.keyboard.press('Control+z');
+  await page.getByText('Paint over what should change').waitFor();
+  await file.setInputFiles(await picture(64));
+  assert.equal((await maskOf(page)).white, 32 * 128);
+
+  await file.setInputFiles({ name: 'torn.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+  await page.getByRole('alert').getByText('torn.png cannot be read').waitFor();
+  assert.equal((await maskOf(page)).white, 32 * 128);
+  await compose(page, 'a blue star');
+  const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
+  await submit(page);
+  const mask = await decodeGrey(Buffer.from((await sent).postDataJSON().mask_image.split(',')[1], 'base64'));
+  assert.equal(mask.white, 32 * 128);
+  await drawn(page, 'a blue star');
+  assert.deepEqual(faults, []);
+});
+
+test('a lasso fills what it encloses, and Alt takes it out again', async () => {
+  const { page, faults, canvas } = await editor('a duck');
+  const scale = Number.parseInt(await page.getByRole('button', { name: /^Zoom \d/ }).innerText(), 10) / 100;
+  const round = async (corners) => {
+    const box = await canvas.boundingBox();
+    const at = ([x, y]) => [box.x + box.width / 2 + x * scale, box.y + box.height / 2 + y * scale];
+    await page.mouse.move(...at(corners[0]));
+    await page.mouse.down();
+    for (const corner of corners.slice(1)) await page.mouse.move(...at(corner), { steps: 8 });
+    await page.mouse.up();
+  };
+  await page.keyboard.press('l');
+  await round([[-30, -20], [30, -20], [30, 20], [-30, 20]]);
+  const filled = await maskOf(page);
+  assert.ok(Math.abs(filled.white - 60 * 40) < 250, `${filled.white} pixels of 2400`);
+  assert.equal(filled.pixels[64 * 128 + 64], 255);
+  await page.keyboard.down('Alt');
+  await round([[-10, -10], [10, -10], [10, 10], [-10, 10]]);
+  await page.keyboard.up('Alt');
+  const cut = await maskOf(page);
+  assert.ok(Math.abs(filled.white - cut.white - 20 * 20) < 120, `${filled.white} - ${cut.white}`);
+  await page.keyboard.press('Control+z');
+  assert.equal((await maskOf(page)).white, filled.white);
+  assert.deepEqual(faults, []);
+});
+
+test('a picture is extended: the new edge is the mask, and the answer has the new size', async () => {
+  const { page, faults } = await visit(chrome, 'inpaint');
+  await idle(page);
+  await pick(page, 'left.png', await grey(64, 64, (x, y) => (x < 32 ? 40 : 200) + (y & 1)));
+  const group = page.getByRole('group', { name: 'Extend the picture' });
+  await page.getByText('Extend the picture').first().click();
+  await group.getByRole('spinbutton', { name: 'Right' }).fill('64');
+  await group.getByRole('spinbutton', { name: 'Top' }).fill('30');
+  await page.getByRole('button', { name: 'Extend to 128 × 96' }).click();
+  await page.getByText('The picture is now 128 × 96').waitFor();
+  const mask = await maskOf(page);
+  assert.deepEqual([mask.width, mask.height], [128, 96]);
+  const at = (x, y) => mask.pixels[y * 128 + x];
+  assert.deepEqual([at(127, 50), at(10, 10), at(10, 60), at(60, 60), at(10, 94)], [255, 255, 0, 255, 255]);
+
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await page.getByRole('group', { name: 'Starting picture' }).getByText('64 × 64').waitFor();
+  await page.getByText('Paint over what should change').waitFor();
+
+  await group.getByRole('spinbutton', { name: 'Right' }).fill('64');
+  await page.getByRole('button', { name: 'Extend to 128 × 64' }).click();
+  await compose(page, 'two apples');
+  await submit(page);
+  await drawn(page, 'two apples');
+  await page.locator('figcaption').getByText(/128 × 64/).waitFor();
   assert.deepEqual(faults, []);
 });

@@ -189,3 +189,92 @@ test('keys can be listed and turned off', async () => {
   await page.waitForTimeout(200);
   assert.equal(await dialog.count(), 0);
 });
+
+test('a finished picture is looked at closely, by keyboard', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  await compose(page, 'a cup', 2);
+  await submit(page);
+  await drawn(page, 'a cup');
+  await page.getByRole('button', { name: 'Zoom', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'a cup' });
+  const percent = async () => Number.parseInt(await dialog.getByRole('status').innerText(), 10);
+  await dialog.getByRole('button', { name: 'Actual size' }).click();
+  assert.equal(await percent(), 100);
+  const picture = dialog.getByRole('img', { name: 'a cup' });
+  const before = await picture.boundingBox();
+  assert.equal(Math.round(before.width), 128);
+  await dialog.getByRole('group', { name: /^The picture/ }).focus();
+  await page.keyboard.press('+');
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await percent(), 140);
+  const after = await picture.boundingBox();
+  assert.ok(Math.abs(after.x + after.width / 2 - (before.x + before.width / 2) - 48) < 2, 'it moved to the right');
+  await dialog.getByRole('button', { name: 'Whole picture' }).click();
+  assert.ok((await percent()) > 140);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  assert.deepEqual(faults, []);
+});
+
+test('the sides of a picture keep their shape when that is asked for', async () => {
+  const { page } = await visit(chrome, 'text');
+  const side = (name) => page.getByRole('spinbutton', { name, exact: true });
+  await page.getByRole('button', { name: '3:2' }).click();
+  const [width, height] = [Number(await side('Width').inputValue()), Number(await side('Height').inputValue())];
+  assert.ok(width > height);
+  await page.getByRole('button', { name: 'Keep the shape while one side is changed' }).click();
+  await side('Width').fill(String(2 * width));
+  await side('Width').press('Tab');
+  assert.equal(await side('Height').inputValue(), String(2 * height));
+});
+
+test('the words of a prompt are an axis of a grid', async () => {
+  const { page, faults } = await visit(chrome, 'grid');
+  await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a red apple');
+  await page.getByRole('combobox', { name: 'Across: setting' }).selectOption({ label: 'Words of the prompt' });
+  await page.getByRole('textbox', { name: 'Across: values' }).fill('blue, green');
+  await page.getByRole('alert').getByText('"blue" is not in the prompt').waitFor();
+  await page.getByRole('textbox', { name: 'Across: values' }).fill('red, green');
+  await page.getByRole('combobox', { name: 'Down: setting' }).selectOption({ label: 'Steps' });
+  await page.getByRole('textbox', { name: 'Down: values' }).fill('2');
+  await page.getByRole('button', { name: 'Draw 2 pictures' }).click();
+  await page.getByText('2 of 2 drawn').waitFor({ timeout: 60_000 });
+  const prompts = await page.evaluate(async () => (await (await fetch('/api/v1/images?limit=2')).json()).images.map((i) => i.prompt).sort());
+  assert.deepEqual(prompts, ['a green apple', 'a red apple']);
+  assert.deepEqual(faults, []);
+});
+
+test('a list with variants is counted before it is drawn', async () => {
+  const { page } = await visit(chrome, 'batch');
+  await page.getByRole('textbox', { name: 'List' }).fill('a {red|green|blue} {apple|car}\na sun');
+  await page.getByText('7 prompts, 7 pictures').waitFor();
+  await page.getByRole('cell', { name: 'a blue car' }).waitFor();
+  await page.getByRole('button', { name: 'Some at random' }).click();
+  await page.getByRole('spinbutton', { name: 'Draws for each line' }).fill('2');
+  await page.getByText('3 prompts, 3 pictures').waitFor();
+});
+
+test('on a phone the settings are a sheet from the bottom', async () => {
+  const { page, faults } = await visit(chrome, 'text', { viewport: { width: 360, height: 740 }, hasTouch: true });
+  const opener = page.getByRole('button', { name: /^Settings .*20 steps/ });
+  await opener.click();
+  const sheet = page.getByRole('dialog', { name: 'Settings' });
+  await page.waitForTimeout(300);
+  const box = await sheet.boundingBox();
+  assert.deepEqual([box.x, box.width, Math.round(box.y + box.height)], [0, 360, 740]);
+  assert.ok(box.y > 40, 'the page is still seen above it');
+  await sheet.getByRole('spinbutton', { name: 'Steps', exact: true }).fill('5');
+  await page.keyboard.press('Escape');
+  await sheet.waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: /^Settings .*5 steps/ }).click();
+  await page.waitForTimeout(300);
+  await page.mouse.move(180, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(180, box.y + 200, { steps: 5 });
+  await page.mouse.up();
+  await sheet.waitFor({ state: 'hidden' });
+  await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a leaf');
+  await submit(page);
+  await drawn(page, 'a leaf');
+  assert.deepEqual(faults, []);
+});

@@ -1,4 +1,7 @@
 // A browser on the page of a running server: MEZZO_URL says which. CHROMIUM names another browser.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+
 import { chromium } from 'playwright-core';
 
 /** A picture of few steps from the shipped model takes a second; a slow machine more. */
@@ -24,10 +27,13 @@ export async function visit(chrome, tab, options = {}) {
   return { page, faults, context };
 }
 
-/** On a small window the settings are folded away. */
+/** On a small window the settings are folded away, on a phone they are a sheet. */
 export async function showSettings(page) {
   const steps = page.getByRole('spinbutton', { name: 'Steps', exact: true });
-  if (!(await steps.isVisible())) await page.getByText('Settings', { exact: true }).click();
+  if (await steps.isVisible()) return steps;
+  const sheet = page.getByRole('button', { name: /^Settings .*steps/ });
+  if (await sheet.isVisible()) await sheet.click();
+  else await page.getByText('Settings', { exact: true }).click();
   return steps;
 }
 
@@ -37,6 +43,34 @@ export async function compose(page, prompt, steps = 4) {
   const box = await showSettings(page);
   await box.fill(String(steps));
   await box.press('Tab');
+  const sheet = page.getByRole('dialog', { name: 'Settings' });
+  if (await sheet.isVisible()) await sheet.getByRole('button', { name: 'Close' }).click();
+}
+
+/** Chooses the starting picture from a file. */
+export async function pick(page, name, buffer) {
+  await page.getByRole('group', { name: 'Starting picture' }).locator('input[type=file]').setInputFiles({ name, mimeType: 'image/png', buffer });
+  await page.getByRole('img', { name: `Starting picture: ${name}` }).waitFor();
+}
+
+/** A grey PNG whose pixels a function says. */
+export async function grey(width, height, pixel) {
+  const { crc32, deflateSync } = await import('node:zlib');
+  const raw = Buffer.alloc(height * (width + 1));
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) raw[y * (width + 1) + 1 + x] = pixel(x, y);
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+    const bytes = Buffer.alloc(body.length + 8);
+    bytes.writeUInt32BE(data.length, 0);
+    body.copy(bytes, 4);
+    bytes.writeUInt32BE(crc32(body), body.length + 4);
+    return bytes;
+  };
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0]);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(raw)), chunk('IEND', Buffer.alloc(0))]);
 }
 
 export const submit = (page) => page.getByRole('button', { name: /^(Generate|Add to queue)/ }).click();
@@ -59,7 +93,6 @@ export async function idle(page) {
 /** How many pixels of the mask on the stage are painted, asked from the file that would be sent. */
 export async function maskOf(page) {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the mask' }).click()]);
-  const { readFile } = await import('node:fs/promises');
   return decodeGrey(await readFile(await download.path()));
 }
 
@@ -77,4 +110,15 @@ export async function decodeGrey(bytes) {
   const raw = inflateSync(Buffer.concat(parts));
   const pixels = Buffer.concat(Array.from({ length: height }, (_, y) => raw.subarray(y * (width + 1) + 1, (y + 1) * (width + 1))));
   return { width, height, depth, colour, pixels, white: pixels.filter((p) => p === 255).length };
+}
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe has against the page, in words; nothing when all is well. */
+export async function axeFinds(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
+  return violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ''}`).join('; ')}`);
 }

@@ -1,0 +1,80 @@
+"""The browser tests of apps/web/tests/e2e, against the built server with the shipped model.
+
+    web_page_test.py MEZZO [FILE...]     FILE: only these of the tests, such as mask.test.mjs
+
+Starts two servers on free ports, one of them with a token. Skips where Node, the page's packages or Chromium are not
+installed; CHROMIUM names another browser than /usr/bin/chromium.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+WEB = pathlib.Path(__file__).resolve().parents[2] / "apps" / "web"
+MODELS = WEB.parents[1] / "models"
+TOKEN = "a-token-for-the-test"
+OLDEST_NODE = (20, 19)
+
+
+def missing():
+    """Why the tests cannot run here; empty when they can."""
+    node = shutil.which("node")
+    if node is None:
+        return "Node.js is not installed"
+    version = subprocess.run([node, "-p", "process.versions.node"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_NODE:
+        return f"Node.js is {version}; 20.19 or later is needed"
+    wanted = json.loads((WEB / "package.json").read_text())["devDependencies"]
+    for name in ("playwright-core", "axe-core"):
+        file = WEB / "node_modules" / name / "package.json"
+        if not file.exists() or json.loads(file.read_text())["version"] != wanted[name]:
+            return f"{name} {wanted[name]} is not installed (cd apps/web && npm ci)"
+    browser = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    if shutil.which(browser) is None:
+        return f"{browser} is not installed (apt-get install chromium, or CHROMIUM=FILE)"
+    return ""
+
+
+class Server:
+    def __init__(self, mezzo, folder, *more):
+        command = [mezzo, "serve", "--port", "0", "--outputs-dir", folder, "--models-dir", str(MODELS), *more]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        port = re.search(r":(\d+)\b", line)
+        if port is None:
+            raise SystemExit(f"the server did not start: {line}")
+        self.url = f"http://127.0.0.1:{port.group(1)}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(90)
+        self.process.stdout.close()
+
+
+def main():
+    reason = missing()
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    mezzo, *names = sys.argv[1:]
+    files = [str(WEB / "tests" / "e2e" / name) for name in names] or sorted(
+        str(file) for file in (WEB / "tests" / "e2e").glob("*.test.mjs")
+    )
+    with tempfile.TemporaryDirectory() as folder, Server(mezzo, f"{folder}/open") as plain:
+        with Server(mezzo, f"{folder}/locked", "--token", TOKEN) as locked:
+            urls = {"MEZZO_URL": plain.url, "MEZZO_TOKEN_URL": locked.url, "MEZZO_TOKEN": TOKEN}
+            command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *files]
+            patience = {"MEZZO_PATIENCE": os.environ.get("MEZZO_PATIENCE", "120000")}
+            return subprocess.run(command, cwd=WEB, env={**os.environ, **urls, **patience}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
