@@ -24,15 +24,16 @@ std::string read(const fs::path& file) {
 
 TEST(CliDocument, NamesEveryCommandAndFlag) {
   const std::string text = read(source_dir() / "docs" / "cli.md");
+  const auto is_there = [&](const std::string& word) { return text.find(word) != text.npos; };
   cli::Signals signals;
   cli::Session session{.signals = signals, .printer = {}, .command = {}};
   for (const cli::Command& command : cli::kCommands) {
-    EXPECT_THAT(text, HasSubstr(std::string("mezzo ") + command.name));
+    EXPECT_TRUE(is_there(std::string("mezzo ") + command.name)) << command.name;
     CLI::App app;
     command.add(app, session);
     for (const CLI::Option* option : app.get_options())
       for (const std::string& flag : option->get_lnames())
-        EXPECT_THAT(text, HasSubstr("`--" + flag)) << command.name;
+        EXPECT_TRUE(is_there("`--" + flag)) << command.name << " --" << flag;
   }
 }
 
