@@ -14,7 +14,6 @@
 namespace mezzo::test {
 namespace {
 
-using ::testing::HasSubstr;
 
 std::string read(const fs::path& file) {
   std::ostringstream text;
