@@ -24,17 +24,29 @@ install(FILES ${packaging}/mezzotint.service DESTINATION lib/systemd/system)
 install(FILES ${rendered}/zsh DESTINATION share/zsh/site-functions RENAME _mezzo COMPONENT generic)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT generic)
 install(FILES ${rendered}/zsh DESTINATION share/zsh/vendor-completions RENAME _mezzo COMPONENT debian EXCLUDE_FROM_ALL)
-install(FILES ${packaging}/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT debian EXCLUDE_FROM_ALL)
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
+set(contact "Mezzotint maintainers <maintainers@mezzotint.example>")
+file(CONFIGURE OUTPUT ${rendered}/changelog CONTENT
+"mezzotint (${PROJECT_VERSION}) unstable; urgency=medium
+
+  * See CHANGELOG.md.
+
+ -- ${contact}  ${now}
+")
+install(CODE "execute_process(COMMAND \"${MEZZO_GZIP}\" -9nkf \"${rendered}/changelog\" COMMAND_ERROR_IS_FATAL ANY)"
+        COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES ${packaging}/debian/copyright ${rendered}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT debian EXCLUDE_FROM_ALL)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_INSTALL_CMAKE_PROJECTS ${CMAKE_BINARY_DIR} mezzotint Unspecified / ${CMAKE_BINARY_DIR} mezzotint debian /)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_PACKAGE_CONTACT "Mezzotint maintainers <maintainers@mezzotint.example>")
+set(CPACK_PACKAGE_CONTACT ${contact})
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "pictures from text with Stable Diffusion, on the CPU")
 set(CPACK_PACKAGE_DESCRIPTION
-    "The program mezzo draws pictures from text, changes pictures and repaints parts of them with Stable Diffusion models, on
-the processors of this machine and without a network: at the command line, in batches, or as a server with a web page. A small
-model comes with it.")
+"The program mezzo draws pictures from text, changes pictures and repaints
+parts of them with Stable Diffusion models, on the processors of this machine
+and without a network: at the command line, in batches, or as a server with a
+web page. A small model comes with it.")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
