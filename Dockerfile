@@ -2,7 +2,7 @@
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/ccache tools/package.sh
+RUN --mount=type=cache,target=/ccache CCACHE_DIR=/ccache tools/package.sh
 
 FROM debian:bookworm-slim
 RUN --mount=type=bind,from=build,source=/src/build/package,target=/package \

@@ -11,7 +11,7 @@ build_packages=(
   libboost1.81-dev libsqlite3-dev          # the server: Beast (HTTP), its queue and gallery
 )
 # A question mark: only where the distribution has it. The format check needs exactly that version.
-test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy "clang-format-14?")
+test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy python3-yaml dpkg-dev file groff-base "clang-format-14?")
 
 # Compiled files are found again from any other checkout of the same sources.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
