@@ -97,10 +97,4 @@ ProgramInfo describe_program(const CLI::App& root) {
   return info;
 }
 
-std::string join(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 }  // namespace mezzo::cli

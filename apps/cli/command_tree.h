@@ -37,6 +37,4 @@ struct ProgramInfo {
 /// Everything that the help shows, in its order. Hidden commands are left out.
 ProgramInfo describe_program(const CLI::App& root);
 
-std::string join(const std::vector<std::string>& words, const std::string& between);
-
 }  // namespace mezzo::cli
