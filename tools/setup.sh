@@ -5,13 +5,14 @@
 build_packages=(
   g++ cmake ninja-build ccache pkg-config  # the tools
   libdnnl-dev libhwy-dev                   # oneDNN (matrix products), Highway (SIMD kernels)
+  ocl-icd-opencl-dev                       # Debian's oneDNN asks for it when it is found
   nlohmann-json3-dev libcli11-dev libfmt-dev
   libpng-dev libjpeg-dev libwebp-dev zlib1g-dev
   libutf8proc-dev                          # Unicode normalisation for the tokenizer
   libboost1.81-dev libsqlite3-dev          # the server: Beast (HTTP), its queue and gallery
 )
 # A question mark: only where the distribution has it. The format check needs exactly that version.
-test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy "clang-format-14?")
+test_packages=(libgtest-dev libgmock-dev python3 pybind11-dev python3-dev python3-pil python3-numpy python3-yaml dpkg-dev file groff-base "clang-format-14?")
 
 # Compiled files are found again from any other checkout of the same sources.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1

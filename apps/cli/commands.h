@@ -22,6 +22,8 @@ void add_bench(CLI::App& app, Session& session);
 void add_selftest(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);
 void add_gallery(CLI::App& app, Session& session);
+void add_completions(CLI::App& app, Session& session);
+void add_manual(CLI::App& app, Session& session);
 void add_worker(CLI::App& app, Session& session);
 
 struct Command {
@@ -44,6 +46,9 @@ inline constexpr std::array kCommands = {
     Command{"tokens", "Show how a prompt is split into tokens", add_tokens},
     Command{"bench", "Measure the speed of this machine", add_bench},
     Command{"selftest", "Check the program and the machine against known values", add_selftest},
+    Command{"completions", "Print the script with which a shell completes command lines",
+            add_completions},
+    Command{"manual", "Print the manual page", add_manual},
     Command{"worker", "The part of mezzo serve that computes", add_worker},
 };
 

@@ -24,12 +24,6 @@ Json to_json(const ModelEntry& m) {
   return json;
 }
 
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& w : words) text += (text.empty() ? "" : ", ") + w;
-  return text;
-}
-
 std::string describe(const std::vector<ModelEntry>& models) {
   std::string text;
   std::size_t widest = 0;
@@ -42,7 +36,7 @@ std::string describe(const std::vector<ModelEntry>& models) {
   }
   for (const ModelEntry& m : models)
     if (!m.objects.empty())
-      text += fmt::format("\n{} can draw:\n{}\n", m.name, wrap(join(m.objects), 78, "  "));
+      text += fmt::format("\n{} can draw:\n{}\n", m.name, wrap(join(m.objects, ", "), 78, "  "));
   if (models.empty())
     text =
         "no models found; give folders with --models-dir or MEZZO_MODELS, or name a file with -m\n";

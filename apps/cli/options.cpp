@@ -197,7 +197,8 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
   in_model_group(
       add_text(app, "-m,--model", flags.model,
                "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
-               "Default: the shipped model."));
+               "Default: the shipped model."))
+      ->type_name("MODEL");
   add_models_dir_flag(app, flags);
   in_model_group(app.get_option("--models-dir"));
   in_model_group(add_text(app, "--vae", engine.vae, "A file that replaces the model's VAE."))

@@ -16,6 +16,8 @@ std::string format_bytes(std::uint64_t bytes);
 /// Words in lines of at most `columns` characters, each beginning with `indent`.
 std::string wrap(std::string_view words, std::size_t columns, std::string_view indent);
 
+std::string join(const std::vector<std::string>& words, std::string_view between);
+
 /// Indented JSON with a newline at its end. Text that is not UTF-8 is replaced, not refused.
 std::string dump(const nlohmann::ordered_json& json);
 

@@ -5,6 +5,7 @@ It needs what ./run needs (tools/setup.sh lists the Debian packages), pybind11-d
 
 import base64
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -30,6 +31,10 @@ Requires-Dist: pillow; extra == 'pillow'
 Description-Content-Type: text/markdown
 
 """
+
+
+def _metadata():
+    return (METADATA + (ROOT / "README.md").read_text()).encode()
 
 
 def _tag():
@@ -65,7 +70,8 @@ class _Wheel:
         self.record.append(f"{name},sha256={digest},{len(data)}")
 
     def finish(self):
-        self.add(f"{INFO}/METADATA", (METADATA + (ROOT / "README.md").read_text()).encode())
+        self.add(f"{INFO}/METADATA", _metadata())
+        self.add(f"{INFO}/licenses/LICENSE", (ROOT / "LICENSE").read_bytes())
         self.add(f"{INFO}/WHEEL", f"Wheel-Version: 1.0\nGenerator: {NAME}\nRoot-Is-Purelib: false\nTag: {_tag()}\n".encode())
         self.zip.writestr(f"{INFO}/RECORD", "\n".join([*self.record, f"{INFO}/RECORD,,", ""]))
         self.zip.close()
@@ -108,4 +114,8 @@ def build_sdist(sdist_directory, config_settings=None):
         for name in sorted(files.decode().split("\0")):
             if name and not name.startswith("tests/golden/"):
                 archive.add(ROOT / name, f"{base}/{name}")
+        metadata = _metadata()
+        entry = tarfile.TarInfo(f"{base}/PKG-INFO")
+        entry.size = len(metadata)
+        archive.addfile(entry, io.BytesIO(metadata))
     return os.path.basename(path)
