@@ -14,7 +14,6 @@
 namespace mezzo::test {
 namespace {
 
-
 std::string read(const fs::path& file) {
   std::ostringstream text;
   text << std::ifstream(file).rdbuf();
