@@ -102,8 +102,8 @@ void Stream::push(std::string piece) {
   {
     const std::scoped_lock lock(mutex_);
     if (closed_) return;
-    if (waiting_.size() + piece.size() > kMaxWaiting)
-      closed_ = true;  // the client comes back with Last-Event-ID
+    if (waiting_.size() + piece.size() > most_)
+      closed_ = true;  // a listener of events comes back with Last-Event-ID
     else
       waiting_ += piece;
   }

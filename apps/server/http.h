@@ -76,11 +76,13 @@ class Waited {
   bool abandoned_ = false;
 };
 
-/// Pieces of a body from any thread to one connection. A client that reads too slowly is cut off.
+/// Pieces of a body from any thread to one connection.
 class Stream : public Waited {
  public:
-  static constexpr std::size_t kMaxWaiting = 16u << 20;  // bytes
+  static constexpr std::size_t kMaxWaiting = 16u << 20;
 
+  /// A client that leaves more than `most` bytes waiting is cut off.
+  explicit Stream(std::size_t most = kMaxWaiting) : most_(most) {}
   void push(std::string piece);
   void close();
   /// All that waits, and whether it is the end.
@@ -90,6 +92,7 @@ class Stream : public Waited {
   bool has_news() const override { return closed_ || !waiting_.empty(); }
 
  private:
+  std::size_t most_;
   std::string waiting_;
   bool closed_ = false;
 };

@@ -44,6 +44,7 @@ struct Job {
   std::string init = {}, mask = {};  // of a passing job; others have theirs in the database
   std::vector<Drawn> drawn = {};     // of a job whose client waits
   std::function<void(const std::string& png)> on_preview = {};
+  std::function<void(const Drawn&)> on_picture = {};  // then `drawn` stays empty
   std::function<void(const Job&)> on_end = {};
   Json last_preview = {};  // base64 of the last preview
 };

@@ -14,6 +14,8 @@
 namespace mezzo::server {
 namespace {
 
+constexpr std::size_t kMostWaiting = 128u << 20;  // bytes of pictures that a client has yet to read
+
 Response refuse(const ApiError& e) {
   const char* type = e.status < 500 ? "invalid_request_error" : "server_error";
   Response response = json_response(dump({{"error",
@@ -120,7 +122,8 @@ Output output_of(const Json& body) {
 }
 
 std::string size_of(const Drawn& d) {
-  return fmt::format("{}x{}", dump(d.head.at("width")), dump(d.head.at("height")));
+  return fmt::format("{}x{}", whole(number_at(d.head, "width", 0)),
+                     whole(number_at(d.head, "height", 0)));
 }
 
 std::int64_t now() { return static_cast<std::int64_t>(std::time(nullptr)); }
@@ -136,7 +139,7 @@ Response answer_at_end(Context& context, Submission submission, const Output& ou
                          : Json{{"b64_json", base64(job.drawn[i].png)}});
     return json_response(dump({{"created", now()},
                                {"data", data},
-                               {"output_format", output.format},
+                               {"output_format", output.url ? "png" : output.format},
                                {"size", size_of(job.drawn.front())}}));
   };
   return wait_for_job(context, std::move(submission), output.url, std::move(answer), refuse);
@@ -157,7 +160,7 @@ Response answer_in_events(Context& context, Submission submission, const Output&
                           const std::string& kind) {
   submission.preview_every = preview_every(context, submission, output.previews);
   Job job = make_job(context, std::move(submission));
-  auto stream = std::make_shared<Stream>();
+  auto stream = std::make_shared<Stream>(kMostWaiting);
   const auto send = [stream, kind](const std::string& what, Json data) {
     data["type"] = kind + "." + what;
     stream->push(fmt::format("event: {}.{}\ndata: {}\n\n", kind, what, dump(data)));
@@ -171,12 +174,13 @@ Response answer_in_events(Context& context, Submission submission, const Output&
   };
   job.passing = true;
   job.save = false;
-  job.on_end = [send, stream, format = output.format](const Job& over) {
-    for (const Drawn& d : over.drawn)
-      send("completed", {{"b64_json", base64(d.png)},
-                         {"created_at", now()},
-                         {"size", size_of(d)},
-                         {"output_format", format}});
+  job.on_picture = [send, format = output.format](const Drawn& d) {
+    send("completed", {{"b64_json", base64(d.png)},
+                       {"created_at", now()},
+                       {"size", size_of(d)},
+                       {"output_format", format}});
+  };
+  job.on_end = [stream](const Job& over) {
     if (over.state != JobState::kCompleted)
       stream->push(fmt::format("event: error\ndata: {}\n\n", refuse(error_of(over)).body));
     stream->close();

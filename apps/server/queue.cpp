@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -251,7 +252,10 @@ void Queue::drew(std::int64_t id, Drawn picture, std::optional<Json> saved) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
   ++counts_.pictures;
-  if (job.on_end) job.drawn.push_back(std::move(picture));
+  if (job.on_picture)
+    job.on_picture(picture);
+  else if (job.on_end)
+    job.drawn.push_back(std::move(picture));
   if (!saved) return;
   job.images.push_back(*saved);
   save(job);
@@ -266,12 +270,10 @@ void Queue::finish(Job& job, JobState state, Json error) {
   ++counts_.ended[std::string(name_of(state))];
   save(job);
   tell(job);
-  if (job.on_end) {
-    job.on_end(job);
-    job.on_end = nullptr;
-    job.on_preview = nullptr;
-    job.drawn.clear();
-  }
+  job.on_preview = nullptr;
+  job.on_picture = nullptr;
+  if (const auto tell_end = std::exchange(job.on_end, nullptr)) tell_end(job);
+  job.drawn.clear();
   job.init.clear();
   job.mask.clear();
 }
@@ -344,6 +346,7 @@ std::optional<Job> Queue::running() const {
       Job copy = job;
       copy.on_end = nullptr;
       copy.on_preview = nullptr;
+      copy.on_picture = nullptr;
       copy.drawn.clear();
       return copy;
     }

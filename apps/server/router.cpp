@@ -50,8 +50,9 @@ Response Router::operator()(Request request) const {
     const auto path = split(request.path);
     std::string others;
     // A route that names the whole path goes before those that leave a part open.
-    const bool named =
-        std::ranges::any_of(routes_, [&](const Route& r) { return r.parts == path; });
+    const bool named = std::ranges::any_of(routes_, [&](const Route& r) {
+      return r.parts == path && r.pattern.find("{}") == r.pattern.npos;
+    });
     for (const Route& route : routes_) {
       if (named ? route.parts != path : !matches(route.parts, path, request.places)) continue;
       if (route.method == request.method) return route.handler(request);

@@ -15,7 +15,8 @@
 namespace mezzo::server {
 namespace {
 
-constexpr std::size_t kMostEnlarged = 64;  // pictures in one request
+constexpr std::size_t kMostEnlarged = 64;               // pictures in one request
+constexpr std::size_t kMostEnlargedBytes = 128u << 20;  // of its answer
 
 Response refuse(const ApiError& e) {
   Json body = {{"error", e.code}, {"detail", e.what()}, {"body", ""}, {"errors", e.what()}};
@@ -320,9 +321,16 @@ Response enlarge(Context& context, const Request& r) {
       throw ApiError(422, "usage", fmt::format("imageList: give up to {} pictures", kMostEnlarged),
                      "imageList");
     answer["images"] = Json::array();
-    for (const Json& entry : *list)
-      answer["images"].push_back(
-          enlarged(context, body, entry.is_object() ? text_at(entry, "data") : std::string()));
+    std::size_t bytes = 0;
+    for (const Json& entry : *list) {
+      std::string picture =
+          enlarged(context, body, entry.is_object() ? text_at(entry, "data") : std::string());
+      bytes += picture.size();
+      if (bytes > kMostEnlargedBytes)
+        throw ApiError(422, "usage", "imageList: the results are too large; send fewer pictures",
+                       "imageList");
+      answer["images"].push_back(std::move(picture));
+    }
     return json_response(dump(answer));
   } catch (...) {
     return refuse(as_api_error(std::current_exception()));

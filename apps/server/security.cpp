@@ -110,7 +110,7 @@ std::optional<Response> Security::check_token(const Request& r) const {
       same_secret(cookie_token(r.header("cookie")), options_.token))
     return std::nullopt;
   if (auto page = page_without_token(r)) {
-    page->headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (page->status == 401) page->headers.emplace_back("WWW-Authenticate", "Bearer");
     return page;
   }
   Response response = error_response(

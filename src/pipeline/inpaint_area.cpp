@@ -57,6 +57,7 @@ std::optional<InpaintArea> cut_area(GenerateParams& p, const ModelDefaults& defa
   area.box = grown(bounds(area.mask), static_cast<int>(p.mask_padding), p, area.whole);
   p.init = crop(area.whole, area.box);
   p.mask = crop(area.mask, area.box);
+  p.fit = "stretch";  // put_back() undoes it, where the box could not take the request's shape
   return area;
 }
 

@@ -23,30 +23,35 @@ void choose_size(GenerateParams& p, const ModelDefaults& d) {
   constexpr double kFarMore = 2.25;  // times the pixels: 768x768 for a model of 512x512
   const double w = p.init->width, h = p.init->height;
   const double own = static_cast<double>(d.width) * static_cast<double>(d.height);
-  double scale = w * h > kFarMore * own ? std::sqrt(own / (w * h)) : 1;
-  if (p.width != 0)
-    scale = static_cast<double>(p.width) / w;
-  else if (p.height != 0)
-    scale = static_cast<double>(p.height) / h;
-  const auto side = [&](double length) {
-    const auto cells = static_cast<std::int64_t>(length * scale) / d.factor;
-    return std::max<std::int64_t>(cells, 1) * d.factor;
+  const double shrink = w * h > kFarMore * own ? std::sqrt(own / (w * h)) : 1;
+  const auto whole_cells = [&](std::int64_t length) {
+    return std::max<std::int64_t>(length / d.factor, 1) * d.factor;
   };
-  if (p.width == 0) p.width = side(w);
-  if (p.height == 0) p.height = side(h);
+  if (p.width != 0 && p.height == 0)
+    p.height = whole_cells(p.init->height * p.width / p.init->width);
+  if (p.height != 0 && p.width == 0)
+    p.width = whole_cells(p.init->width * p.height / p.init->height);
+  if (p.width == 0) p.width = whole_cells(static_cast<std::int64_t>(w * shrink));
+  if (p.height == 0) p.height = whole_cells(static_cast<std::int64_t>(h * shrink));
 }
 
 void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
   choose_size(p, d);
+  validate(p);  // a long picture may lead to a side beyond the limits
   const int w = static_cast<int>(p.width), h = static_cast<int>(p.height);
   const Fit how = p.fit == "crop" ? Fit::kCrop : p.fit == "pad" ? Fit::kPad : Fit::kStretch;
   p.init = fit(to_rgb(*p.init, kWhite), w, h, how);
   if (p.mask) {
-    p.mask = fit(mask_from_image(*p.mask), w, h, how, ResizeFilter::kNearest);
-    if (is_blank(threshold(*p.mask)))
+    const Image given = mask_from_image(*p.mask);
+    if (is_blank(threshold(given)))
       fail<UsageError>(
           "the mask has no white part, so nothing would be repainted; paint white what should "
           "change");
+    p.mask = fit(given, w, h, how, ResizeFilter::kNearest);
+    if (is_blank(threshold(*p.mask)))
+      fail<UsageError>(
+          "at {}x{} nothing is left of the mask's white part; choose a larger size, or only_masked",
+          w, h);
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace mezzo {
 
-/// The first such piece of the prompt as it stands there; empty: none.
+/// One such piece of the prompt as it stands there, a network before a weight; empty: none.
 std::string_view unread_instruction(std::string_view prompt);
 
 }  // namespace mezzo

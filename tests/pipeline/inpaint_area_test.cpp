@@ -56,6 +56,18 @@ TEST(InpaintArea, StaysInsideThePicture) {
   EXPECT_EQ(area->box.height, 40);
 }
 
+TEST(InpaintArea, ThatCannotTakeTheShapeIsStretchedNotCropped) {
+  auto p = request(512, 512, {10, 56, 480, 400});
+  p.width = 768, p.height = 512;
+  p.fit = "crop";
+  const auto area = cut_area(p, kModel);
+  EXPECT_EQ(area->box.width, 512);
+  EXPECT_EQ(area->box.height, 420);
+  const auto r = resolve(p, kModel);  // its top row comes from the box's top row
+  EXPECT_EQ(r.init->width, 768);
+  EXPECT_EQ(p.fit, "stretch");
+}
+
 TEST(InpaintArea, IsPutBackWhereItWas) {
   auto p = request(80, 80, {40, 40, 8, 8});
   const auto area = cut_area(p, kModel);

@@ -52,6 +52,26 @@ TEST(Resolve, OneSideOfTheRequestGivesTheOther) {
   EXPECT_EQ(resolve(p, {}).height, 240);
   p.width = 0, p.height = 960;
   EXPECT_EQ(resolve(p, {}).width, 1280);
+  auto wide = picture_request(1280, 720);
+  wide.width = 896;
+  EXPECT_EQ(resolve(wide, {}).height, 504);  // exactly: 1280 / 720 is no round number
+  auto tall = picture_request(20, 200);
+  tall.width = 1024;
+  EXPECT_THROW(resolve(tall, {}), UsageError);  // 1024x10240
+}
+
+TEST(Resolve, AMaskThatASmallSizeLosesIsNotCalledBlank) {
+  auto p = picture_request(512, 512);
+  p.mask = Image{.width = 512, .height = 512, .channels = 1, .pixels = {}};
+  p.mask->pixels.assign(512 * 512, 0);
+  p.mask->row(301)[301] = 255;
+  EXPECT_EQ(resolve(p, {}).width, 512);
+  p.width = p.height = 64;
+  EXPECT_THAT([&] { resolve(p, {}); },
+              testing::ThrowsMessage<UsageError>(HasSubstr("nothing is left of the mask")));
+  p.mask->row(301)[301] = 0;
+  EXPECT_THAT([&] { resolve(p, {}); },
+              testing::ThrowsMessage<UsageError>(HasSubstr("no white part")));
 }
 
 TEST(Resolve, BothSidesMayStretchThePictureAndThatIsSaid) {

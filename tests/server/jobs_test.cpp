@@ -118,6 +118,7 @@ TEST(Jobs, TheInterfaceDescribesItself) {
 
 TEST(Jobs, WhatCannotBeDrawnIsRefusedWithItsField) {
   const ServerProgram server("refused");
+  EXPECT_EQ(server.client().get("/api/v1/jobs/%7B%7D").status, 404);
   const struct {
     Json request;
     int status;

@@ -112,6 +112,13 @@ TEST(Token, IsNeededForEverythingButHealth) {
   EXPECT_EQ(asked.header("cache-control"), "no-store");
   EXPECT_EQ(c.get("/?token=a-wrong-secret", {{"Accept", "text/html"}}).status, 401);
   EXPECT_EQ(c.get("/assets/nothing.js").status, 401);
+  const auto script = asked.body.find("/assets/");
+  ASSERT_NE(script, asked.body.npos);
+  const Answer given = c.get(asked.body.substr(script, asked.body.find('"', script) - script));
+  EXPECT_EQ(given.status, 200);  // what the form is made of
+  EXPECT_EQ(given.header("www-authenticate"), "");
+  EXPECT_EQ(c.get("/api/v1/openapi.json").status, 401);
+  EXPECT_EQ(c.get("/index.html").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs?token=a-long-secret").status, 401);
   EXPECT_EQ(c.get("/api/v1/jobs", {{"Authorization", "Bearer wrong"}}).status, 401);

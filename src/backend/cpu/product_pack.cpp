@@ -57,7 +57,7 @@ class Rows {
 
 /// Working memory of all chunks of a layer.
 struct PackingSpace {
-  std::int64_t width;                           // output channels in a piece
+  std::int64_t width;                           // output channels in a piece, at most
   std::unique_ptr<float[]> blocked;             // a chunk, where it is encoded afterwards
   std::vector<std::unique_ptr<float[]>> plain;  // a piece for each thread
 };
@@ -74,8 +74,9 @@ void PackedProduct::fill_chunk(const Chunk& c, const Rows& rows, const PackingSp
   if (size != static_cast<std::size_t>(c.count * in * k * k))  // channels that fill the last block
     std::memset(packed, 0, size * packed_bytes);
   const onednn::OuterBlocks blocks = onednn::outer_blocks(layout(c));
-  parallel_for(threads, ceil_div(c.count, space.width), [&](std::int64_t i, int thread) {
-    const std::int64_t begin = i * space.width, n = std::min(space.width, c.count - begin);
+  const std::int64_t width = space.width / blocks.block * blocks.block;
+  parallel_for(threads, ceil_div(c.count, width), [&](std::int64_t i, int thread) {
+    const std::int64_t begin = i * width, n = std::min(width, c.count - begin);
     const float* plain =
         rows.get(c.begin + begin, n, space.plain[static_cast<std::size_t>(thread)].get());
     const memory::dims dims = {n, in, k, k};
