@@ -27,6 +27,8 @@ std::optional<Response> page_without_token(const Request& request);
 struct Submission;
 Submission native_submission(Context& context, const std::string& body);
 
+/// What a field of the parameter table holds: text, boolean, integer or number.
+const char* type_of(const Field& field);
 /// The values that a field of the parameter table allows; empty: any.
 Json choices_of(const Field& field);
 

@@ -21,18 +21,6 @@ Response models(Context& context) {
   return json_response(dump({{"models", std::move(list)}, {"folders", context.folders}}));
 }
 
-const char* type_of(const Field& field) {
-  return std::visit(
-      [](auto member) {
-        using T = std::remove_cvref_t<decltype(GenerateParams{}.*member)>;
-        return std::is_same_v<T, std::string>    ? "text"
-               : std::is_same_v<T, bool>         ? "boolean"
-               : std::is_same_v<T, std::int64_t> ? "integer"
-                                                 : "number";
-      },
-      field.member);
-}
-
 Json names(const std::vector<std::pair<std::string, std::string>>& pairs) {
   Json list = Json::array();
   for (const auto& [name, label] : pairs) list.push_back({{"name", name}, {"label", label}});
@@ -98,6 +86,18 @@ Response metrics(Context& context) {
 }
 
 }  // namespace
+
+const char* type_of(const Field& field) {
+  return std::visit(
+      [](auto member) {
+        using T = std::remove_cvref_t<decltype(GenerateParams{}.*member)>;
+        return std::is_same_v<T, std::string>    ? "text"
+               : std::is_same_v<T, bool>         ? "boolean"
+               : std::is_same_v<T, std::int64_t> ? "integer"
+                                                 : "number";
+      },
+      field.member);
+}
 
 Json choices_of(const Field& field) {
   Json choices = Json::array();

@@ -27,18 +27,11 @@ Json object(Json properties) {
 // --- requests ---
 
 Json schema_of(const Field& field) {
-  Json schema = std::visit(
-      [](auto member) {
-        using T = std::remove_cvref_t<decltype(GenerateParams{}.*member)>;
-        return or_null(std::is_same_v<T, std::string>    ? "string"
-                       : std::is_same_v<T, bool>         ? "boolean"
-                       : std::is_same_v<T, std::int64_t> ? "integer"
-                                                         : "number");
-      },
-      field.member);
+  const std::string type = type_of(field);
+  Json schema = or_null(type == "text" ? "string" : type.c_str());
   schema["description"] = fmt::format("{} Default: {}.", field.help, field.default_text);
-  const bool is_number = schema["type"][0] == "integer" || schema["type"][0] == "number";
-  if (is_number) schema["minimum"] = field.min, schema["maximum"] = field.max;
+  if (type == "integer" || type == "number")
+    schema["minimum"] = field.min, schema["maximum"] = field.max;
   if (field.name == "width" || field.name == "height") schema["multipleOf"] = 8;
   if (const Json choices = choices_of(field); !choices.empty()) {
     schema["enum"] = choices;

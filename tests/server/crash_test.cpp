@@ -13,7 +13,6 @@ namespace mezzo::test {
 namespace {
 
 using testing::HasSubstr;
-const std::vector<std::string> kOver = {"completed", "failed", "cancelled", "poisoned"};
 
 TEST(Crash, AJobWhoseWorkerIsKilledIsTriedOnceMore) {
   const ServerProgram server("killed-once");

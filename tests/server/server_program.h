@@ -11,6 +11,9 @@
 
 namespace mezzo::test {
 
+/// The states that a job ends in.
+inline const std::vector<std::string> kOver = {"completed", "failed", "cancelled", "poisoned"};
+
 class ServerProgram {
  public:
   /// Starts it and waits until it listens.
