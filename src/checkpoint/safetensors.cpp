@@ -31,7 +31,7 @@ constexpr std::array kDTypes = {
 };
 
 // One tensor as the header has it. A field is empty until it is seen.
-struct Entry {
+struct HeaderEntry {
   std::string name;
   std::optional<DType> dtype;
   std::optional<std::vector<std::int64_t>> shape;
@@ -44,7 +44,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(std::string path) : path_(std::move(path)) {}
 
-  std::vector<Entry> entries;
+  std::vector<HeaderEntry> entries;
   std::map<std::string, std::string> metadata;
 
   bool start_object(std::size_t) override {
@@ -154,7 +154,7 @@ std::string read_header(const File& file) {
   return header;
 }
 
-StoredTensor checked_entry(Entry& e, std::uint64_t data_begin, const std::string& path) {
+StoredTensor checked_entry(HeaderEntry& e, std::uint64_t data_begin, const std::string& path) {
   const std::string what = path + ": tensor " + e.name;
   const Shape shape = checked_shape(*e.shape, *e.dtype, what);
   const auto& o = *e.offsets;

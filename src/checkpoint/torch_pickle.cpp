@@ -13,7 +13,7 @@
 namespace mezzo {
 namespace {
 
-struct Range {
+struct StorageRange {
   std::uint64_t offset = 0, size = 0;  // bytes in the file
 };
 
@@ -22,14 +22,14 @@ struct Archive {
   std::unique_ptr<std::string>
       bytes;  // what the pickle points into; stays in place when this is moved
   std::unique_ptr<Pickle> pickle;
-  std::map<std::string, Range> storages;
+  std::map<std::string, StorageRange> storages;
 };
 
 // Views of storages, gathered when they are read.
 class TorchSource final : public TensorSource {
  public:
   TorchSource(std::shared_ptr<const File> file, std::vector<TorchTensor> tensors,
-              const std::map<std::string, Range>& storages)
+              const std::map<std::string, StorageRange>& storages)
       : file_(std::move(file)) {
     std::ranges::sort(tensors, {},
                       [](const TorchTensor& t) -> const std::string& { return t.info.name; });
@@ -169,8 +169,8 @@ StreamHead read_stream_head(const File& file) {
 
 // The storages that follow the head, in the order of `keys`: the count of numbers, then the
 // numbers.
-std::map<std::string, Range> find_storages(const File& file, std::uint64_t offset,
-                                           const Pickle& object, const Pickle& keys) {
+std::map<std::string, StorageRange> find_storages(const File& file, std::uint64_t offset,
+                                                  const Pickle& object, const Pickle& keys) {
   const std::string path = file.path().string();
   std::map<std::string, DType> types;
   for (const auto id : object.persistents()) {
@@ -179,7 +179,7 @@ std::map<std::string, Range> find_storages(const File& file, std::uint64_t offse
   }
   if (keys.kind(keys.root()) != Pickle::Kind::kList)
     fail<LoadError>("{}: no list of storages; the file is damaged", path);
-  std::map<std::string, Range> storages;
+  std::map<std::string, StorageRange> storages;
   for (const auto id : keys.items(keys.root())) {
     const std::string key = torch_key(keys, id, path);
     const auto type = types.find(key);
@@ -191,7 +191,7 @@ std::map<std::string, Range> find_storages(const File& file, std::uint64_t offse
       fail<LoadError>("{}: storage \"{}\" is unknown or cut off; the file is truncated or damaged",
                       path, key);
     const auto size = static_cast<std::uint64_t>(*bytes);
-    if (!storages.emplace(key, Range{offset, size}).second)
+    if (!storages.emplace(key, StorageRange{offset, size}).second)
       fail<LoadError>("{}: storage \"{}\" occurs twice; the file is damaged", path, key);
     offset += size;
   }

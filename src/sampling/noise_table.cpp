@@ -11,7 +11,7 @@
 namespace mezzo::sampling {
 namespace {
 
-constexpr int kMostSteps = 100000;
+constexpr int kMostTrainedSteps = 100000;
 
 std::vector<float> linspace(double a, double b, int n) {
   return even_floats(static_cast<float>(a), static_cast<float>(b), static_cast<std::size_t>(n));
@@ -83,8 +83,9 @@ void rescale_to_zero_snr(std::vector<float>& products) {
 }  // namespace
 
 std::vector<double> alphas_cumprod(const BetaSchedule& b) {
-  if (b.trained.empty() && (b.steps < 1 || b.steps > kMostSteps))
-    fail<LoadError>("scheduler: num_train_timesteps is {}, expected 1 to {}", b.steps, kMostSteps);
+  if (b.trained.empty() && (b.steps < 1 || b.steps > kMostTrainedSteps))
+    fail<LoadError>("scheduler: num_train_timesteps is {}, expected 1 to {}", b.steps,
+                    kMostTrainedSteps);
   std::vector<float> products;
   double product = 1;  // torch accumulates float products in double
   for (float beta : betas(b)) {
@@ -110,7 +111,7 @@ NoiseTable NoiseTable::discrete(std::vector<double> alphas_cumprod) {
 }
 
 NoiseTable NoiseTable::flow(double shift, int steps) {
-  if (!(shift > 0) || steps < 1 || steps > kMostSteps)
+  if (!(shift > 0) || steps < 1 || steps > kMostTrainedSteps)
     fail<LoadError>("scheduler: shift {} with {} steps is impossible", shift, steps);
   NoiseTable t;
   t.flow_ = true;

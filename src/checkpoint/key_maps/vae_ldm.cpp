@@ -10,7 +10,7 @@
 namespace mezzo {
 namespace {
 
-constexpr std::array kResnet = {
+constexpr std::array kVaeResnet = {
     Rename{"nin_shortcut.", "conv_shortcut."},
     Rename{"norm1.", "norm1."},
     Rename{"norm2.", "norm2."},
@@ -57,8 +57,8 @@ KeyMap ldm_vae_map(const Names& names) {
     map.add(half + "conv_in.", half + "conv_in.");
     map.add(half + "conv_out.", half + "conv_out.");
     map.add(half + "norm_out.", half + "conv_norm_out.");
-    map.add(half + "mid.block_1.", half + "mid_block.resnets.0.", kResnet);
-    map.add(half + "mid.block_2.", half + "mid_block.resnets.1.", kResnet);
+    map.add(half + "mid.block_1.", half + "mid_block.resnets.0.", kVaeResnet);
+    map.add(half + "mid.block_2.", half + "mid_block.resnets.1.", kVaeResnet);
     map.add(half + "mid.attn_1.", half + "mid_block.attentions.0.", kAttention);
   }
   constexpr int kMaxResnets = 8;  // in a level
@@ -70,8 +70,9 @@ KeyMap ldm_vae_map(const Names& names) {
                       to_up = fmt::format("decoder.up_blocks.{}.", levels - 1 - i);
     for (int j = 0; j < kMaxResnets; ++j) {
       map.add(fmt::format("{}block.{}.", down, j), fmt::format("{}resnets.{}.", to_down, j),
-              kResnet);
-      map.add(fmt::format("{}block.{}.", up, j), fmt::format("{}resnets.{}.", to_up, j), kResnet);
+              kVaeResnet);
+      map.add(fmt::format("{}block.{}.", up, j), fmt::format("{}resnets.{}.", to_up, j),
+              kVaeResnet);
     }
     map.add(down + "downsample.conv.", to_down + "downsamplers.0.conv.");
     map.add(up + "upsample.conv.", to_up + "upsamplers.0.conv.");

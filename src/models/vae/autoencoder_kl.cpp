@@ -16,14 +16,15 @@ ResnetBlock::Config resnet_config(std::int64_t in, std::int64_t out, int groups)
   return {.in = in, .out = out, .temb = 0, .groups = groups, .eps = kEps};
 }
 
-constexpr std::int64_t kMaxChannels = 16384, kMaxLatents = 256, kMaxLayers = 16;
+constexpr std::int64_t kMaxVaeChannels = 16384, kMaxLatents = 256, kMaxVaeLayers = 16;
 
 void check_sizes(const AutoencoderKLConfig& c, const std::string& origin) {
   if (c.in_channels != 3 || c.out_channels != 3)
     fail<LoadError>("{}: a VAE of {} -> {} channels; pictures have 3", origin, c.in_channels,
                     c.out_channels);
   if (c.latent_channels < 1 || c.latent_channels > kMaxLatents || c.layers_per_block < 1 ||
-      c.layers_per_block > kMaxLayers || std::ranges::max(c.block_out_channels) > kMaxChannels)
+      c.layers_per_block > kMaxVaeLayers ||
+      std::ranges::max(c.block_out_channels) > kMaxVaeChannels)
     fail<LoadError>("{}: a VAE of impossible sizes", origin);
   for (auto channels : c.block_out_channels)
     if (channels <= 0 || channels % c.norm_num_groups)
@@ -42,9 +43,10 @@ AutoencoderKLConfig AutoencoderKLConfig::parse(const nlohmann::json& json,
   c.in_channels = r.integer("in_channels", 3, 1, 16);
   c.out_channels = r.integer("out_channels", 3, 1, 16);
   c.latent_channels = r.integer("latent_channels", 4, 1, kMaxLatents);
-  c.block_out_channels = r.integers("block_out_channels", 1, {128, 256, 512, 512}, 1, kMaxChannels);
+  c.block_out_channels =
+      r.integers("block_out_channels", 1, {128, 256, 512, 512}, 1, kMaxVaeChannels);
   if (c.block_out_channels.size() > 8) fail<LoadError>("{}: more than 8 levels in a VAE", origin);
-  c.layers_per_block = r.integer("layers_per_block", 2, 1, kMaxLayers);
+  c.layers_per_block = r.integer("layers_per_block", 2, 1, kMaxVaeLayers);
   c.norm_num_groups = static_cast<int>(r.integer("norm_num_groups", 32, 1, 1024));
   c.use_quant_conv = r.boolean("use_quant_conv", true);
   c.use_post_quant_conv = r.boolean("use_post_quant_conv", true);
