@@ -233,6 +233,11 @@ void Queue::previewed(std::int64_t id, const std::string& png) {
   Job& job = at(id);
   job.last_preview = base64(png);
   if (job.on_preview) job.on_preview(png);
+  // A small model draws many in a second, and each goes to every page that is open.
+  const auto now = std::chrono::steady_clock::now();
+  if (job.id == previewed_job_ && now < next_preview_) return;
+  previewed_job_ = job.id;
+  next_preview_ = now + kPreviewPause;
   const std::string url = "data:image/png;base64," + job.last_preview.get<std::string>();
   events_.publish("preview", id, dump(Json{{"id", job_name(id)}, {"image", url}}), false);
 }

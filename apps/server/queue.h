@@ -2,6 +2,7 @@
 // change. Threads of the HTTP side and the one that draws meet here.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -19,6 +20,8 @@ namespace mezzo::server {
 class Queue {
  public:
   static constexpr std::size_t kMaxQueued = 512;
+  /// Between two previews as events of a job.
+  static constexpr std::chrono::milliseconds kPreviewPause{500};
 
   Queue(JobStore store, Events& events);
 
@@ -86,6 +89,8 @@ class Queue {
   std::int64_t next_id_ = 1;
   double last_rank_ = 0, first_rank_ = 0;
   bool draining_ = false;
+  std::int64_t previewed_job_ = 0;
+  std::chrono::steady_clock::time_point next_preview_;
   std::function<void(std::int64_t)> cancel_running_;
   Counts counts_;
 };

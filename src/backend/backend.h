@@ -138,6 +138,7 @@ class Backend : public Device {
 struct CpuOptions {
   int threads = 0;            // 0: one per physical core available to the process
   std::size_t max_bytes = 0;  // of activations; 0: no limit
+  bool winograd = true;       // where it is the faster way; else every convolution is direct
 };
 
 /// The CPU of this process. Results do not depend on `threads` nor on an image's place in a batch.

@@ -6,6 +6,7 @@
 #include "server/http.h"
 #include "server/job.h"
 #include "server/multipart.h"
+#include "server/queue.h"
 #include "server/security.h"
 
 namespace mezzo::server {
@@ -68,6 +69,26 @@ TEST(Events, KeepsTheLastThousandForThoseWhoComeBack) {
   const std::string one = events.subscribe(id_of(1097), 1)->take().first;
   EXPECT_THAT(one, Not(HasSubstr("data: 1098\n")));
   EXPECT_THAT(events.subscribe(id_of(3), std::nullopt)->take().first, HasSubstr("event: reset"));
+}
+
+TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
+  const auto folder = testing::TempDir() + "mezzo_queue_previews";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  Database db(folder + "/queue.db");
+  Events events;
+  Queue queue(JobStore(db), events);
+  Job job;
+  job.kind = "text";
+  queue.submit(job);
+  const auto work = queue.next({});
+  ASSERT_TRUE(work);
+  const auto stream = events.subscribe("", std::nullopt);
+  for (const char* png : {"first", "second", "third"}) queue.previewed(work->id, png);
+  const std::string text = stream->take().first;
+  EXPECT_THAT(text, HasSubstr(base64("first")));
+  EXPECT_THAT(text, Not(HasSubstr(base64("second"))));
+  EXPECT_EQ(queue.running()->last_preview, base64("third"));
 }
 
 TEST(JobName, IsReadBackAndNothingElse) {

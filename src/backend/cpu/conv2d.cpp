@@ -49,7 +49,8 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
 void CpuBackend::product(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out,
                          std::array<std::int64_t, 3> images) {
   const auto& weights = static_cast<const PackedProduct&>(w);
-  const ProductCall call = {weights, epilogue, x, out, images[0], images[1], images[2], threads_};
+  const ProductCall call = {weights,   epilogue,  x,        out,      images[0],
+                            images[1], images[2], threads_, winograd_};
   check_product(x, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
   with_onednn([&] {

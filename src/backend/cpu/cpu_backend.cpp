@@ -14,7 +14,8 @@ constexpr int kMaxThreads = 1024;
 CpuBackend::CpuBackend(const CpuOptions& options, bool has_data)
     : arena_(has_data, options.max_bytes),
       has_data_(has_data),
-      threads_(options.threads > 0 ? std::min(options.threads, kMaxThreads) : default_threads()) {
+      threads_(options.threads > 0 ? std::min(options.threads, kMaxThreads) : default_threads()),
+      winograd_(options.winograd) {
   apply_isa_limit();
 }
 

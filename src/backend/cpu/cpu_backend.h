@@ -83,6 +83,7 @@ class CpuBackend : public Backend {
   Arena arena_;
   bool has_data_;
   int threads_;
+  bool winograd_;
   ByteCount weight_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

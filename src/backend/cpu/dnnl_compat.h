@@ -1,6 +1,9 @@
 // oneDNN 2.6 and 3.x describe the same primitives in two ways; this is the only place that knows.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include <dnnl.hpp>
 
 namespace mezzo::onednn {
@@ -44,6 +47,30 @@ inline OuterBlocks outer_blocks(const dnnl::memory::desc& d) {
   b.stride = blocking.strides[0];
 #endif
   return b;
+}
+
+/// A weight [out, in, 3, 3] in square blocks, [out / block][in / block][3 * 3][block in][block
+/// out].
+struct WeightBlocks {
+  std::int64_t block, out_stride, in_stride;  // values from one block to the next
+};
+
+/// Nothing when the layout is another one.
+inline std::optional<WeightBlocks> weight_blocks(const dnnl::memory::desc& d) {
+#if DNNL_VERSION_MAJOR >= 3
+  if (d.get_inner_nblks() != 2) return {};
+  const auto blocks = d.get_inner_blks(), dimensions = d.get_inner_idxs(),
+             strides = d.get_strides();
+#else
+  const dnnl_blocking_desc_t& blocking = d.data.format_desc.blocking;
+  if (d.data.format_kind != dnnl_blocked || blocking.inner_nblks != 2) return {};
+  const auto &blocks = blocking.inner_blks, &dimensions = blocking.inner_idxs,
+             &strides = blocking.strides;
+#endif
+  const std::int64_t b = blocks[0];
+  if (blocks[1] != b || dimensions[0] != 1 || dimensions[1] != 0) return {};
+  if (strides[3] != b * b || strides[2] != 3 * b * b) return {};
+  return WeightBlocks{b, strides[0], strides[1]};
 }
 
 }  // namespace mezzo::onednn

@@ -25,7 +25,10 @@ struct Product {
   std::size_t input = 0;     // one image as bfloat16
   std::size_t library = 0;   // what oneDNN asks for
   std::size_t tiles = 0;     // pieces of a wide picture, one for each thread
-  std::size_t total() const { return bias + weights + repacked + result + input + library + tiles; }
+  std::size_t winograd = 0;  // all of Winograd's algorithm, which needs none of the others
+  std::size_t total() const {
+    return bias + weights + repacked + result + input + library + tiles + winograd;
+  }
 };
 
 /// A piece of a wide picture and its result, with what oneDNN asks for.

@@ -46,7 +46,7 @@ double best_gflops(const Layer& layer, Backend& backend, Precision precision) {
 }  // namespace
 
 double measure_peak_gflops(Precision precision, int threads) {
-  const auto backend = make_cpu_backend({.threads = threads});
+  const auto backend = make_cpu_backend({.threads = threads, .winograd = false});
   double best = 0;
   for (const Layer& layer : kLayers) best = std::max(best, best_gflops(layer, *backend, precision));
   return best;

@@ -6,6 +6,7 @@
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/product_tiles.h"
+#include "backend/cpu/winograd.h"
 #include "tensor/convert.h"
 
 namespace mezzo {
@@ -45,6 +46,18 @@ struct Scratch {
   float *bias, *weights, *result;
   std::byte *repacked, *input, *library, *tiles;
 };
+
+// Activation and residual of n finished products.
+void finish_values(const ProductCall& call, std::int64_t n, const float* add, float* out) {
+  parallel_blocks(call.threads, n, kBlock, [&](std::int64_t i, std::int64_t end) {
+    kernels::finish(out + i, add ? add + i : nullptr, end - i, call.epilogue.activation, out + i);
+  });
+}
+
+std::optional<WinogradPlan> winograd_of(const ProductCall& c) {
+  if (!c.winograd) return {};
+  return choose_winograd(c.weights, c.h, c.w);
+}
 
 class ProductRun {
  public:
@@ -153,11 +166,7 @@ class ProductRun {
   }
 
   void finish(const float* add, float* out) const {
-    const std::int64_t n = plan_.out_h * plan_.out_w * w_.config().out;
-    parallel_blocks(call_.threads, n, kBlock, [&](std::int64_t i, std::int64_t end) {
-      kernels::finish(out + i, add ? add + i : nullptr, end - i, call_.epilogue.activation,
-                      out + i);
-    });
+    finish_values(call_, plan_.out_h * plan_.out_w * w_.config().out, add, out);
   }
 
   void finish_chunk(const Chunk& chunk, const float* add, float* out) const {
@@ -184,12 +193,25 @@ class ProductRun {
 }  // namespace
 
 footprint::Product product_scratch(const ProductCall& call) {
-  footprint::Product sizes = plan_of(call).scratch;
+  footprint::Product sizes;
+  if (const auto plan = winograd_of(call)) {
+    sizes.winograd = winograd_scratch(call, *plan);
+    return sizes;
+  }
+  sizes = plan_of(call).scratch;
   if (call.epilogue.channel_add.defined())
     sizes.bias = footprint::floats(call.weights.config().out);
   return sizes;
 }
 
-void run_product(const ProductCall& call, std::byte* scratch) { ProductRun(call, scratch).run(); }
+void run_product(const ProductCall& call, std::byte* scratch) {
+  const auto plan = winograd_of(call);
+  if (!plan) return ProductRun(call, scratch).run();
+  run_winograd(call, *plan, scratch);
+  if (call.epilogue.activation == Activation::kNone) return;
+  const Tensor& add = call.epilogue.add;
+  finish_values(call, call.out.numel(), add.defined() ? add.data<float>() : nullptr,
+                call.out.data<float>());
+}
 
 }  // namespace mezzo

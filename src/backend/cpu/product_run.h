@@ -13,6 +13,7 @@ struct ProductCall {
   Tensor& out;
   std::int64_t images, h, w;  // pictures of x
   int threads;
+  bool winograd;  // may be used
 };
 
 /// The scratch that run_product needs; makes and keeps the layer's plan for this size.

@@ -11,7 +11,7 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/attention.cpp"
 #include <hwy/foreach_target.h>
 // after foreach_target.h
-#include "backend/cpu/kernels/vector_math-inl.h"
+#include "backend/cpu/kernels/product_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
@@ -19,13 +19,6 @@ using footprint::Attention;
 using kernels::Head;
 using kernels::Index;
 
-// Vector registers for sums: the rest hold one row of the right operand and a repeated value of the
-// left.
-#if HWY_TARGET == HWY_AVX3
-constexpr Index kAccumulators = 24;
-#else
-constexpr Index kAccumulators = 12;
-#endif
 constexpr Index kKeyVectors = 2;  // of a panel of keys
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = -1e30f;  // below every score, and its differences stay finite
@@ -40,31 +33,6 @@ struct Block {
 // The vectors of a row of values are split into panels of 2, and one of 3 or 1 when their number is
 // odd.
 HWY_INLINE Index panel_vectors(Index left) { return left == 1 ? 1 : left % 2 ? 3 : 2; }
-
-// c[r][j] = first[r] * c[r][j] + sum over k < depth of a[r][k] * b[k][j], for a tile of kRows x
-// kVectors vectors.
-template <Index kRows, Index kVectors, bool kContinue>
-HWY_INLINE void tile(const float* HWY_RESTRICT a, Index a_stride, const float* HWY_RESTRICT b,
-                     Index depth, const float* HWY_RESTRICT factor, float* HWY_RESTRICT c,
-                     Index c_stride) {
-  const F f;
-  const Index n = lanes();
-  V sum[kRows][kVectors];
-  for (Index r = 0; r < kRows; ++r)
-    for (Index j = 0; j < kVectors; ++j)
-      sum[r][j] = kContinue ? hn::Mul(hn::LoadU(f, c + r * c_stride + j * n), hn::Set(f, factor[r]))
-                            : hn::Zero(f);
-  for (Index k = 0; k < depth; ++k) {
-    V right[kVectors];
-    for (Index j = 0; j < kVectors; ++j) right[j] = hn::LoadU(f, b + (k * kVectors + j) * n);
-    for (Index r = 0; r < kRows; ++r) {
-      const V left = hn::Set(f, a[r * a_stride + k]);
-      for (Index j = 0; j < kVectors; ++j) sum[r][j] = hn::MulAdd(left, right[j], sum[r][j]);
-    }
-  }
-  for (Index r = 0; r < kRows; ++r)
-    for (Index j = 0; j < kVectors; ++j) hn::StoreU(sum[r][j], f, c + r * c_stride + j * n);
-}
 
 // Scores of `keys` keys: block.score = q k^T.
 void scores(const Block& b, const float* packed, Index keys, Index d) {

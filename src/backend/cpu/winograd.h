@@ -1,0 +1,33 @@
+// 3x3 convolutions with stride 1 by Winograd's algorithm (kernels/winograd.h): a quarter (m = 4) or
+// a fifth (m = 6) of the multiplications, and float32 throughout. Weights are transformed from
+// their packed form at every use, so the choice costs no memory and can differ between sizes.
+#pragma once
+
+#include <optional>
+
+#include "backend/cpu/product_run.h"
+
+namespace mezzo {
+
+/// How a layer is computed for pictures of one size.
+struct WinogradPlan {
+  int m;                      // a tile has m x m results
+  std::int64_t across, down;  // tiles of a picture
+  std::int64_t out_h, out_w;
+
+  std::int64_t points() const { return (m + 2) * (m + 2); }
+  std::int64_t tiles() const { return across * down; }
+};
+
+/// The plan of tiles of m x m, if the layer has one.
+std::optional<WinogradPlan> plan_winograd(const PackedProduct&, std::int64_t h, std::int64_t w,
+                                          int m);
+/// The plan that takes less time than the direct convolution, if there is one. It depends on the
+/// size of one picture and not on how many there are, as must the result.
+std::optional<WinogradPlan> choose_winograd(const PackedProduct&, std::int64_t h, std::int64_t w);
+
+std::size_t winograd_scratch(const ProductCall&, const WinogradPlan&);
+/// Writes product + bias + channel_add, and adds the residual if there is no activation.
+void run_winograd(const ProductCall&, const WinogradPlan&, std::byte* scratch);
+
+}  // namespace mezzo
