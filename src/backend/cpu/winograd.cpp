@@ -14,8 +14,9 @@ using kernels::WinogradTile;
 using Chunk = PackedProduct::Chunk;
 
 constexpr std::int64_t kSlab = 48;     // tiles multiplied at a time
-constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time
-constexpr std::int64_t kGap = 16;      // values between points, so that they differ in cache sets
+constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time, if there is room
+constexpr std::int64_t kPieceValues = 3 << 18;  // 3 MiB of transformed weights
+constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
 
 // Sizes of the parts of the scratch, in values. One operand is transformed as a whole and stays;
@@ -25,8 +26,10 @@ struct Layout {
       : c(call.weights.config()), points(plan.points()), tiles(call.images * plan.tiles()) {
     const std::int64_t all_rows = round_up(tiles, kernels::kPanelRows);
     slab = std::min(kSlab, all_rows);
-    columns = std::min(kColumns, c.out);
     weights_stay = c.out <= all_rows;
+    const std::int64_t room = weights_stay ? kColumns : kPieceValues / (points * c.in),
+                       panel = kernels::panel_width();
+    columns = std::clamp(room / panel * panel, panel, std::min(kColumns, c.out));
     picture_point = (weights_stay ? slab : all_rows) * c.in + kGap;
     weight_point = (weights_stay ? c.out : columns) * c.in + kGap;
     product_point = slab * columns + kGap;
@@ -203,14 +206,22 @@ class WinogradRun {
   std::vector<Columns> columns_;
 };
 
-// Time in products of two numbers at the peak: a value of a transformed operand costs as much as
-// this many. Measured with bench/backend_bench (docs/performance.md).
-constexpr double kValueCost = 60, kPictures = 2;
+// Time in products of two numbers at the peak. A value of a transformed or widened operand costs as
+// much as kValueCost of them (measured with bench/backend_bench); weights are transformed once for
+// the two pictures that guidance makes of one.
+constexpr double kValueCost = 20, kPictures = 2;
 
 double cost(const PackedProduct& w, const WinogradPlan& p) {
   const auto points = static_cast<double>(p.points()), tiles = static_cast<double>(p.tiles()),
              in = static_cast<double>(w.config().in), out = static_cast<double>(w.config().out);
   return points * (tiles * in * out + kValueCost * (tiles * (in + out) + in * out / kPictures));
+}
+
+double direct_cost(const PackedProduct& w, const WinogradPlan& p) {
+  const auto pixels = static_cast<double>(p.out_h * p.out_w),
+             weights = 9 * static_cast<double>(w.config().in * w.config().out);
+  const bool widens = w.form() == PackedProduct::Form::kWidened;
+  return weights * (pixels + (widens ? kValueCost / kPictures : 0));
 }
 
 }  // namespace
@@ -243,9 +254,7 @@ std::optional<WinogradPlan> choose_winograd(const PackedProduct& w, std::int64_t
   for (const int m : {4, 6}) {
     const auto p = plan_winograd(w, h, width, m);
     if (!p) return {};
-    if (!best)
-      least = 9 * static_cast<double>(p->out_h * p->out_w) *
-              static_cast<double>(w.config().in * w.config().out);
+    if (!best) least = direct_cost(w, *p);
     if (cost(w, *p) < least) best = p, least = cost(w, *p);
   }
   return best;
