@@ -57,6 +57,11 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   return ops::layer_norm(x, weight_, bias_, eps_);
 }
 
+RmsNorm::RmsNorm(const Weights& w, const Config& c)
+    : eps_(c.eps), weight_(w.backend().upload(w.get("weight", {c.width}))) {}
+
+Tensor RmsNorm::operator()(const Tensor& x) const { return ops::rms_norm(x, weight_, eps_); }
+
 Embedding::Embedding(const Weights& w, const Config& c)
     : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {
   if (!byte_size(weight_.dtype(), c.width))

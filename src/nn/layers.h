@@ -73,6 +73,21 @@ class LayerNorm {
   Tensor weight_, bias_;
 };
 
+/// Division by the root of the mean square (Zhang & Sennrich 2019), no mean, no bias.
+class RmsNorm {
+ public:
+  struct Config {
+    std::int64_t width;
+    float eps = 1e-6f;
+  };
+  RmsNorm(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x) const;  // [..., width]
+
+ private:
+  float eps_;
+  Tensor weight_;
+};
+
 /// Rows of a table. The table stays on the host in the file's type: only the rows asked for are
 /// converted.
 class Embedding {
