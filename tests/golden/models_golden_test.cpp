@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
 #include "models/clip/clip_text.h"
+#include "models/mmdit/mmdit.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
 #include "models/vae/autoencoder_tiny.h"
@@ -23,7 +24,7 @@ using test::SafetensorsFile;
 constexpr double kBf16 = 3e-2;  // outputs of 16-bit networks
 constexpr double kActivation =
     4e-3;  // recorded as float16: half a unit in the last place of the largest values
-constexpr double kUNet = 2e-4, kText = 1e-4, kEncoder = 1e-4, kDecoder = 2e-4;
+constexpr double kUNet = 2e-4, kTransformer = 1e-4, kText = 1e-4, kEncoder = 1e-4, kDecoder = 2e-4;
 
 /// One folder: its config, recorded values, and weights built on a backend.
 struct Golden {
@@ -96,6 +97,19 @@ void test_unet(const Golden& g) {
   }
 }
 
+void test_mmdit(const Golden& g) {
+  const MMDiT mmdit(g.weights, MMDiTConfig::parse(g.config, g.origin));
+  EXPECT_TRUE(g.weights.finish().empty());
+  for (int c = 0; c < g.cases("hidden_states"); ++c) {
+    const auto in = "case" + std::to_string(c) + ".in.";
+    const Tensor out = mmdit(g.picture(in + "hidden_states"), g.io.values(in + "timestep"),
+                             {.tokens = g.tokens_or_rows(in + "encoder_hidden_states"),
+                              .pooled = g.tokens_or_rows(in + "pooled_projections")},
+                             {}, g.tracing(c));
+    g.expect(out, "case" + std::to_string(c) + ".out.sample", kTransformer);
+  }
+}
+
 void test_vae(const Golden& g) {
   const auto config = AutoencoderKLConfig::parse(g.config, g.origin);
   const VaeEncoder encoder(g.weights, config);
@@ -165,6 +179,8 @@ const Kind kKinds[] = {
        return j.contains("up_block_types") && j.contains("cross_attention_dim");
      },
      test_unet},
+    {"SD3Transformer2DModel",
+     [](const nlohmann::json& j) { return j.contains("joint_attention_dim"); }, test_mmdit},
     {"AutoencoderTiny",
      [](const nlohmann::json& j) { return j.contains("encoder_block_out_channels"); }, test_tiny},
     {"AutoencoderKL",

@@ -18,7 +18,8 @@ enum class Transform : std::uint8_t {
   kTranspose,   // [I, O] -> [O, I]
   kFirst,
   kSecond,
-  kThird,  // one of the three equal parts along the first dimension (fused q, k, v)
+  kThird,       // one of the three equal parts along the first dimension (fused q, k, v)
+  kSwapHalves,  // [a | b] -> [b | a] along the first dimension
 };
 
 /// The rest of a name that begins with `from` begins with `to` instead. Several rows with one
