@@ -9,6 +9,7 @@
 #include "checkpoint/safetensors.h"
 #include "models/clip/clip_text.h"
 #include "models/mmdit/mmdit.h"
+#include "models/t5/t5_encoder.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
 #include "models/vae/autoencoder_tiny.h"
@@ -40,6 +41,13 @@ struct Golden {
   bool has(const std::string& name) const { return io.has(name); }
   Tensor tokens_or_rows(const std::string& name) const {
     return upload(io.floats(name), io.shape(name));
+  }
+  Tensor integers(const std::string& name) const {
+    const auto values = io.values(name);
+    Tensor t(host(), DType::kI32, Shape(io.shape(name)));
+    std::transform(values.begin(), values.end(), t.data<std::int32_t>(),
+                   [](double v) { return static_cast<std::int32_t>(v); });
+    return t;
   }
   Tensor picture(const std::string& name) const {  // recorded NCHW -> NHWC
     const auto s = io.shape(name);
@@ -151,10 +159,7 @@ void test_clip(const Golden& g) {
     const auto name = [&](const std::string& what) {
       return "case" + std::to_string(c) + "." + what;
     };
-    const auto values = g.io.values(name("in.input_ids"));
-    Tensor ids(host(), DType::kI32, Shape(g.io.shape(name("in.input_ids"))));
-    std::transform(values.begin(), values.end(), ids.data<std::int32_t>(),
-                   [](double v) { return static_cast<std::int32_t>(v); });
+    const Tensor ids = g.integers(name("in.input_ids"));
     const auto out = clip(ids, {}, g.tracing(c));
     g.expect(out.hidden, name("out.last_hidden_state"), kText);
     g.expect(out.pooled, name("out.pooled_unprojected"), kText);
@@ -164,6 +169,18 @@ void test_clip(const Golden& g) {
       g.expect(clip(ids, {.skip = skip, .final_norm = false}).hidden, field + "_raw", kText);
       g.expect(clip(ids, {.skip = skip}).hidden, field + "_final_ln", kText);
     }
+  }
+}
+
+void test_t5(const Golden& g) {
+  const T5Encoder t5(g.weights, T5EncoderConfig::parse(g.config, g.origin));
+  EXPECT_TRUE(g.weights.finish().empty());
+  for (int c = 0; c < g.cases("input_ids"); ++c) {
+    const auto name = [&](const char* what) { return "case" + std::to_string(c) + "." + what; };
+    const Tensor ids = g.integers(name("in.input_ids"));
+    g.expect(t5(ids, {}, g.tracing(c)), name("out.last_hidden_state"), kText);
+    g.expect(t5(ids, g.integers(name("in.attention_mask"))), name("out.last_hidden_state_masked"),
+             kText);
   }
 }
 
@@ -191,6 +208,8 @@ const Kind kKinds[] = {
     {"CLIPTextModel",
      [](const nlohmann::json& j) { return j.value("model_type", "") == "clip_text_model"; },
      test_clip},
+    {"T5EncoderModel", [](const nlohmann::json& j) { return j.value("model_type", "") == "t5"; },
+     test_t5},
 };
 
 void test_all(Precision precision) {

@@ -35,7 +35,7 @@ class T5Block {
   nn::Linear q, k, v, o;
   nn::RmsNorm feed_forward_norm;
   nn::Linear wi_0, wi_1, wo;
-  AttentionConfig attention_;
+  int heads_;
   Activation activation_;
 };
 
@@ -52,6 +52,7 @@ class T5Encoder {
   Tensor position_bias(std::int64_t length) const;  // [num_heads, L, L]
 
   T5EncoderConfig config_;
+  Backend& backend_;
   nn::Embedding shared;
   nn::Embedding relative_attention_bias;  // stored in block 0, used by all
   std::vector<T5Block> block;
