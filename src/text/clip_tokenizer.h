@@ -36,7 +36,7 @@ class ClipTokenizer {
  public:
   static constexpr int kContext = 77;
 
-  using Piece = TokenPiece;  // bytes decoded; "</w>" closes a word
+  using Piece = TextPiece;  // bytes decoded; "</w>" closes a word
 
   /// Throws LoadError: JSON that is none, ids that are not 0..n-1, merges that fit no vocabulary,
   /// special tokens that are missing.

@@ -21,7 +21,7 @@ struct T5TokenizerFiles {
 
 class T5Tokenizer {
  public:
-  using Piece = TokenPiece;  // "▁" opens a word
+  using Piece = TextPiece;  // "▁" opens a word
 
   /// Throws LoadError: no SentencePiece model, another kind than unigram, tables that point outside
   /// themselves, special tokens that are missing.

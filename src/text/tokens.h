@@ -17,7 +17,7 @@ struct Tokens {
 };
 
 /// One token of a text.
-struct TokenPiece {
+struct TextPiece {
   std::string text;  // as in the vocabulary
   int id;
 };
