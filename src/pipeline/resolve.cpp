@@ -57,15 +57,13 @@ void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
 
 }  // namespace
 
-ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, std::int64_t side,
+ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, ModelDefaults d,
                                   const std::string& origin) {
-  ModelDefaults d;
-  d.width = d.height = side;
   if (!defaults.is_object() || !defaults.contains("recommended")) return d;
   const ConfigReader r(defaults["recommended"], origin + " (recommended settings)");
   d.steps = r.integer("steps", d.steps, 1, 1000);
-  d.width = r.integer("width", side, 8, 4096);
-  d.height = r.integer("height", side, 8, 4096);
+  d.width = r.integer("width", d.width, 8, 4096);
+  d.height = r.integer("height", d.height, 8, 4096);
   d.guidance = r.number("guidance_scale", d.guidance);
   d.guidance_rescale = r.number("guidance_rescale", 0.0);
   d.sampler = r.text("sampler", "");

@@ -1,5 +1,5 @@
 // One picture (or a batch of them), end to end: conditioning, noise, the sampler's loop over the
-// UNet, the VAE.
+// denoiser, the VAE.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,19 +15,19 @@ constexpr std::int64_t kBatchPixels = 2 * 512 * 512;  // of a batch's pictures t
 constexpr std::int64_t kBatchPictures = 8;
 constexpr std::int64_t kPreviewSide = 16;  // latents; a preview costs a small share of a step
 
-/// eps(x, t) of the whole batch, guided: the conditional and unconditional halves run as one batch.
-class GuidedUNet {
+/// The prediction for the whole batch, guided: the conditional and unconditional halves run as one
+/// batch.
+class GuidedDenoiser {
  public:
-  GuidedUNet(const Job& job, const Model& model, Tensor context, Tensor extra)
-      : job_(job), model_(model), context_(std::move(context)), extra_(std::move(extra)) {}
+  GuidedDenoiser(const Job& job, const Model& model, TextEmbedding text, Tensor extra)
+      : job_(job), model_(model), text_(std::move(text)), extra_(std::move(extra)) {}
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
     if (extra_) in = ops::concat(std::array{in, extra_}, -1);
     if (job_.guided()) in = ops::concat(std::array{in, in}, 0);
-    const std::vector<double> times(static_cast<std::size_t>(in.dim(0)), t);
-    auto out = download_latents(model_.unet(in, times, context_));
+    auto out = download_latents((*model_.denoiser)(in, {.timestep = t, .text = text_}));
     in = Tensor();
     if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
@@ -46,7 +46,8 @@ class GuidedUNet {
  private:
   const Job& job_;
   const Model& model_;
-  Tensor context_, extra_;
+  TextEmbedding text_;
+  Tensor extra_;
   sampling::Latents unconditional_;
 };
 
@@ -67,11 +68,17 @@ Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0
 }
 
 /// [unconditional, conditional] rows. Clip skip is for the prompts only, as in diffusers.
-Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
-  Tensor prompts = conditioning(job.prompts, static_cast<int>(job.params.clip_skip));
+TextEmbedding conditioning_of(const Job& job, Conditioning& conditioning) {
+  TextSettings settings = text_settings(job.params);
+  TextEmbedding prompts = conditioning(job.prompts, settings);
   if (!job.guided()) return prompts;
-  const std::vector<std::string> negative(job.prompts.size(), job.params.negative_prompt);
-  return ops::concat(std::array{conditioning(negative, 1), prompts}, 0);
+  settings.clip_skip = 1;
+  const std::vector<Prompt> negatives(job.prompts.size(), negative_prompt_of(job.params));
+  const TextEmbedding negative = conditioning(negatives, settings);
+  const auto both = [&](Tensor TextEmbedding::*what) {
+    return prompts.*what ? ops::concat(std::array{negative.*what, prompts.*what}, 0) : Tensor();
+  };
+  return {.tokens = both(&TextEmbedding::tokens), .pooled = both(&TextEmbedding::pooled)};
 }
 
 /// Noise from one Brownian path over the levels that the plan visits.
@@ -84,6 +91,14 @@ sampling::NoiseSource path_noise(const Job& job, const sampling::SamplingPlan& p
 }
 
 }  // namespace
+
+Prompt prompt_of(const GenerateParams&, const std::string& text) { return {.text = text}; }
+
+Prompt negative_prompt_of(const GenerateParams& p) { return {.text = p.negative_prompt}; }
+
+TextSettings text_settings(const GenerateParams& p) {
+  return {.clip_skip = static_cast<int>(p.clip_skip)};
+}
 
 std::int64_t batch_pictures(const GenerateParams& p, std::int64_t pictures) {
   const auto* sampler = sampling::find_sampler(p.sampler);
@@ -107,7 +122,7 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
-  Tensor context = conditioning_of(job, conditioning);
+  TextEmbedding text = conditioning_of(job, conditioning);
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
@@ -127,9 +142,9 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   };
   Drawn drawn;
   {
-    GuidedUNet unet(job, model, std::move(context), std::move(start.extra_channels));
-    if (job.guided()) options.unconditional_output = [&] { return unet.unconditional(); };
-    drawn.latents = sampling::run(plan, std::ref(unet), std::move(start.x), options);
+    GuidedDenoiser denoiser(job, model, std::move(text), std::move(start.extra_channels));
+    if (job.guided()) options.unconditional_output = [&] { return denoiser.unconditional(); };
+    drawn.latents = sampling::run(plan, std::ref(denoiser), std::move(start.x), options);
   }
   check_finite(drawn.latents.values());
 
