@@ -29,10 +29,12 @@ constexpr std::size_t kLarge = 1u << 20;
 constexpr std::size_t kListed = 8;
 
 /// [out, in] and [out, in, 1, 1] are the same matrix: checkpoints hold 1x1 convolutions both ways.
+/// GGUF files forget a leading 1.
 bool same_matrix(const Shape& a, const Shape& b) {
   auto core = [](const Shape& s) {
     auto d = s.dims();
     while (d.size() > 1 && d.back() == 1) d = d.first(d.size() - 1);
+    while (d.size() > 1 && d.front() == 1) d = d.subspan(1);
     return d;
   };
   return std::ranges::equal(core(a), core(b));

@@ -53,6 +53,9 @@ class KeyMap {
   std::size_t longest_ = 0;  // `from` of all
 };
 
+/// One more than the largest number that follows `path` in the names: how many layers they tell of.
+int count_numbered(std::span<const std::string_view> names, std::string_view path);
+
 /// The number at the beginning of `s` (at most three digits, followed by a dot), which is removed
 /// with the dot; or -1.
 int take_number(std::string_view& s);

@@ -74,7 +74,7 @@ MMDiTConfig MMDiTConfig::parse(const nlohmann::json& json, const std::string& or
 }
 
 MMDiTConfig MMDiTConfig::detect(const TensorSource& tensors) {
-  const auto shape = [&](const std::string& name, int rank) -> Shape {
+  const auto shape = [&](const std::string& name, int rank, int most = 0) -> Shape {
     const auto i = tensors.find(name);
     if (i < 0)
       fail<LoadError>(
@@ -82,7 +82,7 @@ MMDiTConfig MMDiTConfig::detect(const TensorSource& tensors) {
           "model",
           tensors.origin(), name);
     const auto& s = tensors.tensors()[static_cast<std::size_t>(i)].shape;
-    if (s.rank() != rank)
+    if (s.rank() < rank || s.rank() > std::max(rank, most))
       fail<LoadError>("{}: transformer tensor {} has shape {}", tensors.origin(), name,
                       to_string(s));
     return s;
@@ -95,8 +95,9 @@ MMDiTConfig MMDiTConfig::detect(const TensorSource& tensors) {
       shape("proj_out.weight", 2)[0] / std::max<std::int64_t>(c.patch_size * c.patch_size, 1);
   c.joint_attention_dim = shape("context_embedder.weight", 2)[1];
   c.pooled_projection_dim = shape("time_text_embed.text_embedder.linear_1.weight", 2)[1];
-  c.pos_embed_max_size = static_cast<std::int64_t>(
-      std::llround(std::sqrt(static_cast<double>(shape("pos_embed.pos_embed", 3)[1]))));
+  const Shape positions = shape("pos_embed.pos_embed", 2, 3);  // GGUF files forget a leading 1
+  c.pos_embed_max_size =
+      static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(positions[-2]))));
   c.qk_norm = tensors.has("transformer_blocks.0.attn.norm_q.weight");
   // Without norms heads cannot be read from shapes: every published model has heads of 64.
   c.attention_head_dim = c.qk_norm ? shape("transformer_blocks.0.attn.norm_q.weight", 1)[0] : 64;
