@@ -9,7 +9,7 @@
 namespace mezzo {
 
 std::span<const Family> families() {
-  static const std::array table = {stable_diffusion()};
+  static const std::array table = {stable_diffusion(), stable_diffusion_3()};
   return table;
 }
 

@@ -1,6 +1,8 @@
 // Fills in what a request leaves open, from the model's own recommendations and configs.
 #pragma once
 
+#include <vector>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include "mezzotint/params.h"
@@ -20,6 +22,9 @@ struct ModelDefaults {
   static ModelDefaults from(const nlohmann::json& defaults, ModelDefaults family,
                             const std::string& origin);
 };
+
+/// The numbers of "7,8,9" or "7, 8, 9". Throws UsageError for anything else.
+std::vector<std::int64_t> skipped_layers(const GenerateParams& params);
 
 /// The request with every default filled in, init and mask at the size of the result. Throws
 /// UsageError.

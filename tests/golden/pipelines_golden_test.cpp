@@ -80,6 +80,9 @@ struct Run {
     p.height = j.at("height").get<std::int64_t>();
     p.eta = j.value("eta", 0.0);
     p.clip_skip = j.value("clip_skip", 0) + 1;
+    p.t5_length = j.value("max_sequence_length", 0);
+    p.prompt_2 = j.value("prompt_2", "");
+    p.prompt_3 = j.value("prompt_3", "");
     p.rng = "cpu";
     p.keep_unmasked = false;
     if (j.contains("image"))
@@ -194,6 +197,7 @@ struct Options {
 void check_run(const Run& run, const fs::path& checkpoint, const Options& how) {
   const auto folder = run.root / run.j.at("checkpoint").get<std::string>();
   OpenOptions options;
+  options.no_t5 = run.j.value("without_t5", false);
   if (how.single_file) options.config = folder;
   const auto bundle = open_model(checkpoint, options);
   const auto backend = make_cpu_backend();
@@ -269,7 +273,8 @@ std::vector<fs::path> run_files() {
 /// Pipelines by the class that the reference ran.
 bool is_available(const Run& run) {
   constexpr std::array kPipelines = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
-                                     "StableDiffusionInpaintPipeline"};
+                                     "StableDiffusionInpaintPipeline", "StableDiffusion3Pipeline",
+                                     "StableDiffusion3Img2ImgPipeline"};
   return std::ranges::find(kPipelines, run.j.at("pipeline").get<std::string>()) != kPipelines.end();
 }
 

@@ -11,7 +11,8 @@
 
 namespace mezzo {
 
-Family stable_diffusion();  // 1.x and 2.x: a UNet and one CLIP
+Family stable_diffusion();    // 1.x and 2.x: a UNet and one CLIP
+Family stable_diffusion_3();  // 3 and 3.5: an MMDiT, two CLIPs and T5
 
 /// The config of a component, or what its tensors tell.
 template <class Config>
