@@ -91,6 +91,11 @@ Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
   return out;
 }
 
+void Weights::pass_over(std::string_view tensor) const {
+  const auto i = shared_->source->find(fmt::format("{}{}", prefix_, tensor));
+  if (i >= 0) shared_->used[static_cast<std::size_t>(i)] = true;
+}
+
 std::vector<std::string> Weights::problems() const { return shared_->problems; }
 
 std::vector<std::string> Weights::finish() const {

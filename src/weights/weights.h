@@ -28,6 +28,9 @@ class Weights {
   /// counting lists all that is wrong with its file. Otherwise the first throws LoadError.
   Tensor get(std::string_view tensor, const Shape& shape) const;
 
+  /// A tensor that may be there and is not needed: it counts as used and is not read.
+  void pass_over(std::string_view tensor) const;
+
   /// After the network is built: throws LoadError listing every missing and misshapen tensor.
   /// Returns the unused ones.
   std::vector<std::string> finish() const;

@@ -46,6 +46,14 @@ TEST(Weights, ScopesAreTheNamesOfTheFile) {
   EXPECT_THAT(w.finish(), ElementsAre("other"));
 }
 
+TEST(Weights, WhatIsPassedOverIsNotUnused) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"a.copy", {2}}, {"b", {1}}}), *backend, Precision::kF32, "t5");
+  (w / "a").pass_over("copy");
+  w.pass_over("absent");
+  EXPECT_THAT(w.finish(), ElementsAre("b"));
+}
+
 TEST(Weights, OneByOneConvolutionsAreMatrices) {
   const auto backend = make_cpu_backend();
   const Weights w(ones({{"weight", {4, 3, 1, 1}}}), *backend, Precision::kF32, "vae");
