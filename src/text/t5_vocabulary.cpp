@@ -14,7 +14,7 @@ extern "C" const unsigned long long mezzo_t5_spiece_size;
 namespace mezzo {
 
 void T5Vocabulary::add(std::string_view text, double score, const std::string& origin) {
-  constexpr std::size_t kMaxPieces = 1 << 20, kMaxPieceBytes = 256;
+  constexpr std::size_t kMaxPieces = 1 << 18, kMaxPieceBytes = 256;
   const auto id = pieces.size();
   if (id >= kMaxPieces)
     fail<LoadError>("{}: more than {} pieces; this is no tokenizer of T5", origin, kMaxPieces);

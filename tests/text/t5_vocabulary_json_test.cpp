@@ -30,7 +30,7 @@ TEST(T5VocabularyJson, ReadsPiecesAndAddedTokens) {
   const T5Vocabulary v = read_t5_json(
       with(
           kVocab,
-          R"(, "normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip"}, {"type": "Replace"}]},
+          R"(, "normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
                       "added_tokens": [{"id": 1, "content": "</s>"}, {"id": 5, "content": "<extra_id_0>"}])"),
       "file");
   ASSERT_EQ(v.pieces.size(), 6u);
@@ -50,6 +50,9 @@ TEST(T5VocabularyJson, RefusesOtherKindsOfTokenizers) {
               HasSubstr("of another kind"));
   EXPECT_THAT(message(with(kVocab, R"(, "normalizer": {"type": "Lowercase"})")),
               HasSubstr("normalizer Lowercase"));
+  EXPECT_THAT(
+      message(with(kVocab, R"(, "normalizer": {"type": "Replace", "pattern": {"String": "a"}})")),
+      HasSubstr("normalizer Replace"));
   EXPECT_THAT(message(with(R"({"a": 0})")), HasSubstr("no list of pieces"));
 }
 

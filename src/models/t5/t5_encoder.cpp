@@ -39,10 +39,10 @@ void check_widths(const T5EncoderConfig& c, const std::string& origin) {
                     c.relative_attention_num_buckets, c.relative_attention_max_distance);
 }
 
-/// The bucket of a key `distance` tokens behind the query. Half of the buckets are for keys behind,
-/// half for those before; in each half the first half are for single distances, the others grow
-/// with the logarithm up to the largest distance. float32 as in the reference, which decides at the
-/// borders.
+/// The bucket of a key that stands `distance` tokens after the query (negative: before it). The
+/// second half of the buckets is for keys after it, the first for the others; in each half the
+/// first half are for single distances, the others grow with the logarithm up to the largest
+/// distance. float32 as in the reference, which decides at the borders.
 std::int64_t bucket_of(std::int64_t distance, const T5EncoderConfig& c) {
   const std::int64_t half = c.relative_attention_num_buckets / 2, single = half / 2;
   const std::int64_t begin = distance > 0 ? half : 0, far = std::abs(distance);
