@@ -17,6 +17,13 @@ struct T5Vocabulary {
   std::vector<PrefixTable::Entry> special;  // taken out of texts before anything else
   CharacterMap characters;
   int unknown = 0, end = 0, pad = 0;
+
+  /// For readers: adds the piece with the next id. Throws LoadError, with `origin` for the file's
+  /// name, for a text or a score that none can have.
+  void add(std::string_view text, double score, const std::string& origin);
+  /// For readers, once all pieces are there: finds end and padding. Throws LoadError where one is
+  /// missing or a piece is there twice.
+  void finish(const std::string& origin);
 };
 
 /// spiece.model: a ModelProto of sentencepiece_model.proto, with T5's hundred sentinels

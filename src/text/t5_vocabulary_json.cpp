@@ -1,18 +1,13 @@
-#include <algorithm>
-#include <array>
-
 #include "base/base64.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "text/t5_vocabulary_parts.h"
+#include "text/t5_vocabulary.h"
 
 namespace mezzo {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array<std::string_view, 3> kSpaces = {"Replace", "Strip", "Nmt"};
 
 const json& object_of(const json& parent, const char* key, const std::string& origin) {
   const auto it = parent.find(key);
@@ -21,7 +16,12 @@ const json& object_of(const json& parent, const char* key, const std::string& or
   return *it;
 }
 
-/// Normalisers that only tidy white space are what words are split at anyway.
+/// Words are split at white space anyway: what only tidies that changes nothing.
+bool only_tidies_spaces(const std::string& type, const json& normalizer) {
+  return type == "Strip" ||
+         (type == "Replace" && normalizer.value("pattern", json()) == json{{"Regex", " {2,}"}});
+}
+
 void read_normalizer(const json& normalizer, T5Vocabulary& v, const std::string& origin) {
   if (normalizer.is_null()) return;
   const ConfigReader r(normalizer, origin);
@@ -34,7 +34,7 @@ void read_normalizer(const json& normalizer, T5Vocabulary& v, const std::string&
     if (!table)
       fail<LoadError>("{}: its table of characters is not base64; get another copy", origin);
     v.characters = CharacterMap(*table, origin);
-  } else if (std::ranges::find(kSpaces, type) == kSpaces.end()) {
+  } else if (!only_tidies_spaces(type, normalizer)) {
     fail<LoadError>("{}: the normalizer {} is none of T5's; give the one of the T5 encoder", origin,
                     type.substr(0, 64));
   }
@@ -53,7 +53,7 @@ void read_pieces(const json& model, T5Vocabulary& v, const std::string& origin) 
     if (!row.is_array() || row.size() != 2 || !row[0].is_string() || !row[1].is_number())
       fail<LoadError>("{}: piece {} is not a text and a score; get another copy", origin,
                       v.pieces.size());
-    add_piece(v, row[0].get_ref<const std::string&>(), row[1].get<double>(), origin);
+    v.add(row[0].get_ref<const std::string&>(), row[1].get<double>(), origin);
   }
   v.unknown = static_cast<int>(
       r.integer("unk_id", std::nullopt, 0, static_cast<std::int64_t>(v.pieces.size()) - 1));
@@ -68,7 +68,7 @@ void read_added(const json& added, T5Vocabulary& v, const std::string& origin) {
     const auto id = static_cast<std::size_t>(
         r.integer("id", std::nullopt, 0, static_cast<std::int64_t>(v.pieces.size())));
     const std::string content = r.text("content", std::nullopt);
-    if (id == v.pieces.size()) add_piece(v, content, 0, origin);
+    if (id == v.pieces.size()) v.add(content, 0, origin);
     if (v.pieces[id].text != content || seen[id])
       fail<LoadError>("{}: the added token {} contradicts the pieces; get another copy", origin,
                       id);
@@ -89,7 +89,7 @@ T5Vocabulary read_t5_json(std::string_view text, const std::string& origin) {
   read_pieces(object_of(file, "model", origin), v, origin);
   if (file.contains("normalizer")) read_normalizer(file["normalizer"], v, origin);
   if (file.contains("added_tokens")) read_added(file["added_tokens"], v, origin);
-  finish(v, origin);
+  v.finish(origin);
   return v;
 }
 

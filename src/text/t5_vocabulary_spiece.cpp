@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "text/protobuf.h"
-#include "text/t5_vocabulary_parts.h"
+#include "text/t5_vocabulary.h"
 
 namespace mezzo {
 namespace {
@@ -54,7 +54,7 @@ void read_piece(std::string_view message, T5Vocabulary& v, std::optional<int>& u
     if (field.field() == kType) type = field.integer();
   }
   const int id = static_cast<int>(v.pieces.size());
-  add_piece(v, text, static_cast<double>(score), origin);
+  v.add(text, static_cast<double>(score), origin);
   if (type == kUnknown) {
     if (unknown) fail<LoadError>("{}: has two unknown pieces; get another copy", origin);
     unknown = id;
@@ -68,7 +68,7 @@ void add_sentinels(T5Vocabulary& v, const std::string& origin) {
   if (std::ranges::find(v.pieces, "<extra_id_0>", &UnigramPiece::text) != v.pieces.end()) return;
   for (int i = kSentinels; i-- > 0;) {
     v.special.push_back({fmt::format("<extra_id_{}>", i), static_cast<int>(v.pieces.size())});
-    add_piece(v, v.special.back().text, 0, origin);
+    v.add(v.special.back().text, 0, origin);
   }
 }
 
@@ -95,7 +95,7 @@ T5Vocabulary read_t5_spiece(std::string_view bytes, const std::string& origin) {
     fail<LoadError>("{}: has no unknown piece; this is no SentencePiece model of T5", origin);
   v.unknown = *unknown;
   add_sentinels(v, origin);
-  finish(v, origin);
+  v.finish(origin);
   return v;
 }
 

@@ -107,7 +107,7 @@ LazyTensor Weights::lazy(std::string_view tensor, const Shape& shape) const {
           path(tensor)};
 }
 
-void Weights::ignore(std::string_view tensor) const {
+void Weights::pass_over(std::string_view tensor) const {
   const auto i = shared_->source->find(fmt::format("{}{}", prefix_, tensor));
   if (i >= 0) shared_->used[static_cast<std::size_t>(i)] = true;
 }

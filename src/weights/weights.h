@@ -44,8 +44,8 @@ class Weights {
 
   /// The tensor without reading it; what is wrong with it is noted or thrown as by get().
   LazyTensor lazy(std::string_view tensor, const Shape& shape) const;
-  /// A tensor that the file may have and the network does not need.
-  void ignore(std::string_view tensor) const;
+  /// A tensor that may be there and is not needed: it counts as used and is not read.
+  void pass_over(std::string_view tensor) const;
 
   /// After the network is built: throws LoadError listing every missing and misshapen tensor.
   /// Returns the unused ones.

@@ -46,6 +46,14 @@ TEST(Weights, ScopesAreTheNamesOfTheFile) {
   EXPECT_THAT(w.finish(), ElementsAre("other"));
 }
 
+TEST(Weights, WhatIsPassedOverIsNotUnused) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"a.copy", {2}}, {"b", {1}}}), *backend, Precision::kF32, "t5");
+  (w / "a").pass_over("copy");
+  w.pass_over("absent");
+  EXPECT_THAT(w.finish(), ElementsAre("b"));
+}
+
 TEST(Weights, OneByOneConvolutionsAreMatrices) {
   const auto backend = make_cpu_backend();
   const Weights w(ones({{"weight", {4, 3, 1, 1}}}), *backend, Precision::kF32, "vae");
@@ -121,14 +129,6 @@ TEST(Weights, QuantisedRowsThatAreNoWholeBlocksAreRefused) {
         w.lazy("table", {2, 48}).read(0, 48, row.data());
       },
       ThrowsMessage<LoadError>(HasSubstr("rows of 48 numbers")));
-}
-
-TEST(Weights, WhatIsNotNeededIsNotLeftOver) {
-  const auto backend = make_cpu_backend();
-  const Weights w(ones({{"block.a", {2}}, {"block.b", {2}}}), *backend, Precision::kF32, "unet");
-  (w / "block").ignore("a");
-  (w / "block").ignore("nothing");
-  EXPECT_THAT(w.finish(), ElementsAre("block.b"));
 }
 
 TEST(Source, PrefixesAreRemoved) {

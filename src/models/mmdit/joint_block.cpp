@@ -58,7 +58,7 @@ JointAttention::JointAttention(const Weights& w, const Config& c)
   }
   if (c.context_pre_only) {  // nobody reads what its queries would find
     for (const char* tensor : {"add_q_proj.weight", "add_q_proj.bias", "norm_added_q.weight"})
-      w.ignore(tensor);
+      w.pass_over(tensor);
     return;
   }
   add_q_proj.emplace(w / "add_q_proj", square);

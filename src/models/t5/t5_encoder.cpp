@@ -39,10 +39,10 @@ void check_widths(const T5EncoderConfig& c, const std::string& origin) {
                     c.relative_attention_num_buckets, c.relative_attention_max_distance);
 }
 
-/// The bucket of a key `distance` tokens behind the query. Half of the buckets are for keys behind,
-/// half for those before; in each half the first half are for single distances, the others grow
-/// with the logarithm up to the largest distance. float32 as in the reference, which decides at the
-/// borders.
+/// The bucket of a key that stands `distance` tokens after the query (negative: before it). The
+/// second half of the buckets is for keys after it, the first for the others; in each half the
+/// first half are for single distances, the others grow with the logarithm up to the largest
+/// distance. float32 as in the reference, which decides at the borders.
 std::int64_t bucket_of(std::int64_t distance, const T5EncoderConfig& c) {
   const std::int64_t half = c.relative_attention_num_buckets / 2, single = half / 2;
   const std::int64_t begin = distance > 0 ? half : 0, far = std::abs(distance);
@@ -68,11 +68,12 @@ std::vector<Tensor> hidden_keys(Backend& backend, const Tensor& mask) {
   return rows;
 }
 
-/// The embedding under either of its names; files that hold both hold the same twice.
+/// The embedding under either of its names; files that have both hold the same twice.
 Weights embedding_of(const Weights& w) {
-  return w.has("shared.weight") || !w.has("encoder.embed_tokens.weight")
-             ? w / "shared"
-             : w / "encoder" / "embed_tokens";
+  const Weights copy = w / "encoder" / "embed_tokens";
+  if (!w.has("shared.weight") && copy.has("weight")) return copy;
+  copy.pass_over("weight");
+  return w / "shared";
 }
 
 }  // namespace
@@ -195,9 +196,6 @@ T5Encoder::T5Encoder(const Weights& w, const T5EncoderConfig& c)
           {.count = c.relative_attention_num_buckets, .width = c.num_heads}),
       final_layer_norm(w / "encoder" / "final_layer_norm",
                        {.width = c.d_model, .eps = c.layer_norm_epsilon}) {
-  // Read where it is, so that it is not left over: T5Model's files have both names.
-  if (w.has("shared.weight") && w.has("encoder.embed_tokens.weight"))
-    (w / "encoder" / "embed_tokens").get("weight", {c.vocab_size, c.d_model});
   for (std::int64_t i = 0; i < c.num_layers; ++i)
     block.emplace_back(w / "encoder" / "block" / static_cast<std::size_t>(i), c);
 }
