@@ -54,10 +54,12 @@ void add_convert(CLI::App& app, Session& session) {
            "Type of the weights: f16, bf16, f32, q8_0, or by network as in unet=q8_0,vae=f16. "
            "Default: f16.")
       ->type_name("SPEC");
-  add_text(app, "--vae", flags->options.vae, "A file that replaces the model's VAE.")
-      ->type_name("FILE");
-  add_text(app, "--clip", flags->options.clip, "A file that replaces the model's text encoder.")
-      ->type_name("FILE");
+  add_part_flags(app, {.vae = flags->options.vae,
+                       .clip = flags->options.clip,
+                       .clip_l = flags->options.clip_l,
+                       .clip_g = flags->options.clip_g,
+                       .t5 = flags->options.t5,
+                       .no_t5 = flags->options.no_t5});
   add_text(app, "--config", flags->options.config,
            "A diffusers folder that describes a single-file model.")
       ->type_name("DIR");

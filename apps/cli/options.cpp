@@ -192,6 +192,21 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       ->type_name("SIZE");
 }
 
+std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts) {
+  const auto file = [&](const char* flag, std::string& target, const char* help) {
+    return add_text(app, flag, target, help)->type_name("FILE");
+  };
+  return {
+      file("--vae", parts.vae, "A file that replaces the model's VAE."),
+      file("--clip", parts.clip, "A file that replaces the model's text encoder."),
+      file("--clip-l", parts.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
+      file("--clip-g", parts.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
+      file("--t5", parts.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
+      app.add_flag("--no-t5", parts.no_t5,
+                   "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
+                   "well.")};
+}
+
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
   EngineOptions& engine = flags.engine;
   in_model_group(
@@ -201,11 +216,13 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
       ->type_name("MODEL");
   add_models_dir_flag(app, flags);
   in_model_group(app.get_option("--models-dir"));
-  in_model_group(add_text(app, "--vae", engine.vae, "A file that replaces the model's VAE."))
-      ->type_name("FILE");
-  in_model_group(
-      add_text(app, "--clip", engine.clip, "A file that replaces the model's text encoder."))
-      ->type_name("FILE");
+  for (auto* option : add_part_flags(app, {.vae = engine.vae,
+                                          .clip = engine.clip,
+                                          .clip_l = engine.clip_l,
+                                          .clip_g = engine.clip_g,
+                                          .t5 = engine.t5,
+                                          .no_t5 = engine.no_t5}))
+    in_model_group(option);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))
       ->type_name("DIR");

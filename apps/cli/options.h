@@ -42,6 +42,13 @@ struct RequestFlags {
 CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& target,
                       const std::string& help);
 
+/// Where the flags that replace or supply networks of a model put their values.
+struct ModelParts {
+  std::string &vae, &clip, &clip_l, &clip_g, &t5;
+  bool& no_t5;
+};
+std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts);
+
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags);
 /// How a model is run: --precision, --weights, --threads, --max-ram.
 void add_engine_flags(CLI::App& app, ModelFlags& flags);

@@ -120,6 +120,10 @@ void add_engine(py::module_& m) {
       .def_readwrite("weights", &EngineOptions::weights)
       .def_readwrite("vae", &EngineOptions::vae)
       .def_readwrite("clip", &EngineOptions::clip)
+      .def_readwrite("clip_l", &EngineOptions::clip_l)
+      .def_readwrite("clip_g", &EngineOptions::clip_g)
+      .def_readwrite("t5", &EngineOptions::t5)
+      .def_readwrite("no_t5", &EngineOptions::no_t5)
       .def_readwrite("config", &EngineOptions::config)
       .def_readwrite("threads", &EngineOptions::threads)
       .def_readwrite("max_ram", &EngineOptions::max_ram);

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "mezzotint/errors.h"
 #include "models/clip/clip_text.h"
+#include "models/mmdit/config.h"
+#include "models/t5/t5_encoder.h"
 #include "models/unet/config.h"
 #include "models/vae/autoencoder_kl.h"
 #include "models/vae/autoencoder_tiny.h"
@@ -32,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   parse<UNetConfig>(json);
+  parse<MMDiTConfig>(json);
   parse<ClipTextConfig>(json);
+  parse<T5EncoderConfig>(json);
   parse<AutoencoderKLConfig>(json);
   parse<AutoencoderTinyConfig>(json);
   return 0;

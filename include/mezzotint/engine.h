@@ -20,9 +20,12 @@
 namespace mezzo {
 
 struct EngineOptions {
-  std::string precision = "auto";   // auto, f32, bf16
-  std::string weights = {};         // stored type of weights: "" (the precision's), f32, f16, bf16
-  std::string vae = {}, clip = {};  // files that replace or supply these networks
+  std::string precision = "auto";  // auto, f32, bf16
+  std::string weights = {};        // stored type of weights: "" (the precision's), f32, f16, bf16
+  /// Files that replace or supply these networks; `clip` is for Stable Diffusion 1 and 2, the
+  /// others are the text encoders of Stable Diffusion 3.
+  std::string vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {};
+  bool no_t5 = false;  // leave T5 out: a quarter of the memory, and prompts are followed less well
   /// A diffusers folder that describes a single file (sizes, heads, tokenizer, scheduler).
   std::string config = {};
   int threads = 0;  // 0: one per physical core

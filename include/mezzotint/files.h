@@ -62,7 +62,8 @@ std::string to_json(const Plan& plan);
 /// layers stay f16), or per network "unet=q8_0,vae=f16".
 struct ConvertOptions {
   std::string weights = "f16";
-  std::string vae = {}, clip = {}, config = {};
+  std::string vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {}, config = {};
+  bool no_t5 = false;
   bool overwrite = false;
 };
 struct ConvertReport {

@@ -20,6 +20,10 @@ namespace mezzo {
 struct GenerateParams {
   std::vector<std::string> prompts = {};  // one picture each, times `count`
   std::string negative_prompt = {};
+  /// For the second (CLIP-G) and third (T5) text encoder of Stable Diffusion 3; empty: the same as
+  /// for the first.
+  std::string prompt_2 = {}, prompt_3 = {};
+  std::string negative_prompt_2 = {}, negative_prompt_3 = {};
   std::int64_t steps = 0;               // 1..1000; 0: the model's default
   std::optional<double> guidance = {};  // classifier-free guidance scale, 0..100; <= 1: off
   double guidance_rescale = 0;          // 0..1, Lin et al. 2023
@@ -34,6 +38,12 @@ struct GenerateParams {
   double eta = 0;               // noise of DDIM and ancestral samplers where it applies, 0..1
   std::string rng = "nv";       // nv (Philox, as on a GPU) or cpu (PyTorch's CPU generator)
   std::int64_t clip_skip = 1;   // 1: the text encoder's last layer, 2: the one before ... 12
+  std::int64_t t5_length = 0;   // tokens that T5 reads, 1..512; 0: the model's (256)
+  /// Skip-layer guidance (Stable Diffusion 3.5 Medium): how strongly to leave what the network
+  /// predicts without `skip_layers`, 0..100; 0: off. From and to these shares of the steps, 0..1.
+  double skip_layer_guidance = 0;
+  std::string skip_layers = "7,8,9";
+  double skip_layer_start = 0.01, skip_layer_stop = 0.2;
   /// Image-to-image and inpainting start from this picture.
   std::optional<Image> init = {};
   /// 0..1: how much of the noise schedule is run on `init`; default 0.8, with a mask 1.0.

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -38,12 +39,13 @@ struct Conv2dConfig {
   int pad_top = 1, pad_left = 1, pad_bottom = 1, pad_right = 1;
 };
 
-/// What follows the product: out = activation(product + bias + channel_add) + add.
+/// What follows the product: out = activation(product + bias + channel_add) * gate + add.
 struct Epilogue {
   Tensor channel_add =
       {};           // [B, C]: added to every pixel or token of an image (the timestep embedding)
   Tensor add = {};  // shape of the result: the residual
   Activation activation = Activation::kNone;
+  Tensor gate = {};  // [B, C], rows may be a view: a factor of every pixel or token of an image
 };
 
 struct GroupNormConfig {
@@ -59,6 +61,12 @@ struct AttentionConfig {
   float scale = 1.0f;
   bool causal = false;
   Tensor bias = {};  // optional [heads, Lq, Lk] or [1, Lq, Lk], added to the scores
+};
+
+/// One of several sequences that attend to all of them together. A sequence without q is only
+/// looked at.
+struct AttentionPart {
+  Tensor q = {}, k = {}, v = {};  // [B, L, heads*d], L of its own
 };
 
 /// One kind of operation in a run: how often, how much work, how long.
@@ -117,6 +125,14 @@ class Backend : public Device {
   // Fused operations.
   virtual void geglu(const Tensor& x,
                      Tensor& out);  // [..., 2D] = [value | gate] -> value * gelu(gate), exact erf
+  /// Layer norm without weights, then x * (1 + scale) + shift (Perez et al. 2018; adaLN of Peebles
+  /// & Xie 2023). x [B, ..., C]; scale and shift [B, C], whose rows may be a view.
+  virtual void modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift,
+                                    float eps, Tensor& out);
+  /// Attention of several sequences as if they were one, in this order. No bias, not causal.
+  /// outs[i] [B, Li, heads*d]; undefined where parts[i] has no q.
+  virtual void joint_attention(std::span<const AttentionPart> parts, const AttentionConfig&,
+                               std::span<Tensor> outs);
 
   /// Bytes of packed weights alive, and of activations at the highest point so far.
   virtual std::size_t weight_bytes() const = 0;

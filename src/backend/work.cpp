@@ -24,12 +24,23 @@ OpWork linear(const Tensor& x, std::int64_t in, std::int64_t out_width) {
           .bytes = kFloat * (rows * (in + out_width) + in * out_width)};
 }
 
-OpWork attention(const Tensor& q, const Tensor& k, int heads) {
-  const std::int64_t rows = q.dim(0) * q.dim(1), keys = k.dim(1), width = q.dim(2);
+OpWork attention(const Tensor& q, std::int64_t keys, int heads) {
+  const std::int64_t rows = q.dim(0) * q.dim(1), width = q.dim(2);
   return {.name = "attention",
           .shape = fmt::format("{} x {}, {} heads", to_string(q.shape()), keys, heads),
           .flops = 4 * rows * keys * width,
-          .bytes = kFloat * 2 * (q.numel() + k.numel())};
+          .bytes = kFloat * 2 * (q.numel() + q.dim(0) * keys * width)};
+}
+
+OpWork joint_attention(std::span<const AttentionPart> parts, std::int64_t keys, int heads) {
+  Shape rows = parts.front().k.shape();
+  rows.set(1, 0);
+  for (const auto& part : parts)
+    if (part.q) rows.set(1, rows[1] + part.q.dim(1));
+  return {.name = "attention",
+          .shape = fmt::format("{} x {}, {} heads", to_string(rows), keys, heads),
+          .flops = 4 * rows.numel() * keys,
+          .bytes = kFloat * 2 * (rows.numel() + rows[0] * keys * rows[2])};
 }
 
 OpWork pointwise(const char* name, const Tensor& x, int flops_per_value, int passes) {

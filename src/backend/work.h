@@ -14,7 +14,8 @@ struct OpWork {
 
 OpWork conv2d(const Tensor& x, const Conv2dConfig& config, const Tensor& out);
 OpWork linear(const Tensor& x, std::int64_t in, std::int64_t out_width);
-OpWork attention(const Tensor& q, const Tensor& k, int heads);
+OpWork attention(const Tensor& q, std::int64_t keys, int heads);
+OpWork joint_attention(std::span<const AttentionPart> parts, std::int64_t keys, int heads);
 /// Operations that do `flops_per_value` for each value of x and pass over memory `passes` times.
 OpWork pointwise(const char* name, const Tensor& x, int flops_per_value, int passes);
 

@@ -45,6 +45,7 @@ struct ModelBundle {
   nlohmann::json
       defaults;  // the model's recommended settings and what it can draw (objects.json), or null
   std::vector<std::string> unknown;  // tensors that no rule took, by their names in the file
+  bool no_t5 = false;                // T5 was left out on purpose
 };
 
 /// As people call a model: the file's name without its ending, the folder's name, or the
@@ -52,9 +53,12 @@ struct ModelBundle {
 std::string model_name(const fs::path& model);
 
 struct OpenOptions {
-  fs::path vae, clip;  // replace or supply these networks: a file or folder each
-  fs::path
-      config;  // a diffusers folder that gives configs, tokenizer and scheduler for a single file
+  // Replace or supply these networks: a file or folder each. clip: the text encoder of SD 1 and 2;
+  // the others are those of SD 3.
+  fs::path vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {};
+  bool no_t5 = false;  // leave T5 out: SD 3 models draw without it too
+  /// A diffusers folder that gives configs, tokenizers and scheduler for a single file.
+  fs::path config = {};
 };
 
 /// Opens a file or folder, choosing the reader by content, never by name. Reads headers only.

@@ -40,6 +40,15 @@ void FileTensors::read(std::size_t index, std::span<std::byte> out) const {
   std::ranges::copy(std::span(converted.data<std::byte>(), out.size()), out.begin());
 }
 
+void FileTensors::read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const {
+  check(index < infos_.size() && begin <= infos_[index].bytes() &&
+            out.size() <= infos_[index].bytes() - begin,
+        "read_part() stays inside of the tensor");
+  const auto& [offset, stored] = places_[index];
+  if (stored == infos_[index].dtype) return file_->read(offset + begin, out);
+  TensorSource::read_part(index, begin, out);
+}
+
 Shape checked_shape(std::span<const std::int64_t> dims, DType dtype, std::string_view what) {
   if (dims.size() > Shape::kMaxRank)
     fail<LoadError>("{}: {} dimensions, at most {} are possible", what, dims.size(),

@@ -31,6 +31,7 @@ class FileTensors : public TensorSource {
 
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   void read(std::size_t index, std::span<std::byte> out) const override;
+  void read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const override;
   std::string origin() const override { return file_->path().string(); }
 
  private:

@@ -27,8 +27,16 @@ struct Single {
 constexpr std::array kSingles = {
     Single{"unet", "UNet",
            "the file has only the UNet: give --vae and --clip too, and a folder with the configs"},
+    Single{
+        "transformer", "transformer",
+        "the file has only the transformer: give --clip-l, --clip-g, --t5 (or --no-t5) and --vae "
+        "too"},
+    Single{"text_encoder_3", "T5 text encoder",
+           "give a Stable Diffusion 3 model with -m and this file with --t5"},
     Single{"vae", "VAE", "give a model with -m and this file with --vae"},
-    Single{"text_encoder", "text encoder", "give a model with -m and this file with --clip"},
+    Single{"text_encoder", "text encoder",
+           "give a model with -m and this file with --clip (Stable Diffusion 3: --clip-l or "
+           "--clip-g)"},
 };
 
 ComponentReport count(const std::string& name, const TensorSource& source) {
@@ -51,6 +59,16 @@ std::int64_t context_width(const TensorSource& unet) {
   for (const auto& t : unet.tensors())
     if (t.name.ends_with("attn2.to_k.weight") && t.shape.rank() == 2) return t.shape[1];
   return 0;
+}
+
+// Medium of 3.5 attends to the picture twice in its first blocks, Large only has norms of queries
+// and keys, 3 has neither.
+std::string transformer_family(const TensorSource& transformer) {
+  if (transformer.has("transformer_blocks.0.attn2.to_q.weight"))
+    return "Stable Diffusion 3.5 Medium";
+  if (transformer.has("transformer_blocks.0.attn.norm_q.weight"))
+    return "Stable Diffusion 3.5 Large";
+  return "Stable Diffusion 3 Medium";
 }
 
 void report_bundle(const ModelBundle& bundle, CheckpointReport& r) {
@@ -109,7 +127,8 @@ void report_pickle(const fs::path& path, CheckpointReport& r) {
 }  // namespace
 
 std::string family_of(const ModelBundle& bundle) {
-  if (bundle.components.contains("transformer")) return "Stable Diffusion 3";
+  if (const auto it = bundle.components.find("transformer"); it != bundle.components.end())
+    return transformer_family(*it->second.weights);
   const auto it = bundle.components.find("unet");
   if (it == bundle.components.end()) return {};
   const TensorSource& unet = *it->second.weights;

@@ -31,6 +31,10 @@ Shape transformed(const TensorInfo& t, Transform transform, const std::string& o
       third.set(0, s[0] / 3);
       return third;
     }
+    case Transform::kSwapHalves:
+      if (s.rank() < 1 || s[0] % 2 != 0 || !byte_size(t.dtype, s.numel() / 2))
+        reject("a first dimension of two halves");
+      return s;
   }
   return s;
 }
@@ -54,16 +58,37 @@ KeyMappedSource::KeyMappedSource(std::shared_ptr<const TensorSource> source,
 void KeyMappedSource::read(std::size_t index, std::span<std::byte> out) const {
   const MappedTensor& m = mapped_[index];
   check(out.size() == infos_[index].bytes(), "read() gets room for exactly one tensor");
+  switch (m.transform) {
+    case Transform::kNone:
+    case Transform::kSqueeze1x1:
+      return source_->read(m.index, out);
+    case Transform::kFirst:
+    case Transform::kSecond:
+    case Transform::kThird:
+      return source_->read_part(m.index,
+                                out.size() * static_cast<std::size_t>(part_of(m.transform)), out);
+    case Transform::kSwapHalves: {
+      const std::size_t half = out.size() / 2;
+      source_->read_part(m.index, half, out.first(half));
+      return source_->read_part(m.index, 0, out.subspan(half));
+    }
+    case Transform::kTranspose:
+      return read_transposed(index, out);
+  }
+}
+
+void KeyMappedSource::read_part(std::size_t index, std::size_t begin,
+                                std::span<std::byte> out) const {
+  const MappedTensor& m = mapped_[index];
   if (m.transform == Transform::kNone || m.transform == Transform::kSqueeze1x1)
-    return source_->read(m.index, out);
+    return source_->read_part(m.index, begin, out);
+  TensorSource::read_part(index, begin, out);
+}
+
+void KeyMappedSource::read_transposed(std::size_t index, std::span<std::byte> out) const {
+  const MappedTensor& m = mapped_[index];
   std::vector<std::byte> all(source_->tensors()[m.index].bytes());
   source_->read(m.index, all);
-  if (m.transform != Transform::kTranspose) {
-    const auto part = std::span(all).subspan(
-        out.size() * static_cast<std::size_t>(part_of(m.transform)), out.size());
-    std::ranges::copy(part, out.begin());
-    return;
-  }
   const Shape& shape = infos_[index].shape;  // [columns, rows] of what was read
   const auto rows = static_cast<std::size_t>(shape[1]),
              columns = static_cast<std::size_t>(shape[0]);

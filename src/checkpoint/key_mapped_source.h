@@ -25,9 +25,12 @@ class KeyMappedSource final : public TensorSource {
 
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   void read(std::size_t index, std::span<std::byte> out) const override;
+  void read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const override;
   std::string origin() const override { return source_->origin(); }
 
  private:
+  void read_transposed(std::size_t index, std::span<std::byte> out) const;
+
   std::shared_ptr<const TensorSource> source_;
   std::vector<MappedTensor> mapped_;
   std::vector<TensorInfo> infos_;

@@ -23,6 +23,8 @@ struct Layout {
 // Weights of the upward path: ControlNets have none, and LoRAs name them differently.
 constexpr auto kLdmUNetMark = "output_blocks.0.0.in_layers.0.weight"sv;
 constexpr auto kUNetMark = "up_blocks.0.resnets.0.norm1.weight"sv;
+constexpr auto kSd3Mark = "joint_blocks.0.x_block."sv;
+constexpr auto kTransformerMark = "pos_embed.pos_embed"sv;
 
 // For each component the first row that fits counts.
 constexpr std::array kLayouts = {
@@ -31,6 +33,10 @@ constexpr std::array kLayouts = {
     Layout{"unet", "unet.", kUNetMark, "diffusers", diffusers_unet_map},
     Layout{"unet", "", kLdmUNetMark, "LDM", ldm_unet_map},
     Layout{"unet", "", kUNetMark, "diffusers", diffusers_unet_map},
+    Layout{"transformer", "model.diffusion_model.", kSd3Mark, "SD3", sd3_map},
+    Layout{"transformer", "transformer.", kTransformerMark, "diffusers", diffusers_transformer_map},
+    Layout{"transformer", "", kSd3Mark, "SD3", sd3_map},
+    Layout{"transformer", "", kTransformerMark, "diffusers", diffusers_transformer_map},
     Layout{"vae", "first_stage_model.", "decoder.up.", "LDM", ldm_vae_map},
     Layout{"vae", "first_stage_model.", "encoder.down.", "LDM", ldm_vae_map},
     Layout{"vae", "first_stage_model.", "decoder.up_blocks.", "diffusers", diffusers_vae_map},
@@ -47,8 +53,15 @@ constexpr std::array kLayouts = {
            clip_text_map},
     Layout{"text_encoder_2", "conditioner.embedders.1.model.", "transformer.resblocks.", "OpenCLIP",
            open_clip_map},
+    Layout{"text_encoder", "text_encoders.clip_l.transformer.", "", "transformers", clip_text_map},
+    Layout{"text_encoder_2", "text_encoders.clip_g.transformer.", "", "transformers",
+           clip_text_map},
+    Layout{"text_encoder_3", "text_encoders.t5xxl.transformer.", "", "transformers", t5_map},
     Layout{"text_encoder", "text_encoder.", "", "transformers", clip_text_map},
     Layout{"text_encoder_2", "text_encoder_2.", "", "transformers", clip_text_map},
+    Layout{"text_encoder_3", "text_encoder_3.", "", "transformers", t5_map},
+    Layout{"text_encoder_3", "", "encoder.block.0.layer.", "transformers", t5_map},
+    Layout{"text_encoder_3", "", "enc.blk.0.", "llama.cpp", t5_gguf_map},
     Layout{"text_encoder", "", "text_model.", "transformers", clip_text_map},
     Layout{"text_encoder", "", "embeddings.token_embedding.", "transformers", clip_text_map},
     Layout{"text_encoder", "", "transformer.resblocks.", "OpenCLIP", open_clip_map},
@@ -56,7 +69,7 @@ constexpr std::array kLayouts = {
 
 // Tensors that no network reads: schedules and counters of the training code, parts of CLIP for
 // pictures.
-constexpr std::array<std::string_view, 29> kJunkPrefixes = {
+constexpr std::array<std::string_view, 33> kJunkPrefixes = {
     "betas",
     "alphas_cumprod",
     "sqrt_alphas_cumprod",
@@ -85,7 +98,11 @@ constexpr std::array<std::string_view, 29> kJunkPrefixes = {
     "denoiser.sigmas",
     "v_pred",
     "ztsnr",
-    "conditioner.embedders.1.model.logit_scale"};
+    "conditioner.embedders.1.model.logit_scale",
+    "text_encoders.clip_l.logit_scale",
+    "text_encoders.clip_g.logit_scale",
+    "text_encoders.t5xxl.logit_scale",
+    "spiece_model"};
 constexpr std::array<std::string_view, 3> kJunkSuffixes = {"position_ids", "attn_mask",
                                                            "num_batches_tracked"};
 
@@ -110,11 +127,7 @@ constexpr ForeignKind kInversion = {"textual inversion embedding",
                                     "it teaches a model one word: give a model with -m"};
 constexpr ForeignKind kControlNet = {
     "ControlNet", "it steers a model and needs one beside it; this build cannot use it"};
-constexpr ForeignKind kSd3 = {"Stable Diffusion 3 model",
-                              "this build runs Stable Diffusion 1 and 2 models"};
-constexpr ForeignKind kFlux = {"FLUX model", "this build runs Stable Diffusion 1 and 2 models"};
-constexpr ForeignKind kT5 = {"T5 text encoder",
-                             "Stable Diffusion 1 and 2 use CLIP; give a model with -m"};
+constexpr ForeignKind kFlux = {"FLUX model", "this build runs Stable Diffusion 1, 2 and 3 models"};
 constexpr ForeignKind kUpscaler = {"ESRGAN upscaler", "it enlarges pictures; give a model with -m"};
 constexpr ForeignKind kAdapter = {
     "IP-Adapter", "it steers a model and needs one beside it; this build cannot use it"};
@@ -138,10 +151,7 @@ constexpr std::array kMarks = {
     Mark{How::kBegins, "emb_params", kInversion},
     Mark{How::kBegins, "control_model.", kControlNet},
     Mark{How::kBegins, "controlnet_", kControlNet},
-    Mark{How::kContains, "joint_blocks.", kSd3},
     Mark{How::kContains, "double_blocks.", kFlux},
-    Mark{How::kBegins, "encoder.block.0.layer.", kT5},
-    Mark{How::kBegins, "enc.blk.", kT5},
     Mark{How::kContains, ".rdb1.", kUpscaler},
     Mark{How::kContains, ".RDB1.", kUpscaler},
     Mark{How::kBegins, "ip_adapter", kAdapter},
@@ -174,6 +184,10 @@ std::shared_ptr<const TensorSource> ema_as_model(
     tensors.push_back({it == with_dots.end() ? name : it->second, i, Transform::kNone});
   }
   return std::make_shared<const KeyMappedSource>(source, std::move(tensors));
+}
+
+bool is_denoiser(std::string_view component) {
+  return component == "unet" || component == "transformer";
 }
 
 bool any_begins(const TensorSource& s, std::string_view prefix) {
@@ -222,7 +236,7 @@ FoundNetworks find_networks(const std::shared_ptr<const TensorSource>& file) {
     if (!any_begins(*source, std::string(layout.prefix) + std::string(layout.marker))) continue;
     auto network = apply(layout, source, taken);
     if (network->tensors().empty()) continue;
-    if (found.components.empty() || layout.component == "unet") found.naming = layout.naming;
+    if (found.components.empty() || is_denoiser(layout.component)) found.naming = layout.naming;
     prefixed |= !layout.prefix.empty();
     found.components.emplace(layout.component, std::move(network));
   }
@@ -234,9 +248,9 @@ FoundNetworks find_networks(const std::shared_ptr<const TensorSource>& file) {
 
 std::shared_ptr<const TensorSource> canonical_component(
     const std::string& component, const std::shared_ptr<const TensorSource>& source) {
-  // T5, the third one of SD 3, has no layout of CLIP and stays as it is.
+  // The second text encoder is a CLIP like the first.
   const std::string_view kind =
-      component.starts_with("text_encoder") ? "text_encoder" : std::string_view(component);
+      component == "text_encoder_2" ? "text_encoder" : std::string_view(component);
   for (const auto& layout : kLayouts) {
     if (layout.component != kind || !layout.prefix.empty() || !any_begins(*source, layout.marker))
       continue;

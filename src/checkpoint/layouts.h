@@ -32,7 +32,7 @@ struct ForeignKind {
   std::string_view kind;    // "LoRA", "ControlNet" ...
   std::string_view advice;  // what to do with it
 };
-/// The kind when the tensors are those of a LoRA, a textual inversion, a ControlNet, an SD 3 model
+/// The kind when the tensors are those of a LoRA, a textual inversion, a ControlNet, a FLUX model
 /// ...; else null.
 const ForeignKind* foreign_kind(const TensorSource& source);
 

@@ -24,6 +24,9 @@ class Merged final : public TensorSource {
   void read(std::size_t i, std::span<std::byte> out) const override {
     parts_[places_[i].part]->read(places_[i].index, out);
   }
+  void read_part(std::size_t i, std::size_t begin, std::span<std::byte> out) const override {
+    parts_[places_[i].part]->read_part(places_[i].index, begin, out);
+  }
   std::string origin() const override { return origin_; }
 
  private:

@@ -57,6 +57,16 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   return ops::layer_norm(x, weight_, bias_, eps_);
 }
 
+RmsNorm::RmsNorm(const Weights& w, const Config& c)
+    : eps_(c.eps), weight_(w.backend().upload(w.get("weight", {c.width}))) {}
+
+Tensor RmsNorm::operator()(const Tensor& x) const { return ops::rms_norm(x, weight_, eps_); }
+
+Tensor RmsNorm::by_head(const Tensor& x) const {
+  const auto width = weight_.dim(0);
+  return (*this)(x.view({x.dim(0), x.dim(1), x.dim(2) / width, width})).view(x.shape());
+}
+
 Embedding::Embedding(const Weights& w, const Config& c)
     : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {
   if (!byte_size(weight_.dtype(), c.width))
@@ -88,21 +98,32 @@ Attention::Attention(const Weights& w, const Config& c)
       to_q(w / "to_q", {.in = c.query, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
       to_k(w / "to_k", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
       to_v(w / "to_v", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
-      to_out(w / "to_out" / 0, {.in = c.heads * c.head_size, .out = c.query}) {}
+      to_out(w / "to_out" / 0, {.in = c.heads * c.head_size, .out = c.query}) {
+  if (!c.qk_norm) return;
+  norm_q.emplace(w / "norm_q", RmsNorm::Config{.width = c.head_size});
+  norm_k.emplace(w / "norm_k", RmsNorm::Config{.width = c.head_size});
+}
 
-Tensor Attention::operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const {
+Tensor Attention::operator()(const Tensor& x, const Tensor& context,
+                             const Epilogue& epilogue) const {
   const AttentionConfig attention{.heads = static_cast<int>(config_.heads),
                                   .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size))};
-  return to_out(ops::attention(to_q(x), to_k(context), to_v(context), attention),
-                {.add = residual});
+  Tensor q = to_q(x), k = to_k(context);
+  if (norm_q) q = norm_q->by_head(q);
+  if (norm_k) k = norm_k->by_head(k);
+  return to_out(ops::attention(q, k, to_v(context), attention), epilogue);
 }
 
 FeedForward::FeedForward(const Weights& w, const Config& c)
-    : proj(w / "net" / 0 / "proj", {.in = c.width, .out = 2 * c.multiple * c.width}),
+    : activation_(c.activation),
+      proj(w / "net" / 0 / "proj",
+           {.in = c.width,
+            .out = (c.activation == Activation::kNone ? 2 : 1) * c.multiple * c.width}),
       out(w / "net" / 2, {.in = c.multiple * c.width, .out = c.width}) {}
 
-Tensor FeedForward::operator()(const Tensor& x, const Tensor& residual) const {
-  return out(ops::geglu(proj(x)), {.add = residual});
+Tensor FeedForward::operator()(const Tensor& x, const Epilogue& epilogue) const {
+  if (activation_ == Activation::kNone) return out(ops::geglu(proj(x)), epilogue);
+  return out(proj(x, {.activation = activation_}), epilogue);
 }
 
 Tensor sinusoid(Backend& backend, std::span<const double> timesteps, const SinusoidConfig& c) {

@@ -73,6 +73,23 @@ class LayerNorm {
   Tensor weight_, bias_;
 };
 
+/// Division by the root of the mean square (Zhang & Sennrich 2019), no mean, no bias.
+class RmsNorm {
+ public:
+  struct Config {
+    std::int64_t width;
+    float eps = 1e-6f;
+  };
+  RmsNorm(const Weights& w, const Config& c);
+  Tensor operator()(const Tensor& x) const;  // [..., width]
+  /// Each head by itself: [B, L, heads * width].
+  Tensor by_head(const Tensor& x) const;
+
+ private:
+  float eps_;
+  Tensor weight_;
+};
+
 /// Rows of a table. The table stays on the host in the file's type: only the rows asked for are
 /// converted.
 class Embedding {
@@ -96,27 +113,32 @@ class Attention {
   struct Config {
     std::int64_t query, context, heads, head_size;
     bool qkv_bias = false;
+    bool qk_norm = false;  // RMS norm of each head's queries and keys
   };
   Attention(const Weights& w, const Config& c);
-  /// x [B, L, query] attends to context [B, Lk, context]; the result plus `residual` [B, L, query].
-  Tensor operator()(const Tensor& x, const Tensor& context, const Tensor& residual) const;
+  /// x [B, L, query] attends to context [B, Lk, context] -> [B, L, query].
+  Tensor operator()(const Tensor& x, const Tensor& context, const Epilogue& epilogue) const;
 
  private:
   Config config_;
   Linear to_q, to_k, to_v, to_out;
+  std::optional<RmsNorm> norm_q, norm_k;
 };
 
-/// Gated feed-forward (GEGLU, Shazeer 2020): net.0.proj doubles, net.2 returns.
+/// Feed-forward: net.0.proj widens, net.2 returns.
 class FeedForward {
  public:
   struct Config {
     std::int64_t width;
     std::int64_t multiple = 4;
+    /// kNone: gated instead (GEGLU, Shazeer 2020), net.0.proj gives values and gates.
+    Activation activation = Activation::kNone;
   };
   FeedForward(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x, const Tensor& residual) const;  // [B, L, width]
+  Tensor operator()(const Tensor& x, const Epilogue& epilogue) const;  // [B, L, width]
 
  private:
+  Activation activation_;
   Linear proj, out;
 };
 

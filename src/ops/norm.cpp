@@ -17,6 +17,15 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, flo
   return out;
 }
 
+Tensor modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps) {
+  check(x.rank() >= 2 && scale.shape() == shift.shape() && scale.rank() == 2 &&
+            scale.dim(0) == x.dim(0) && scale.dim(1) == x.dim(-1),
+        "modulation has a scale and a shift for each image and channel");
+  Tensor out(x.device(), DType::kF32, x.shape());
+  backend_of(x).modulated_layer_norm(x, scale, shift, eps, out);
+  return out;
+}
+
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps) {
   Tensor out(x.device(), DType::kF32, x.shape());
   backend_of(x).rms_norm(x, weight, eps, out);

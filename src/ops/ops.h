@@ -19,11 +19,17 @@ Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features,
               const Epilogue& epilogue = {});
 /// [B, Lq, heads*d], [B, Lk, heads*d] twice -> [B, Lq, heads*d]
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig& config);
+/// Several sequences [B, Li, heads*d] that attend to all of them as if they were one: a result for
+/// each that has queries.
+std::vector<Tensor> joint_attention(std::span<const AttentionPart> parts,
+                                    const AttentionConfig& config);
 
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const GroupNormConfig& config);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps);
+/// Layer norm without weights, then x * (1 + scale) + shift; scale and shift [B, C].
+Tensor modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps);
 
 Tensor activate(const Tensor& x, Activation activation);
 inline Tensor silu(const Tensor& x) { return activate(x, Activation::kSilu); }

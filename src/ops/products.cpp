@@ -12,6 +12,9 @@ void check_epilogue(const Epilogue& e, const Shape& out) {
     check(e.channel_add.rank() == 2 && e.channel_add.dim(0) == out[0] &&
               e.channel_add.dim(1) == out[-1],
           "channel_add is [batch, channels]");
+  if (e.gate)
+    check(e.gate.rank() == 2 && e.gate.dim(0) == out[0] && e.gate.dim(1) == out[-1],
+          "gate is [batch, channels]");
 }
 }  // namespace
 
@@ -45,6 +48,16 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   Tensor out(q.device(), DType::kF32, q.shape());
   backend_of(q).attention(q, k, v, c, out);
   return out;
+}
+
+std::vector<Tensor> joint_attention(std::span<const AttentionPart> parts,
+                                    const AttentionConfig& c) {
+  check(!parts.empty(), "joint attention takes one sequence or more");
+  std::vector<Tensor> outs;
+  for (const auto& p : parts)
+    outs.push_back(p.q ? Tensor(p.k.device(), DType::kF32, p.q.shape()) : Tensor());
+  backend_of(parts[0].k).joint_attention(parts, c, outs);
+  return outs;
 }
 
 }  // namespace mezzo::ops

@@ -8,45 +8,59 @@
 
 namespace mezzo {
 namespace {
+
 constexpr std::size_t kShown = 200;       // characters of what is cut from a prompt
 constexpr std::size_t kRemembered = 256;  // prompts; 77 x 768 floats are 231 KB each
-}  // namespace
 
-const Tensor& Conditioning::encoded(const std::string& prompt, int clip_skip) {
-  const auto key = std::pair(prompt, clip_skip);
-  const auto limit = model_.configs.text.max_position_embeddings;
-  const auto tokens = model_.tokenizer.tokenize(prompt, static_cast<int>(limit));
-  if (!tokens.cut.empty())
-    log_warning("the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
-                limit,
-                tokens.cut.size() > kShown ? to_valid_utf8(tokens.cut.substr(0, kShown)) + " ..."
-                                           : tokens.cut);
-  if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
-  if (const auto piece = unread_instruction(prompt); !piece.empty())
-    log_warning("\"{}\" is read as words: weights and extra networks in prompts are not supported",
-                to_valid_utf8(piece.substr(0, kShown)));
-
-  Tensor ids(host(), DType::kI32, {1, limit});
-  for (std::int64_t i = 0; i < limit; ++i)
-    ids.data<std::int32_t>()[i] = tokens.ids[static_cast<std::size_t>(i)];
-  // One prompt at a time: the result does not depend on the company it is encoded in.
-  const Tensor out = model_.text_encoder(ids, {.skip = clip_skip}).hidden;
-  if (cache_.size() >= kRemembered) cache_.erase(cache_.begin());
-  return cache_.emplace(key, model_.backend.download(out)).first->second;
+void warn_about_syntax(const Prompt& prompt) {
+  for (const auto* text : {&prompt.text, &prompt.text_2, &prompt.text_3})
+    if (const auto piece = unread_instruction(*text); !piece.empty())
+      log_warning(
+          "\"{}\" is read as words: weights and extra networks in prompts are not supported",
+          to_valid_utf8(piece.substr(0, kShown)));
 }
 
-Tensor Conditioning::operator()(const std::vector<std::string>& prompts, int clip_skip) {
-  const auto& c = model_.configs.text;
-  Tensor rows(
-      host(), DType::kF32,
-      {static_cast<std::int64_t>(prompts.size()), c.max_position_embeddings, c.hidden_size});
-  auto* to = rows.data<float>();
-  for (const auto& prompt : prompts) {
-    const Tensor& row = encoded(prompt, clip_skip);
-    if (model_.backend.has_data()) std::memcpy(to, row.raw(), row.bytes());
-    to += row.numel();
+/// The rows of one of the tensors of several embeddings; undefined where they have none.
+Tensor stack(Backend& backend, const std::vector<TextEmbedding>& rows,
+             Tensor TextEmbedding::*what) {
+  const Tensor& first = rows.front().*what;
+  if (!first) return {};
+  Shape shape = first.shape();
+  shape.set(0, static_cast<std::int64_t>(rows.size()));
+  const Tensor all(host(), DType::kF32, shape);
+  auto* to = all.data<std::byte>();
+  for (const auto& row : rows) {
+    const Tensor& values = row.*what;
+    if (backend.has_data()) std::memcpy(to, values.raw(), values.bytes());
+    to += values.bytes();
   }
-  return model_.backend.upload(rows);
+  return backend.upload(all);
+}
+
+}  // namespace
+
+const TextEmbedding& Conditioning::encoded(const Prompt& prompt, const TextSettings& settings) {
+  for (const auto& cut : model_.text->cuts(prompt, settings))
+    log_warning(
+        "the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
+        cut.limit,
+        cut.text.size() > kShown ? to_valid_utf8(cut.text.substr(0, kShown)) + " ..." : cut.text);
+  const auto key = std::pair(prompt, settings);
+  if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
+  warn_about_syntax(prompt);
+  const auto made = model_.text->encode(prompt, settings);
+  if (cache_.size() >= kRemembered) cache_.erase(cache_.begin());
+  const TextEmbedding kept{.tokens = model_.backend.download(made.tokens),
+                           .pooled = made.pooled ? model_.backend.download(made.pooled) : Tensor()};
+  return cache_.emplace(key, kept).first->second;
+}
+
+TextEmbedding Conditioning::operator()(const std::vector<Prompt>& prompts,
+                                       const TextSettings& settings) {
+  std::vector<TextEmbedding> rows;  // shared with the cache, which may forget them meanwhile
+  for (const auto& prompt : prompts) rows.push_back(encoded(prompt, settings));
+  return {.tokens = stack(model_.backend, rows, &TextEmbedding::tokens),
+          .pooled = stack(model_.backend, rows, &TextEmbedding::pooled)};
 }
 
 }  // namespace mezzo

@@ -1,9 +1,8 @@
-// Prompts to what the denoiser is conditioned on.
+// Prompts to what the denoiser is conditioned on, remembered.
 #pragma once
 
 #include <map>
-#include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "pipeline/model.h"
@@ -15,15 +14,15 @@ class Conditioning {
  public:
   explicit Conditioning(const Model& model) : model_(model) {}
 
-  /// One row of embeddings a prompt: [prompts, L, D] on the model's backend. Warns about prompts
-  /// that do not fit.
-  Tensor operator()(const std::vector<std::string>& prompts, int clip_skip);
+  /// A row of embeddings for each prompt, on the model's backend. Warns about prompts that do not
+  /// fit.
+  TextEmbedding operator()(const std::vector<Prompt>& prompts, const TextSettings& settings);
 
  private:
-  const Tensor& encoded(const std::string& prompt, int clip_skip);
+  const TextEmbedding& encoded(const Prompt& prompt, const TextSettings& settings);
 
   const Model& model_;
-  std::map<std::pair<std::string, int>, Tensor> cache_;  // host tensors [L, D]
+  std::map<std::pair<Prompt, TextSettings>, TextEmbedding> cache_;  // on the host
 };
 
 }  // namespace mezzo

@@ -3,6 +3,8 @@
 #include <array>
 #include <map>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "checkpoint/bundle_gguf.h"
 #include "checkpoint/require.h"
@@ -14,13 +16,26 @@ namespace {
 /// Layers whose rounding shows most (TensorRT's exclusion list for diffusion models; reference:
 /// NVIDIA Model Optimizer), and those too small to matter: they stay at 16 bits when the rest is
 /// quantised.
-constexpr std::array<std::string_view, 8> kSensitive = {
-    "conv_in",       "conv_out", "time_embedding", "time_emb_proj",
-    "conv_shortcut", "proj_out", "quant_conv",     "position_embedding"};
+constexpr std::array<std::string_view, 13> kSensitive = {
+    "conv_in",          "conv_out",   "time_embedding",         "time_emb_proj", "conv_shortcut",
+    "proj_out",         "quant_conv", "position_embedding",     "pos_embed",     "time_text_embed",
+    "context_embedder", "norm_out",   "relative_attention_bias"};
 
 bool is_sensitive(std::string_view name) {
   return std::ranges::any_of(kSensitive,
                              [&](auto part) { return name.find(part) != std::string_view::npos; });
+}
+
+/// The component that people mean by a short name.
+std::string canonical_network(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kShort = {
+      {{"text", "text_encoder"},
+       {"clip", "text_encoder"},
+       {"clip_l", "text_encoder"},
+       {"clip_g", "text_encoder_2"},
+       {"t5", "text_encoder_3"}}};
+  const auto* row = std::ranges::find(kShort, name, [](const auto& pair) { return pair.first; });
+  return std::string(row == kShort.end() ? name : row->second);
 }
 
 /// "q8_0" or "unet=q8_0,vae=f16" as a type for each network; "" is the default of all.
@@ -37,13 +52,13 @@ std::map<std::string, DType, std::less<>> parse_spec(const std::string& spec) {
       fail<UsageError>(
           "--weights {}: \"{}\" is not a type to convert to; f32, f16, bf16 and q8_0 are", spec,
           item);
-    types[network == "text" || network == "clip" ? "text_encoder" : network] = *type;
+    types[canonical_network(network)] = *type;
     at = end + 1;
   }
   for (const auto& [network, type] : types)
-    if (network != "" && network != "unet" && network != "vae" && network != "text_encoder")
-      fail<UsageError>("--weights {}: \"{}\" is not a network; unet, vae and text_encoder are",
-                       spec, network);
+    if (!network.empty() && std::ranges::find(kComponentNames, network) == kComponentNames.end())
+      fail<UsageError>("--weights {}: \"{}\" is not a network; {} are", spec, network,
+                       fmt::join(kComponentNames, ", "));
   return types;
 }
 
@@ -57,8 +72,13 @@ bool is_float(DType t) {
 ConvertReport convert(const std::string& model, const std::string& out,
                       const ConvertOptions& options, const RunOptions& run) {
   const auto types = parse_spec(options.weights);
-  const ModelBundle bundle =
-      open_model(model, {.vae = options.vae, .clip = options.clip, .config = options.config});
+  const ModelBundle bundle = open_model(model, {.vae = options.vae,
+                                                .clip = options.clip,
+                                                .clip_l = options.clip_l,
+                                                .clip_g = options.clip_g,
+                                                .t5 = options.t5,
+                                                .no_t5 = options.no_t5,
+                                                .config = options.config});
   require_components(bundle);
   std::error_code ignored;
   if (fs::exists(out, ignored) && !options.overwrite)

@@ -18,7 +18,6 @@
 #include "pipeline/open_engine.h"
 #include "pipeline/recipe.h"
 #include "pipeline/resolve.h"
-#include "pipeline/tokens.h"
 
 namespace mezzo {
 namespace {
@@ -28,13 +27,13 @@ double since(Clock::time_point t) {
   return std::chrono::duration<double>(Clock::now() - t).count();
 }
 
-ModelInfo describe(const ModelBundle& bundle, const ModelConfigs& configs, const ModelDefaults& d,
-                   const nlohmann::json& scheduler) {
+ModelInfo describe(const ModelBundle& bundle, const ModelDescription& description,
+                   const ModelDefaults& d, const nlohmann::json& scheduler) {
   ModelInfo m;
   m.path = bundle.path.string();
   m.name = model_name(bundle.path);
   m.form = bundle.form;
-  m.family = configs.family();
+  m.family = description.family;
   m.width = static_cast<int>(d.width);
   m.height = static_cast<int>(d.height);
   m.steps = static_cast<int>(d.steps);
@@ -133,10 +132,11 @@ struct Engine::State {
     const auto& p = batch.params;
     Job job{.params = p,
             .prompts = {},
-            .latent_height = p.height / defaults.factor,
-            .latent_width = p.width / defaults.factor,
+            .latent_height = p.height / model->vae->factor(),
+            .latent_width = p.width / model->vae->factor(),
             .latent_channels = model->vae->latent_channels()};
-    for (std::size_t i = 0; i < batch.count; ++i) job.prompts.push_back(batch.prompt(i));
+    for (std::size_t i = 0; i < batch.count; ++i)
+      job.prompts.push_back(prompt_of(p, batch.prompt(i)));
     return job;
   }
   /// Recipes name the model by its hash; a large file takes seconds. Without it when stopped.
@@ -205,13 +205,9 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
       });
   s->backend->trim();
   s->conditioning = std::make_unique<Conditioning>(*s->model);
-  s->scheduler = scheduler_config(s->bundle, s->model->configs.unet);
-  const auto factor = s->model->vae->factor();
-  s->defaults =
-      ModelDefaults::from(s->bundle.defaults, s->model->configs.unet.sample_size * factor, path);
-  s->defaults.factor = factor;
-  s->defaults.inpainting = s->model->is_inpainting();
-  s->info = describe(s->bundle, s->model->configs, s->defaults, s->scheduler);
+  s->scheduler = scheduler_config(s->bundle);
+  s->defaults = defaults_of(*s->model, s->bundle);
+  s->info = describe(s->bundle, s->model->description, s->defaults, s->scheduler);
   s->hashing = std::jthread([state = s.get()](std::stop_token stop) {
     state->hash = model_hash(state->bundle.path, stop);
   });
@@ -225,8 +221,7 @@ GenerateParams Engine::resolve(const GenerateParams& params) const {
 }
 
 TokenReport Engine::tokens(const std::string& prompt) const {
-  return token_report(state_->model->tokenizer, prompt,
-                      static_cast<int>(state_->model->configs.text.max_position_embeddings));
+  return state_->model->text->tokens(prompt);
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {

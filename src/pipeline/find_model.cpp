@@ -158,19 +158,17 @@ std::string list_folders(const std::vector<std::string>& folders) {
 }
 
 /// What a request gets that says nothing: the model's networks are described, not loaded.
-ModelEntry::Defaults defaults_of(const std::string& path) {
+ModelEntry::Defaults usual_request(const std::string& path) {
   const ModelBundle bundle = open_model(path);
   const auto meta = make_meta_backend();
   const Model model(bundle, *meta, Precision::kF32);
-  const auto side = model.configs.unet.sample_size * model.vae->factor();
-  const auto d = ModelDefaults::from(bundle.defaults, side, path);
+  const auto d = mezzo::defaults_of(model, bundle);
   return {.width = static_cast<int>(d.width),
           .height = static_cast<int>(d.height),
           .steps = static_cast<int>(d.steps),
           .guidance = d.guidance,
-          .sampler = d.sampler.empty() ? sampler_name(scheduler_config(bundle, model.configs.unet))
-                                       : d.sampler,
-          .inpainting = model.is_inpainting()};
+          .sampler = d.sampler.empty() ? sampler_name(scheduler_config(bundle)) : d.sampler,
+          .inpainting = d.inpainting};
 }
 
 ModelEntry describe(const fs::path& path, std::string name) {
@@ -186,7 +184,7 @@ ModelEntry describe(const fs::path& path, std::string name) {
     entry.error = report.error;
     if (entry.error.empty() && entry.family.empty())
       entry.error = "not a whole model: " + report.kind;
-    if (entry.error.empty()) entry.defaults = defaults_of(entry.path);
+    if (entry.error.empty()) entry.defaults = usual_request(entry.path);
   } catch (const std::exception& e) {  // one bad file does not hide the others
     entry.error = e.what();
   }

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "mezzotint/files.h"
 #include "models/clip/clip_text.h"
+#include "models/mmdit/mmdit.h"
+#include "models/t5/t5_encoder.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
 #include "pipeline/model.h"
@@ -49,6 +51,29 @@ void complete_text(FileReport::Network& n, const Component& c) {
       });
 }
 
+void complete_transformer(FileReport::Network& n, const Component& c) {
+  complete<MMDiTConfig>(
+      n, c, [](const Weights& w, const MMDiTConfig& m) { MMDiT(w, m); },
+      [](const MMDiTConfig& m) {
+        return fmt::format(
+            "{} -> {} channels; {} layers of width {}, {} heads{}{}; text width {}, pooled {}; up "
+            "to {}x{} patches",
+            m.in_channels, m.out_channels, m.num_layers, m.width(), m.num_attention_heads,
+            m.qk_norm ? ", normed" : "", m.any_dual_attention() ? ", dual attention" : "",
+            m.joint_attention_dim, m.pooled_projection_dim, m.pos_embed_max_size,
+            m.pos_embed_max_size);
+      });
+}
+
+void complete_t5(FileReport::Network& n, const Component& c) {
+  complete<T5EncoderConfig>(
+      n, c, [](const Weights& w, const T5EncoderConfig& t) { T5Encoder(w, t); },
+      [](const T5EncoderConfig& t) {
+        return fmt::format("{} layers of width {}, {} heads; tokens of {}", t.num_layers, t.d_model,
+                           t.num_heads, t.vocab_size);
+      });
+}
+
 void complete_vae(FileReport::Network& n, const Component& c) {
   if (ConfigReader(c.config, "vae config").text("_class_name", "") == "AutoencoderTiny") return;
   complete<AutoencoderKLConfig>(
@@ -68,7 +93,9 @@ struct Completer {
   void (*complete)(FileReport::Network&, const Component&);
 };
 constexpr Completer kCompleters[] = {
-    {"unet", complete_unet}, {"text_encoder", complete_text}, {"vae", complete_vae}};
+    {"unet", complete_unet},         {"transformer", complete_transformer},
+    {"text_encoder", complete_text}, {"text_encoder_2", complete_text},
+    {"text_encoder_3", complete_t5}, {"vae", complete_vae}};
 
 void complete_networks(FileReport& report, const ModelBundle& bundle) {
   for (auto& n : report.networks)

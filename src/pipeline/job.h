@@ -19,7 +19,7 @@ namespace mezzo {
 /// init and mask have them.
 struct Job {
   GenerateParams params;
-  std::vector<std::string> prompts;  // one a picture
+  std::vector<Prompt> prompts;  // one a picture
   std::int64_t latent_height = 0, latent_width = 0, latent_channels = 4;
 
   std::int64_t batch() const { return static_cast<std::int64_t>(prompts.size()); }
@@ -69,6 +69,11 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
 
 /// The sampler and schedule that the request and the model's scheduler config make together.
 sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler);
+
+/// What the text encoders are told of a picture, of what it shall not show, and beside that.
+Prompt prompt_of(const GenerateParams& resolved, const std::string& text);
+Prompt negative_prompt_of(const GenerateParams& resolved);
+TextSettings text_settings(const GenerateParams& resolved);
 
 /// How many of `pictures` go through the networks together: as many as pay, one where the sampler
 /// chooses its own steps.

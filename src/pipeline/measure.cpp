@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 
@@ -95,7 +96,6 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   if (config.width % factor || config.height % factor || h < 1 || w < 1)
     fail<UsageError>("{}x{} is not a size this model can draw; multiples of {} are", config.width,
                      config.height, factor);
-  const auto& c = model.configs;
   const auto repeats = std::max(config.options.repeats, 1);
   const double before = measure_peak_gflops(precision);
 
@@ -104,25 +104,26 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
     std::fill_n(host_zeros.data<float>(), host_zeros.numel(), 0.1f);
     return b.upload(host_zeros);
   };
-  const auto L = c.text.max_position_embeddings;
-  Tensor ids(host(), DType::kI32, {2, L});
-  std::fill_n(ids.data<std::int32_t>(), ids.numel(),
-              static_cast<std::int32_t>(c.text.vocab_size - 1));
-  const Tensor context = zeros({2, L, c.text.hidden_size});
-  const Tensor x = zeros({2, h, w, c.unet.in_channels});
+  const auto row = model.text->encode({}, {});
+  const auto twice = [](const Tensor& t) {
+    return t ? ops::concat(std::array{t, t}, 0) : Tensor();
+  };
+  const TextEmbedding both{.tokens = twice(row.tokens), .pooled = twice(row.pooled)};
+  const Tensor x = zeros({2, h, w, model.description.in_channels});
   const Tensor z = zeros({1, h, w, model.vae->latent_channels()});
-  const std::vector<double> t(2, 500.0);
 
-  const auto text = [&] { model.text_encoder(ids, {}); };
-  const auto unet = [&] { model.unet(x, t, context); };
+  const auto text = [&] {
+    for (int i = 0; i < 2; ++i) model.text->encode({}, {});
+  };
+  const auto denoiser = [&] { (*model.denoiser)(x, {.timestep = 500, .text = both}); };
   const auto vae = [&] { model.vae->decode(z); };
   double first = 0;
   const double text_s = median(times(repeats, text));
-  const double unet_s = median(times(repeats, unet, &first));
+  const double unet_s = median(times(repeats, denoiser, &first));
   const double vae_s = median(times(std::max(1, repeats / 2), vae));
   OpLog log;
   const double vae_flops = static_cast<double>(work_of(b, log, vae));
-  const double unet_flops = static_cast<double>(work_of(b, log, unet));
+  const double unet_flops = static_cast<double>(work_of(b, log, denoiser));
 
   const double after = measure_peak_gflops(precision), peak = std::max(before, after);
 

@@ -1,6 +1,7 @@
 #include "pipeline/memory_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -15,9 +16,12 @@
 namespace mezzo {
 namespace {
 
+using namespace std::string_view_literals;
+
 /// Work recorded since the log was last looked at.
-PlanPhase phase_of(const char* name, const Backend& backend, OpLog& log, std::uint64_t weights) {
-  PlanPhase phase{.name = name, .weights = weights, .activations = backend.activation_peak()};
+PlanPhase phase_of(std::string name, const Backend& backend, OpLog& log, std::uint64_t weights) {
+  PlanPhase phase{
+      .name = std::move(name), .weights = weights, .activations = backend.activation_peak()};
   for (const auto& r : log.records) {
     phase.flops += r.flops;
     phase.seconds += r.seconds;
@@ -28,19 +32,31 @@ PlanPhase phase_of(const char* name, const Backend& backend, OpLog& log, std::ui
   return phase;
 }
 
+bool is_text_encoder(std::string_view component) { return component.starts_with("text_encoder"); }
+
 /// Embedding tables stay as the file has them; no backend counts them.
+bool is_table(std::string_view tensor) {
+  constexpr std::array kTables = {"_embedding.weight"sv, "shared.weight"sv,
+                                  "embed_tokens.weight"sv};
+  return std::ranges::any_of(kTables, [&](auto table) { return tensor.ends_with(table); });
+}
+
 std::uint64_t table_bytes(const ModelBundle& bundle) {
   std::uint64_t n = 0;
-  for (const auto& t : bundle.components.at("text_encoder").weights->tensors())
-    if (t.name.find("_embedding.weight") != std::string::npos) n += t.bytes();
+  for (const auto& [name, c] : bundle.components)
+    for (const auto& t : c.weights->tensors())
+      if (is_text_encoder(name) && is_table(t.name)) n += t.bytes();
   return n;
 }
 
-/// While a tensor is packed, its values are also in memory as they are in the file.
+/// While a tensor is packed, its values are also in memory as they are in the file. A table of
+/// positions is never read as a whole.
 std::uint64_t largest_tensor(const ModelBundle& bundle) {
+  constexpr auto kLeftInFile = "pos_embed.pos_embed"sv;
   std::uint64_t most = 0;
   for (const auto& [name, c] : bundle.components)
-    for (const auto& t : c.weights->tensors()) most = std::max<std::uint64_t>(most, t.bytes());
+    for (const auto& t : c.weights->tensors())
+      if (t.name != kLeftInFile) most = std::max<std::uint64_t>(most, t.bytes());
   return most;
 }
 
@@ -80,9 +96,8 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   meta->set_log(&log);
   Model model(bundle, *meta, precision);
   const auto factor = model.vae->factor();
-  auto defaults = ModelDefaults::from(bundle.defaults, model.configs.unet.sample_size * factor,
-                                      bundle.path.string());
-  defaults.factor = factor;
+  auto defaults = defaults_of(model, bundle);
+  defaults.inpainting = false;  // the size of a picture is all that counts here
   GenerateParams params = request;
   if (params.prompts.empty()) params.prompts = {""};
   const GenerateParams p = resolve(params, defaults);
@@ -93,40 +108,51 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
   const auto rounds = (pictures + batch - 1) / batch;
 
   Plan plan{.phases = {}, .peak = 0, .seconds = 0, .precision = precision_name(precision)};
-  const auto weights_of = [&](const char* name) {
+  const auto weights_of = [&](auto&& counts) {
     std::uint64_t n = 0;
-    for (const auto& t : bundle.components.at(name).weights->tensors()) n += t.bytes();
+    for (const auto& [name, c] : bundle.components)
+      for (const auto& t : c.weights->tensors())
+        if (counts(name)) n += t.bytes();
     return n;
+  };
+  const auto named = [](std::string_view name) {
+    return [name](std::string_view other) { return name == other; };
   };
   plan.phases.push_back({.name = "loading",
                          .weights = meta->weight_bytes(),
                          .peak = process_overhead(meta->weight_bytes()) + meta->weight_bytes() +
                                  largest_tensor(bundle)});
 
-  const auto L = model.configs.text.max_position_embeddings;
-  Tensor ids(host(), DType::kI32, {1, L});
-  std::fill_n(ids.data<std::int32_t>(), L, 0);
-  model.text_encoder(ids, {.skip = static_cast<int>(p.clip_skip)});
-  plan.phases.push_back(phase_of("text encoder", *meta, log, weights_of("text_encoder")));
+  TextEmbedding text = model.text->encode({}, text_settings(p));
+  plan.phases.push_back(phase_of("text encoder", *meta, log, weights_of(is_text_encoder)));
   plan.phases.back().seconds *= 2;
   plan.phases.back().flops *= 2;
 
   if (p.init) {
     model.vae->encode(zeros(*meta, {1, p.height, p.width, 3}),
                       [&](const Shape& s) { return zeros(*meta, s); });
-    plan.phases.push_back(phase_of("vae encoder", *meta, log, weights_of("vae")));
+    plan.phases.push_back(phase_of("vae encoder", *meta, log, weights_of(named("vae"))));
   }
   {
-    const Tensor context = zeros(*meta, {rows, L, model.configs.text.hidden_size});
-    Tensor x = zeros(*meta, {rows, h, w, model.configs.unet.in_channels});
-    const std::vector<double> times(static_cast<std::size_t>(rows), 0.0);
-    ops::nhwc_to_nchw(model.unet(x, times, context));
+    const auto for_all = [&](Tensor& row) {
+      if (!row) return;
+      Shape shape = row.shape();
+      shape.set(0, rows);
+      row = zeros(*meta, shape);
+    };
+    for_all(text.tokens);
+    for_all(text.pooled);
+    Tensor x = zeros(*meta, {rows, h, w, model.description.in_channels});
+    ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
+    text = {};
   }
-  plan.phases.push_back(phase_of("unet step", *meta, log, weights_of("unet")));
+  const auto denoiser = find_family(bundle).denoiser;
+  plan.phases.push_back(
+      phase_of(fmt::format("{} step", denoiser), *meta, log, weights_of(named(denoiser))));
   const double step = plan.phases.back().seconds;
 
   model.vae->decode(zeros(*meta, {1, h, w, C}));
-  plan.phases.push_back(phase_of("vae decoder", *meta, log, weights_of("vae")));
+  plan.phases.push_back(phase_of("vae decoder", *meta, log, weights_of(named("vae"))));
 
   const double steps = static_cast<double>(p.steps) * (p.init ? std::min(*p.strength, 1.0) : 1.0);
   plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) +

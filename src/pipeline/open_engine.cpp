@@ -21,7 +21,13 @@ Precision precision_of(const EngineOptions& o) {
 std::string precision_name(Precision p) { return p == Precision::kF32 ? "f32" : "bf16"; }
 
 OpenOptions open_options(const EngineOptions& o) {
-  return {.vae = o.vae, .clip = o.clip, .config = o.config};
+  return {.vae = o.vae,
+          .clip = o.clip,
+          .clip_l = o.clip_l,
+          .clip_g = o.clip_g,
+          .t5 = o.t5,
+          .no_t5 = o.no_t5,
+          .config = o.config};
 }
 
 std::uint64_t process_overhead(std::uint64_t weight_bytes) {

@@ -31,6 +31,14 @@ constexpr std::int64_t kSizeStep = 8;  // pixels in one sample of the latent pic
 constexpr std::array kFields = {
     Field{"negative_prompt", &Params::negative_prompt, 0, 0, "", "none",
           "What the picture should not show."},
+    Field{"prompt_2", &Params::prompt_2, 0, 0, "", "the prompt",
+          "Another prompt for the second text encoder, CLIP-G (Stable Diffusion 3)."},
+    Field{"prompt_3", &Params::prompt_3, 0, 0, "", "the prompt",
+          "Another prompt for the third text encoder, T5 (Stable Diffusion 3)."},
+    Field{"negative_prompt_2", &Params::negative_prompt_2, 0, 0, "", "the negative prompt",
+          "Another negative prompt for the second text encoder."},
+    Field{"negative_prompt_3", &Params::negative_prompt_3, 0, 0, "", "the negative prompt",
+          "Another negative prompt for the third text encoder."},
     Field{"steps", &Params::steps, 1, 1000, "", "the model's",
           "Denoising steps: more are slower and finer."},
     Field{"guidance", &Params::guidance, 0, 100, "", "the model's",
@@ -57,6 +65,17 @@ constexpr std::array kFields = {
           "Random numbers: nv is the same everywhere, cpu repeats PyTorch's CPU generator."},
     Field{"clip_skip", &Params::clip_skip, 1, 12, "", "1",
           "Layer of the text encoder that is used: 1 is the last, 2 the one before."},
+    Field{"t5_length", &Params::t5_length, 1, 512, "", "the model's",
+          "Tokens that the T5 text encoder reads (Stable Diffusion 3): 77 is faster than 256."},
+    Field{"skip_layer_guidance", &Params::skip_layer_guidance, 0, 100, "", "0",
+          "Strength of skip-layer guidance, which mends shapes in Stable Diffusion 3.5 Medium "
+          "(2.5); 0 is off."},
+    Field{"skip_layers", &Params::skip_layers, 0, 0, "", "7,8,9",
+          "Layers of the network that skip-layer guidance leaves out."},
+    Field{"skip_layer_start", &Params::skip_layer_start, 0, 1, "", "0.01",
+          "Share of the steps after which skip-layer guidance begins."},
+    Field{"skip_layer_stop", &Params::skip_layer_stop, 0, 1, "", "0.2",
+          "Share of the steps after which skip-layer guidance ends."},
     Field{"strength", &Params::strength, 0, 1, "", "0.8, with a mask 1",
           "How much of the starting picture is redrawn: near 0 keeps it, 1 replaces it."},
     Field{"mask_blur", &Params::mask_blur, 0, 256, "", "4",
@@ -267,7 +286,8 @@ bool is_unset(const Field& f, const T& value) {
   if constexpr (std::is_same_v<T, std::string>)
     return value.empty() && f.name != "negative_prompt";
   else if constexpr (std::is_same_v<T, std::int64_t>)
-    return value == 0 && (f.name == "steps" || f.name == "width" || f.name == "height");
+    return value == 0 &&
+           (f.name == "steps" || f.name == "width" || f.name == "height" || f.name == "t5_length");
   else if constexpr (std::is_same_v<T, std::optional<double>>)
     return !value;
   else
@@ -311,7 +331,9 @@ void check_prompts(const Params& params) {
                        kMaxPromptBytes);
   };
   for (const std::string& p : params.prompts) check_length("prompt", p);
-  check_length("negative_prompt", params.negative_prompt);
+  for (const char* name :
+       {"negative_prompt", "prompt_2", "prompt_3", "negative_prompt_2", "negative_prompt_3"})
+    check_length(name, params.*std::get<std::string Params::*>(known_field(name).member));
 }
 
 }  // namespace

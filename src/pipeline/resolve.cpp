@@ -1,5 +1,6 @@
 #include "pipeline/resolve.h"
 
+#include <charconv>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -35,6 +36,19 @@ void choose_size(GenerateParams& p, const ModelDefaults& d) {
   if (p.height == 0) p.height = whole_cells(static_cast<std::int64_t>(h * shrink));
 }
 
+void check_skipped_layers(const GenerateParams& p, const ModelDefaults& d) {
+  const auto layers = skipped_layers(p);
+  if (p.skip_layer_guidance == 0) return;
+  if (d.skippable_layers == 0)
+    fail<UsageError>(
+        "skip_layer_guidance: this model's network has no layers to skip (Stable Diffusion 3 "
+        "has); leave it out");
+  for (const auto layer : layers)
+    if (layer >= d.skippable_layers)
+      fail<UsageError>("skip_layers: the model's layers are 0 to {}; {} is none of them",
+                       d.skippable_layers - 1, layer);
+}
+
 void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
   choose_size(p, d);
   validate(p);  // a long picture may lead to a side beyond the limits
@@ -57,15 +71,32 @@ void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
 
 }  // namespace
 
-ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, std::int64_t side,
+std::vector<std::int64_t> skipped_layers(const GenerateParams& params) {
+  std::vector<std::int64_t> layers;
+  const std::string_view list = params.skip_layers;
+  for (std::size_t at = 0; at <= list.size();) {
+    const auto end = std::min(list.find(',', at), list.size());
+    auto item = list.substr(at, end - at);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    std::int64_t n = 0;
+    const auto [rest, error] = std::from_chars(item.data(), item.data() + item.size(), n);
+    if (error != std::errc() || rest != item.data() + item.size() || n < 0)
+      fail<UsageError>("skip_layers: \"{}\" is no list of layers; write it as in 7,8,9",
+                       list.substr(0, 40));
+    layers.push_back(n);
+    at = end + 1;
+  }
+  return layers;
+}
+
+ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, ModelDefaults d,
                                   const std::string& origin) {
-  ModelDefaults d;
-  d.width = d.height = side;
   if (!defaults.is_object() || !defaults.contains("recommended")) return d;
   const ConfigReader r(defaults["recommended"], origin + " (recommended settings)");
   d.steps = r.integer("steps", d.steps, 1, 1000);
-  d.width = r.integer("width", side, 8, 4096);
-  d.height = r.integer("height", side, 8, 4096);
+  d.width = r.integer("width", d.width, 8, 4096);
+  d.height = r.integer("height", d.height, 8, 4096);
   d.guidance = r.number("guidance_scale", d.guidance);
   d.guidance_rescale = r.number("guidance_rescale", 0.0);
   d.sampler = r.text("sampler", "");
@@ -93,6 +124,7 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& d) {
         "as {}x{}",
         p.width, p.height, d.factor, std::max<std::int64_t>(p.width / d.factor, 1) * d.factor,
         std::max<std::int64_t>(p.height / d.factor, 1) * d.factor);
+  check_skipped_layers(p, d);
   if (p.init && static_cast<double>(p.steps) * *p.strength < 1)
     fail<UsageError>(
         "strength {} of {} steps leaves no step to run; raise the strength or the steps",

@@ -1,6 +1,8 @@
 // Fills in what a request leaves open, from the model's own recommendations and configs.
 #pragma once
 
+#include <vector>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include "mezzotint/params.h"
@@ -11,14 +13,18 @@ struct ModelDefaults {
   std::int64_t steps = 25, width = 512, height = 512;
   double guidance = 7.5;
   double guidance_rescale = 0;
-  std::string sampler;      // empty: the scheduler config's
-  std::int64_t factor = 8;  // sizes are multiples of it
-  bool inpainting = false;  // the model needs a picture and a mask
+  std::string sampler;                // empty: the scheduler config's
+  std::int64_t factor = 8;            // sizes are multiples of it
+  bool inpainting = false;            // the model needs a picture and a mask
+  std::int64_t skippable_layers = 0;  // that skip-layer guidance may leave out; 0: not for it
 
-  /// `recommended` of a model's defaults (objects.json), checked; null: none.
-  static ModelDefaults from(const nlohmann::json& defaults, std::int64_t side,
+  /// `family` with what a model's own defaults (objects.json) recommend, checked; null: nothing.
+  static ModelDefaults from(const nlohmann::json& defaults, ModelDefaults family,
                             const std::string& origin);
 };
+
+/// The numbers of "7,8,9" or "7, 8, 9". Throws UsageError for anything else.
+std::vector<std::int64_t> skipped_layers(const GenerateParams& params);
 
 /// The request with every default filled in, init and mask at the size of the result. Throws
 /// UsageError.

@@ -1,5 +1,5 @@
 // One picture (or a batch of them), end to end: conditioning, noise, the sampler's loop over the
-// UNet, the VAE.
+// denoiser, the VAE.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,26 +15,32 @@ constexpr std::int64_t kBatchPixels = 2 * 512 * 512;  // of a batch's pictures t
 constexpr std::int64_t kBatchPictures = 8;
 constexpr std::int64_t kPreviewSide = 16;  // latents; a preview costs a small share of a step
 
-/// eps(x, t) of the whole batch, guided: the conditional and unconditional halves run as one batch.
-class GuidedUNet {
+/// The prediction for the whole batch, guided: the conditional and unconditional halves run as one
+/// batch.
+class GuidedDenoiser {
  public:
-  GuidedUNet(const Job& job, const Model& model, Tensor context, Tensor extra)
-      : job_(job), model_(model), context_(std::move(context)), extra_(std::move(extra)) {}
+  GuidedDenoiser(const Job& job, const Model& model, TextEmbedding text, Tensor extra)
+      : job_(job),
+        model_(model),
+        text_(std::move(text)),
+        extra_(std::move(extra)),
+        skipped_layers_(skipped_layers(job.params)) {}
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
-    Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
-    if (extra_) in = ops::concat(std::array{in, extra_}, -1);
-    if (job_.guided()) in = ops::concat(std::array{in, in}, 0);
-    const std::vector<double> times(static_cast<std::size_t>(in.dim(0)), t);
-    auto out = download_latents(model_.unet(in, times, context_));
-    in = Tensor();
-    if (!job_.guided()) return out;
+    const Tensor in = input(x);
+    if (!job_.guided())
+      return download_latents((*model_.denoiser)(in, {.timestep = t, .text = text_}));
+    const auto out = download_latents(
+        (*model_.denoiser)(ops::concat(std::array{in, in}, 0), {.timestep = t, .text = text_}));
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
     const sampling::Latents cond(std::vector<double>(middle, out.values().end()));
     auto guided = sampling::guide(unconditional_, cond, *job_.params.guidance);
+    if (skips_layers())
+      guided = sampling::guide_away(std::move(guided), cond, without_layers(in, t),
+                                    job_.params.skip_layer_guidance);
     if (job_.params.guidance_rescale > 0)
       guided = sampling::rescale_guidance(guided, cond, job_.params.guidance_rescale,
                                           static_cast<std::size_t>(job_.batch()));
@@ -42,11 +48,41 @@ class GuidedUNet {
   }
   /// Of the last call.
   const sampling::Latents& unconditional() const { return unconditional_; }
+  /// Gives its memory back: nothing is predicted after this.
+  void release() {
+    text_ = {};
+    extra_ = {};
+  }
+  /// Told before the first step and after each: steps that are done, of all.
+  void at_step(std::size_t done, std::size_t total) {
+    share_ = static_cast<double>(done) / static_cast<double>(total);
+  }
 
  private:
+  Tensor input(const sampling::Latents& x) const {
+    const Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
+    return extra_ ? ops::concat(std::array{in, extra_}, -1) : in;
+  }
+  bool skips_layers() const {
+    const auto& p = job_.params;
+    return p.skip_layer_guidance > 0 && share_ > p.skip_layer_start && share_ < p.skip_layer_stop;
+  }
+  /// What the network predicts for the prompts without some of its layers.
+  sampling::Latents without_layers(const Tensor& in, double t) const {
+    const auto prompts = [&](const Tensor& rows) {
+      return rows ? rows.slice(0, job_.batch(), 2 * job_.batch()) : Tensor();
+    };
+    const TextEmbedding text{.tokens = prompts(text_.tokens), .pooled = prompts(text_.pooled)};
+    return download_latents(
+        (*model_.denoiser)(in, {.timestep = t, .text = text, .skipped_layers = skipped_layers_}));
+  }
+
   const Job& job_;
   const Model& model_;
-  Tensor context_, extra_;
+  TextEmbedding text_;
+  Tensor extra_;
+  std::vector<std::int64_t> skipped_layers_;
+  double share_ = 0;  // of the steps that are done
   sampling::Latents unconditional_;
 };
 
@@ -67,11 +103,17 @@ Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0
 }
 
 /// [unconditional, conditional] rows. Clip skip is for the prompts only, as in diffusers.
-Tensor conditioning_of(const Job& job, Conditioning& conditioning) {
-  Tensor prompts = conditioning(job.prompts, static_cast<int>(job.params.clip_skip));
+TextEmbedding conditioning_of(const Job& job, Conditioning& conditioning) {
+  TextSettings settings = text_settings(job.params);
+  TextEmbedding prompts = conditioning(job.prompts, settings);
   if (!job.guided()) return prompts;
-  const std::vector<std::string> negative(job.prompts.size(), job.params.negative_prompt);
-  return ops::concat(std::array{conditioning(negative, 1), prompts}, 0);
+  settings.clip_skip = 1;
+  const std::vector<Prompt> negatives(job.prompts.size(), negative_prompt_of(job.params));
+  const TextEmbedding negative = conditioning(negatives, settings);
+  const auto both = [&](Tensor TextEmbedding::*what) {
+    return prompts.*what ? ops::concat(std::array{negative.*what, prompts.*what}, 0) : Tensor();
+  };
+  return {.tokens = both(&TextEmbedding::tokens), .pooled = both(&TextEmbedding::pooled)};
 }
 
 /// Noise from one Brownian path over the levels that the plan visits.
@@ -84,6 +126,18 @@ sampling::NoiseSource path_noise(const Job& job, const sampling::SamplingPlan& p
 }
 
 }  // namespace
+
+Prompt prompt_of(const GenerateParams& p, const std::string& text) {
+  return {.text = text, .text_2 = p.prompt_2, .text_3 = p.prompt_3};
+}
+
+Prompt negative_prompt_of(const GenerateParams& p) {
+  return {.text = p.negative_prompt, .text_2 = p.negative_prompt_2, .text_3 = p.negative_prompt_3};
+}
+
+TextSettings text_settings(const GenerateParams& p) {
+  return {.clip_skip = static_cast<int>(p.clip_skip), .t5_length = static_cast<int>(p.t5_length)};
+}
 
 std::int64_t batch_pictures(const GenerateParams& p, std::int64_t pictures) {
   const auto* sampler = sampling::find_sampler(p.sampler);
@@ -107,17 +161,19 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
-  Tensor context = conditioning_of(job, conditioning);
+  TextEmbedding text = conditioning_of(job, conditioning);
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
   if (watch.latents) watch.latents("init", start.x);
 
+  GuidedDenoiser denoiser(job, model, std::move(text), std::move(start.extra_channels));
   sampling::RunOptions options;
   options.noise = plan.follows_path ? path_noise(job, plan, draws)
                                     : [&](double, double) { return job.noise(draws); };
   options.stop = watch.stop;
   options.after_step = [&](const sampling::StepInfo& info, sampling::Latents& x) {
+    denoiser.at_step(info.step + 1, info.total);
     if (start.after_step) start.after_step(info, x);
     if (watch.latents) watch.latents("step", x);
     const int step = static_cast<int>(info.step) + 1, steps = static_cast<int>(info.total);
@@ -125,12 +181,10 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
       watch.preview(preview_of(job, model, info.x0));
     if (watch.step) watch.step(step, steps);
   };
+  if (job.guided()) options.unconditional_output = [&] { return denoiser.unconditional(); };
   Drawn drawn;
-  {
-    GuidedUNet unet(job, model, std::move(context), std::move(start.extra_channels));
-    if (job.guided()) options.unconditional_output = [&] { return unet.unconditional(); };
-    drawn.latents = sampling::run(plan, std::ref(unet), std::move(start.x), options);
-  }
+  drawn.latents = sampling::run(plan, std::ref(denoiser), std::move(start.x), options);
+  denoiser.release();
   check_finite(drawn.latents.values());
 
   const Tensor z = upload_latents(model.backend, drawn.latents, job.latent_shape());

@@ -20,6 +20,11 @@ Latents guide(const Latents& unconditional, const Latents& conditional, double s
   return (scale * conditional).add(1 - scale, unconditional);
 }
 
+Latents guide_away(Latents guided, const Latents& conditional, const Latents& weaker,
+                   double scale) {
+  return guided.add(scale, conditional).add(-scale, weaker);
+}
+
 Latents rescale_guidance(Latents guided, const Latents& conditional, double amount,
                          std::size_t images) {
   check(images > 0 && guided.size() % images == 0 && guided.size() == conditional.size(),

@@ -136,9 +136,9 @@ int ClipTokenizer::end_id() const { return model_->end; }
 int ClipTokenizer::pad_id() const { return model_->pad; }
 
 std::vector<int> ClipTokenizer::encode(std::string_view text) const {
-  if (text.size() > kMaxTextBytes)
+  if (text.size() > kMaxPromptBytes)
     fail<UsageError>("the prompt has {} bytes, at most {} are taken; shorten it", text.size(),
-                     kMaxTextBytes);
+                     kMaxPromptBytes);
   std::vector<int> ids{model_->begin};
   while (!text.empty()) {
     // The special token that comes first, if any: plain text goes up to it.

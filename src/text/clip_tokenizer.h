@@ -8,14 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace mezzo {
+#include "text/tokens.h"
 
-/// Token ids of one prompt, ready for a text encoder.
-struct Tokens {
-  std::vector<int> ids;  // begin, pieces, end, padding: as many as were asked for
-  int n_tokens = 0;      // without the padding
-  std::string cut;       // what did not fit, for a warning; empty when all did
-};
+namespace mezzo {
 
 /// A tokenizer's files as text. Only the first two are needed.
 struct ClipTokenizerFiles {
@@ -39,13 +34,9 @@ struct ClipTokenizerOptions {
 
 class ClipTokenizer {
  public:
-  static constexpr int kMaxTextBytes = 16 << 10;
   static constexpr int kContext = 77;
 
-  struct Piece {
-    std::string text;  // as in the vocabulary, bytes decoded; "</w>" closes a word
-    int id;
-  };
+  using Piece = TextPiece;  // bytes decoded; "</w>" closes a word
 
   /// Throws LoadError: JSON that is none, ids that are not 0..n-1, merges that fit no vocabulary,
   /// special tokens that are missing.
@@ -56,7 +47,7 @@ class ClipTokenizer {
   static ClipTokenizer built_in(const ClipTokenizerOptions& options = {});
 
   /// Begin, every piece of the text, end: not cut. Bytes that are no UTF-8 count as U+FFFD.
-  /// Throws UsageError for a text of more than kMaxTextBytes.
+  /// Throws UsageError for a text of more than kMaxPromptBytes.
   std::vector<int> encode(std::string_view text) const;
 
   /// encode(), cut to `length` ids with the end kept, or padded to it; length >= 2.

@@ -2,11 +2,10 @@
 
 #include <utility>
 
-#include <zlib.h>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "text/embedded.h"
 
 extern "C" const unsigned char mezzo_clip_merges[];
 extern "C" const unsigned long long mezzo_clip_merges_size;
@@ -86,19 +85,7 @@ ClipVocabulary read_clip_vocabulary(const ClipTokenizerFiles& files) {
 }
 
 std::string built_in_clip_merges() {
-  constexpr int kGzip = 16 + MAX_WBITS;
-  z_stream z{};
-  check(inflateInit2(&z, kGzip) == Z_OK, "zlib starts");
-  z.next_in = const_cast<Bytef*>(mezzo_clip_merges);
-  z.avail_in = static_cast<uInt>(mezzo_clip_merges_size);
-  std::string text(1 << 20, '\0');
-  z.next_out = reinterpret_cast<Bytef*>(text.data());
-  z.avail_out = static_cast<uInt>(text.size());
-  const int state = inflate(&z, Z_FINISH);
-  text.resize(z.total_out);
-  inflateEnd(&z);
-  check(state == Z_STREAM_END, "the merges that are built in can be inflated");
-  return text;
+  return inflate_embedded(mezzo_clip_merges, mezzo_clip_merges_size);
 }
 
 ClipVocabulary vocabulary_of_merges(std::string_view merges) {

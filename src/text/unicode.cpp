@@ -33,6 +33,21 @@ bool is_space(char32_t c) {
   return k >= UTF8PROC_CATEGORY_ZS && k <= UTF8PROC_CATEGORY_ZP;
 }
 
+std::size_t grapheme_end(std::string_view text, std::size_t pos) {
+  utf8proc_int32_t state = 0;
+  auto previous = next_character(text, pos);
+  while (pos < text.size()) {
+    std::size_t after = pos;
+    const auto c = next_character(text, after);
+    if (utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous),
+                                         static_cast<utf8proc_int32_t>(c), &state))
+      break;
+    previous = c;
+    pos = after;
+  }
+  return pos;
+}
+
 std::string to_nfc(std::string_view text) {
   const std::string valid = to_valid_utf8(text);
   utf8proc_uint8_t* composed = nullptr;

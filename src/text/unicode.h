@@ -10,6 +10,9 @@ bool is_letter(char32_t c);  // \p{L}
 bool is_number(char32_t c);  // \p{N}
 bool is_space(char32_t c);   // the White_Space property, \s of regular expressions
 
+/// Where the grapheme that begins at text[pos] ends (UAX 29, extended clusters); pos < text.size().
+std::size_t grapheme_end(std::string_view text, std::size_t pos);
+
 /// Unicode normalisation form C. Bytes that are no UTF-8 become U+FFFD.
 std::string to_nfc(std::string_view text);
 

@@ -20,6 +20,9 @@ class PrefixRemoved final : public TensorSource {
   void read(std::size_t i, std::span<std::byte> out) const override {
     source_->read(index_[i], out);
   }
+  void read_part(std::size_t i, std::size_t begin, std::span<std::byte> out) const override {
+    source_->read_part(index_[i], begin, out);
+  }
   std::string origin() const override { return source_->origin(); }
 
  private:
@@ -29,6 +32,16 @@ class PrefixRemoved final : public TensorSource {
 };
 
 }  // namespace
+
+void TensorSource::read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const {
+  const TensorInfo& t = tensors()[index];
+  check(begin <= t.bytes() && out.size() <= t.bytes() - begin,
+        "read_part() stays inside of the tensor");
+  const Tensor all(host(), t.dtype, t.shape);
+  read(index, {all.data<std::byte>(), all.bytes()});
+  std::ranges::copy(std::span(all.data<std::byte>(), all.bytes()).subspan(begin, out.size()),
+                    out.begin());
+}
 
 std::ptrdiff_t TensorSource::find(std::string_view name) const {
   const auto& all = tensors();

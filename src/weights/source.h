@@ -28,6 +28,9 @@ class TensorSource {
   /// The values of tensors()[index], in its dtype, row-major: info.bytes() bytes. Thread-safe.
   /// Throws LoadError.
   virtual void read(std::size_t index, std::span<std::byte> out) const = 0;
+  /// Bytes begin .. begin + out.size() - 1 of the same. A source that cannot do better reads the
+  /// whole tensor for them.
+  virtual void read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const;
   /// For messages: the file the tensors come from.
   virtual std::string origin() const = 0;
 

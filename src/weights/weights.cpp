@@ -5,6 +5,8 @@
 
 #include <fmt/ranges.h>
 
+#include "tensor/convert.h"
+
 namespace mezzo {
 
 struct Weights::Shared {
@@ -27,10 +29,12 @@ constexpr std::size_t kLarge = 1u << 20;
 constexpr std::size_t kListed = 8;
 
 /// [out, in] and [out, in, 1, 1] are the same matrix: checkpoints hold 1x1 convolutions both ways.
+/// GGUF files forget a leading 1.
 bool same_matrix(const Shape& a, const Shape& b) {
   auto core = [](const Shape& s) {
     auto d = s.dims();
     while (d.size() > 1 && d.back() == 1) d = d.first(d.size() - 1);
+    while (d.size() > 1 && d.front() == 1) d = d.subspan(1);
     return d;
   };
   return std::ranges::equal(core(a), core(b));
@@ -69,7 +73,7 @@ bool Weights::has(std::string_view tensor) const {
   return shared_->source->has(fmt::format("{}{}", prefix_, tensor));
 }
 
-Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
+Weights::Found Weights::look_up(std::string_view tensor, const Shape& shape) const {
   auto& s = *shared_;
   const auto name = fmt::format("{}{}", prefix_, tensor);
   const auto i = s.source->find(name);
@@ -82,13 +86,40 @@ Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
     s.problems.push_back(
         fmt::format("{}.{}: expected {}, found {}", s.name, name, to_string(shape),
                     to_string(s.source->tensors()[static_cast<std::size_t>(i)].shape)));
+  if (!right && s.backend.has_data()) finish();
+  return {i, right};
+}
+
+Tensor Weights::get(std::string_view tensor, const Shape& shape) const {
+  auto& s = *shared_;
+  const auto [i, right] = look_up(tensor, shape);
   const DType dtype = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
   if (!s.backend.has_data())
     return Tensor(nullptr, nullptr, host(), right ? dtype : DType::kF32, shape);
-  if (!right) finish();
   Tensor out = s.allocate(dtype, shape);
   s.source->read(static_cast<std::size_t>(i), {static_cast<std::byte*>(out.raw()), out.bytes()});
   return out;
+}
+
+LazyTensor Weights::lazy(std::string_view tensor, const Shape& shape) const {
+  const auto found = look_up(tensor, shape);
+  return {shared_->source, static_cast<std::size_t>(std::max<std::ptrdiff_t>(found.index, 0)),
+          path(tensor)};
+}
+
+void Weights::pass_over(std::string_view tensor) const {
+  const auto i = shared_->source->find(fmt::format("{}{}", prefix_, tensor));
+  if (i >= 0) shared_->used[static_cast<std::size_t>(i)] = true;
+}
+
+void LazyTensor::read(std::int64_t begin, std::int64_t count, float* out) const {
+  const TensorInfo& t = source_->tensors()[index_];
+  const auto first = byte_size(t.dtype, begin), bytes = byte_size(t.dtype, count);
+  if (!first || !bytes)
+    fail<LoadError>("{}: rows of {} numbers cannot be read from {}", path_, count, name(t.dtype));
+  std::vector<std::byte> stored(static_cast<std::size_t>(*bytes));
+  source_->read_part(index_, static_cast<std::size_t>(*first), stored);
+  to_float(t.dtype, stored.data(), count, out);
 }
 
 std::vector<std::string> Weights::problems() const { return shared_->problems; }

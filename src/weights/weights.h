@@ -13,6 +13,20 @@
 
 namespace mezzo {
 
+/// A tensor that stays in its file: parts of it are read when they are needed.
+class LazyTensor {
+ public:
+  LazyTensor(std::shared_ptr<const TensorSource> source, std::size_t index, std::string path)
+      : source_(std::move(source)), index_(index), path_(std::move(path)) {}
+  /// Values begin .. begin + count - 1, in row-major order. Throws LoadError.
+  void read(std::int64_t begin, std::int64_t count, float* out) const;
+
+ private:
+  std::shared_ptr<const TensorSource> source_;
+  std::size_t index_;
+  std::string path_;
+};
+
 class Weights {
  public:
   /// `name` of the network in messages: "unet". Precision: how its layers pack their products.
@@ -28,6 +42,11 @@ class Weights {
   /// counting lists all that is wrong with its file. Otherwise the first throws LoadError.
   Tensor get(std::string_view tensor, const Shape& shape) const;
 
+  /// The tensor without reading it; what is wrong with it is noted or thrown as by get().
+  LazyTensor lazy(std::string_view tensor, const Shape& shape) const;
+  /// A tensor that may be there and is not needed: it counts as used and is not read.
+  void pass_over(std::string_view tensor) const;
+
   /// After the network is built: throws LoadError listing every missing and misshapen tensor.
   /// Returns the unused ones.
   std::vector<std::string> finish() const;
@@ -40,6 +59,11 @@ class Weights {
 
  private:
   struct Shared;
+  struct Found {
+    std::ptrdiff_t index;  // -1: there is none
+    bool right;            // there, and of the shape that was asked for
+  };
+  Found look_up(std::string_view tensor, const Shape& shape) const;
   Weights(std::shared_ptr<Shared> shared, std::string prefix)
       : shared_(std::move(shared)), prefix_(std::move(prefix)) {}
 

@@ -56,6 +56,47 @@ TEST(Attention, EqualsThePlainLoops) {
   });
 }
 
+TEST(JointAttention, EqualsThePlainLoopsOverAllSequences) {
+  struct Lengths {
+    std::vector<std::int64_t> sequences;
+    std::size_t silent;  // has no queries; none: the number of sequences
+  };
+  const auto backend = make_cpu_backend();
+  const AttentionConfig config = {.heads = 3, .scale = 0.3f, .causal = false, .bias = {}};
+  const std::int64_t width = 3 * 20;
+  test::for_each_target([&](const std::string&) {
+    for (const Lengths& l : {Lengths{{77, 200}, 2}, Lengths{{77, 200}, 0}, Lengths{{3, 1, 130}, 1},
+                             Lengths{{128, 64}, 2}, Lengths{{50}, 1}}) {
+      SCOPED_TRACE(
+          fmt::format("{} sequences, the first of {}", l.sequences.size(), l.sequences[0]));
+      std::int64_t total = 0;
+      for (const auto n : l.sequences) total += n;
+      const Tensor q = backend->upload(test::random_tensor({2, total, width}, 1, 3)),
+                   k = backend->upload(test::random_tensor({2, total, width}, 2, 3)),
+                   v = backend->upload(test::random_tensor({2, total, width}, 3));
+      std::vector<AttentionPart> parts;
+      std::vector<Tensor> fused, composed;
+      std::int64_t at = 0;
+      for (std::size_t i = 0; i < l.sequences.size(); ++i) {
+        const auto cut = [&](const Tensor& t) { return t.slice(1, at, at + l.sequences[i]); };
+        parts.push_back({i == l.silent ? Tensor() : cut(q), cut(k), cut(v)});
+        for (auto* outs : {&fused, &composed})
+          outs->push_back(
+              i == l.silent ? Tensor() : Tensor(*backend, DType::kF32, {2, l.sequences[i], width}));
+        at += l.sequences[i];
+      }
+      backend->joint_attention(parts, config, fused);
+      backend->Backend::joint_attention(parts, config, composed);
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (i == l.silent) continue;
+        const auto expected = test::attention(parts[i].q, k, v, config);
+        EXPECT_LT(test::relative_error(fused[i], expected), test::kAttention);
+        EXPECT_LT(test::relative_error(composed[i], expected), test::kAttention);
+      }
+    }
+  });
+}
+
 TEST(Attention, ReadsSlicesOfAFusedProjection) {
   const auto backend = make_cpu_backend();
   const Tensor qkv = backend->upload(test::random_tensor({2, 70, 3 * 48}, 1));

@@ -61,6 +61,28 @@ TEST(Linear, EqualsThePlainLoops) {
   }
 }
 
+TEST(Linear, TakesAGateForEachImage) {
+  const auto backend = make_cpu_backend();
+  for (const auto& [x, out] : shapes()) {
+    SCOPED_TRACE(to_string(x));
+    const Layer l = layer(x, out);
+    const Tensor all = backend->upload(test::random_tensor({x[0], 3 * out}, 8));
+    const Tensor add = test::random_tensor(out_shape(l), 6);
+    Epilogue e;
+    e.gate = all.slice(1, out, 2 * out);
+    for (const Activation a : {Activation::kNone, Activation::kGeluTanh})
+      for (const Tensor& residual : {Tensor(), add}) {
+        e.activation = a;
+        e.add = residual;
+        test::Values y = test::linear(l.x, l.weight, l.bias);
+        test::finish(y, e, static_cast<std::int64_t>(y.size()) / x[0], out);
+        for (const Precision p : {Precision::kF32, Precision::kBF16})
+          EXPECT_LT(test::relative_error(run(*backend, l, p, e), y),
+                    p == Precision::kF32 ? test::kProduct : test::kProductBf16);
+      }
+  }
+}
+
 TEST(Linear, AddsToEachRowOfABatchWithoutTokens) {
   const auto backend = make_cpu_backend();
   const Layer l = layer({3, 24}, 16);

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "reference.h"
@@ -38,6 +40,21 @@ void run_network(Backend& backend, Precision precision) {
     backend.geglu(gated, half);
     backend.scale(half, 2, 1, half);
     backend.activate(half, Activation::kGelu, half);
+  }
+  {
+    const Tensor both = each.view({1, 656});
+    const Tensor one_image = sum.slice(0, 0, 1);
+    Tensor modulated(backend, DType::kF32, one_image.shape());
+    backend.modulated_layer_norm(one_image, both.slice(1, 0, 328), both.slice(1, 328, 656), 1e-6f,
+                                 modulated);
+    Epilogue gated;
+    gated.gate = both.slice(1, 0, 328);
+    gated.add = one_image;
+    Tensor next(backend, DType::kF32, one_image.shape());
+    backend.linear(modulated, *small, gated, next);
+    const std::array parts = {AttentionPart{next, next, next}, AttentionPart{{}, next, next}};
+    std::array outs = {Tensor(backend, DType::kF32, next.shape()), Tensor()};
+    backend.joint_attention(parts, {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}}, outs);
   }
   backend.add(sum, mixed, sum);
   backend.multiply(sum, gain, sum);

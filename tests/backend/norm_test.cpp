@@ -81,6 +81,26 @@ TEST(LayerNorm, EqualsThePlainLoops) {
   });
 }
 
+TEST(ModulatedLayerNorm, EqualsThePlainLoops) {
+  const auto backend = make_cpu_backend();
+  test::for_each_target([&](const std::string&) {
+    for (const Shape& shape : {Shape{2, 77, 96}, Shape{3, 5}, Shape{2, 3, 4, 33}}) {
+      SCOPED_TRACE(to_string(shape));
+      const Tensor x = backend->upload(shifted(shape, 1, 3));
+      // Views: what a linear layer gives for all modulations together.
+      const Tensor all = backend->upload(test::random_tensor({shape[0], 4 * shape[-1]}, 2));
+      const Tensor shift = all.slice(1, 0, shape[-1]),
+                   scale = all.slice(1, 2 * shape[-1], 3 * shape[-1]);
+      const auto expected = test::modulated_layer_norm(x, scale, shift, 1e-6);
+      Tensor fused(*backend, DType::kF32, shape), composed(*backend, DType::kF32, shape);
+      backend->modulated_layer_norm(x, scale, shift, 1e-6f, fused);
+      EXPECT_LT(test::relative_error(fused, expected), test::kNorm);
+      backend->Backend::modulated_layer_norm(x, scale, shift, 1e-6f, composed);
+      EXPECT_LT(test::relative_error(composed, expected), test::kNorm);
+    }
+  });
+}
+
 TEST(RmsNorm, EqualsThePlainLoops) {
   const auto backend = make_cpu_backend();
   test::for_each_target([&](const std::string&) {

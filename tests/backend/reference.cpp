@@ -92,6 +92,7 @@ void finish(Values& y, const Epilogue& e, std::int64_t image, std::int64_t chann
     const auto n = static_cast<std::int64_t>(i);
     if (e.channel_add.defined()) y[i] += at(e.channel_add, n / image * channels + n % channels);
     y[i] = activation(y[i], e.activation);
+    if (e.gate.defined()) y[i] *= values(e.gate)[index(n / image * channels + n % channels)];
     if (e.add.defined()) y[i] += at(e.add, n);
   }
 }
@@ -162,6 +163,17 @@ Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        c.activation);
       });
     }
+  return y;
+}
+
+Values modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double eps) {
+  Values y = layer_norm(x, {}, {}, eps);
+  const Values factors = values(scale), offsets = values(shift);
+  const std::size_t n = index(x.dim(-1)), image = y.size() / index(x.dim(0));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t at = i / image * n + i % n;
+    y[i] = y[i] * (1 + factors[at]) + offsets[at];
+  }
   return y;
 }
 

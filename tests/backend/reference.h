@@ -23,13 +23,15 @@ bool same_bits(const Tensor& a, const Tensor& b);
 
 Values conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dConfig&,
               const Shape& out);
-/// channel_add, activation and add, as Epilogue says. `image`: values of the result in an image.
+/// channel_add, activation, gate and add, as Epilogue says. `image`: values of the result in an
+/// image.
 void finish(Values& y, const Epilogue&, std::int64_t image, std::int64_t channels);
 Values linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 Values attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&);
 Values group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const GroupNormConfig&);
 Values layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+Values modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, double eps);
 Values rms_norm(const Tensor& x, const Tensor& weight, double eps);
 double activation(double x, Activation);
 

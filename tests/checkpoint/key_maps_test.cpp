@@ -233,6 +233,95 @@ TEST(KeyMaps, OpenClipIsSplit) {
   EXPECT_TRUE(sd2.map("transformer.resblocks.1.ln_1.weight").empty());
 }
 
+// Stable Diffusion 3.5 Medium: 24 blocks, the first 13 with a second attention.
+TEST(KeyMaps, TransformerOfStableDiffusion3IsABijection) {
+  constexpr int kBlocks = 24, kDual = 13;
+  std::map<std::string, List> expected;  // in the authors' names -> in diffusers'
+  const auto both_of = [&](const std::string& from, const List& to) {
+    for (const std::string part : {".weight", ".bias"})
+      for (const auto& name : to) expected[from + part].push_back(name + part);
+  };
+  const auto norm = [&](const std::string& from, const std::string& to) {
+    expected[from + ".weight"] = {to + ".weight"};
+  };
+  expected["pos_embed"] = {"pos_embed.pos_embed"};
+  both_of("x_embedder.proj", {"pos_embed.proj"});
+  both_of("context_embedder", {"context_embedder"});
+  both_of("t_embedder.mlp.0", {"time_text_embed.timestep_embedder.linear_1"});
+  both_of("t_embedder.mlp.2", {"time_text_embed.timestep_embedder.linear_2"});
+  both_of("y_embedder.mlp.0", {"time_text_embed.text_embedder.linear_1"});
+  both_of("y_embedder.mlp.2", {"time_text_embed.text_embedder.linear_2"});
+  both_of("final_layer.linear", {"proj_out"});
+  both_of("final_layer.adaLN_modulation.1", {"norm_out.linear"});
+  for (int i = 0; i < kBlocks; ++i) {
+    const auto x = fmt::format("joint_blocks.{}.x_block.", i);
+    const auto c = fmt::format("joint_blocks.{}.context_block.", i);
+    const auto to = fmt::format("transformer_blocks.{}.", i);
+    for (const std::string attn : {"attn", "attn2"}) {
+      if (attn == "attn2" && i >= kDual) continue;
+      both_of(x + attn + ".qkv", {to + attn + ".to_q", to + attn + ".to_k", to + attn + ".to_v"});
+      both_of(x + attn + ".proj", {to + attn + ".to_out.0"});
+      norm(x + attn + ".ln_q", to + attn + ".norm_q");
+      norm(x + attn + ".ln_k", to + attn + ".norm_k");
+    }
+    both_of(x + "mlp.fc1", {to + "ff.net.0.proj"});
+    both_of(x + "mlp.fc2", {to + "ff.net.2"});
+    both_of(x + "adaLN_modulation.1", {to + "norm1.linear"});
+    both_of(c + "attn.qkv",
+            {to + "attn.add_q_proj", to + "attn.add_k_proj", to + "attn.add_v_proj"});
+    norm(c + "attn.ln_q", to + "attn.norm_added_q");
+    norm(c + "attn.ln_k", to + "attn.norm_added_k");
+    both_of(c + "adaLN_modulation.1", {to + "norm1_context.linear"});
+    if (i + 1 == kBlocks) continue;
+    both_of(c + "attn.proj", {to + "attn.to_add_out"});
+    both_of(c + "mlp.fc1", {to + "ff_context.net.0.proj"});
+    both_of(c + "mlp.fc2", {to + "ff_context.net.2"});
+  }
+  List names;
+  for (const auto& [name, to] : expected) names.push_back(name);
+  const KeyMap map = sd3_map(views(names));
+  std::set<std::string> seen;
+  for (const auto& [name, to] : expected) {
+    const auto mapped = map.map(name);
+    ASSERT_EQ(mapped.size(), to.size()) << name;
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      EXPECT_EQ(mapped[i].name, to[i]);
+      EXPECT_TRUE(seen.insert(mapped[i].name).second) << name;
+      // Shift and scale change places where diffusers has the scale first.
+      const bool swapped = name.starts_with("final_layer.adaLN") ||
+                           name.starts_with("joint_blocks.23.context_block.adaLN");
+      EXPECT_EQ(mapped[i].transform == Transform::kSwapHalves, swapped) << name;
+    }
+    if (to.size() == 3) EXPECT_EQ(mapped[1].transform, Transform::kSecond);
+  }
+  EXPECT_TRUE(map.map("joint_blocks.24.x_block.attn.proj.weight").empty());
+  EXPECT_TRUE(map.map("joint_blocks.23.context_block.mlp.fc1.weight").empty());
+}
+
+TEST(KeyMaps, T5OfLlamaCpp) {
+  const List names = {"enc.blk.0.attn_q.weight", "enc.blk.1.ffn_up.weight"};
+  const KeyMap map = t5_gguf_map(views(names));
+  const std::map<std::string, std::string> expected = {
+      {"token_embd.weight", "shared.weight"},
+      {"enc.output_norm.weight", "encoder.final_layer_norm.weight"},
+      {"enc.blk.0.attn_rel_b.weight",
+       "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+      {"enc.blk.1.attn_q.weight", "encoder.block.1.layer.0.SelfAttention.q.weight"},
+      {"enc.blk.1.attn_o.weight", "encoder.block.1.layer.0.SelfAttention.o.weight"},
+      {"enc.blk.1.attn_norm.weight", "encoder.block.1.layer.0.layer_norm.weight"},
+      {"enc.blk.1.ffn_gate.weight", "encoder.block.1.layer.1.DenseReluDense.wi_0.weight"},
+      {"enc.blk.1.ffn_up.weight", "encoder.block.1.layer.1.DenseReluDense.wi_1.weight"},
+      {"enc.blk.1.ffn_down.weight", "encoder.block.1.layer.1.DenseReluDense.wo.weight"},
+      {"enc.blk.1.ffn_norm.weight", "encoder.block.1.layer.1.layer_norm.weight"}};
+  for (const auto& [from, to] : expected) {
+    const auto mapped = map.map(from);
+    ASSERT_EQ(mapped.size(), 1u) << from;
+    EXPECT_EQ(mapped[0].name, to);
+  }
+  EXPECT_TRUE(map.map("enc.blk.2.attn_q.weight").empty());
+  EXPECT_TRUE(map.map("dec.blk.0.attn_q.weight").empty());
+}
+
 TEST(KeyMaps, UnknownNamesStayUnknown) {
   List ldm, diffusers;
   unet_lists({}, ldm, diffusers);

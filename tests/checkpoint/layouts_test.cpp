@@ -1,5 +1,8 @@
 #include "checkpoint/layouts.h"
 
+#include <array>
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,6 +47,10 @@ TEST(KeyMappedSource, TransformsValues) {
   EXPECT_THAT(values(mapped, "b"), ElementsAre(1002, 1003));
   EXPECT_THAT(values(mapped, "c"), ElementsAre(1004, 1005));
   EXPECT_EQ(mapped.load("linear").shape(), (Shape{2, 2}));
+  const KeyMappedSource swapped(s, {{"s", 0, Transform::kSwapHalves}});
+  EXPECT_THAT(values(swapped, "s"), ElementsAre(3, 4, 5, 0, 1, 2));
+  EXPECT_THROW(KeyMappedSource(made({{"m", {3, 2}}}), {{"s", 0, Transform::kSwapHalves}}),
+               LoadError);
   EXPECT_THROW(KeyMappedSource(s, {{"x", 0, Transform::kNone}, {"x", 1, Transform::kNone}}),
                LoadError);
   EXPECT_THROW(KeyMappedSource(s, {{"x", 0, Transform::kFirst}}), LoadError);
@@ -115,6 +122,53 @@ TEST(Layouts, OpenClipOfStableDiffusion2) {
   EXPECT_THAT(found.unknown, IsEmpty());
 }
 
+TEST(KeyMappedSource, PartsAreReadThroughTransforms) {
+  const auto s = made({{"m", {6, 2}}});
+  const KeyMappedSource mapped(s, {{"plain", 0, Transform::kNone},
+                                   {"second", 0, Transform::kSecond},
+                                   {"swapped", 0, Transform::kSwapHalves},
+                                   {"turned", 0, Transform::kTranspose}});
+  for (std::size_t i = 0; i < mapped.tensors().size(); ++i) {
+    const auto all = values(mapped, mapped.tensors()[i].name);
+    std::array<float, 2> part{};
+    mapped.read_part(i, 4, std::as_writable_bytes(std::span(part)));
+    EXPECT_THAT(part, ElementsAre(all[1], all[2])) << mapped.tensors()[i].name;
+  }
+}
+
+TEST(Layouts, StableDiffusion3) {
+  const std::string block = "joint_blocks.0.x_block.attn.proj.weight",
+                    clip = "text_model.final_layer_norm.weight",
+                    t5 = "encoder.block.0.layer.0.layer_norm.weight";
+  const auto whole =
+      find_networks(made({{"model.diffusion_model." + block, {4, 4}},
+                          {"model.diffusion_model.pos_embed", {1, 4, 4}},
+                          {"first_stage_model.decoder.up.0.block.0.norm1.weight", {4}},
+                          {"text_encoders.clip_l.transformer." + clip, {4}},
+                          {"text_encoders.clip_l.logit_scale", {}},
+                          {"text_encoders.clip_g.transformer." + clip, {5}},
+                          {"text_encoders.t5xxl.transformer." + t5, {6}}}));
+  EXPECT_EQ(whole.naming, "SD3");
+  EXPECT_THAT(whole.unknown, IsEmpty());
+  EXPECT_TRUE(whole.components.at("transformer")->has("transformer_blocks.0.attn.to_out.0.weight"));
+  EXPECT_TRUE(whole.components.at("transformer")->has("pos_embed.pos_embed"));
+  EXPECT_EQ(whole.components.at("text_encoder")->tensors()[0].shape[0], 4);
+  EXPECT_EQ(whole.components.at("text_encoder_2")->tensors()[0].shape[0], 5);
+  EXPECT_TRUE(whole.components.at("text_encoder_3")->has(t5));
+  EXPECT_TRUE(whole.components.contains("vae"));
+
+  for (const auto& [name, component] :
+       std::map<std::string, std::string>{{block, "transformer"},
+                                          {"transformer.pos_embed.pos_embed", "transformer"},
+                                          {"pos_embed.pos_embed", "transformer"},
+                                          {t5, "text_encoder_3"},
+                                          {"enc.blk.0.attn_q.weight", "text_encoder_3"}}) {
+    const auto alone = find_networks(made({{name, {4, 4}}}));
+    ASSERT_EQ(alone.components.size(), 1u) << name;
+    EXPECT_EQ(alone.components.begin()->first, component) << name;
+  }
+}
+
 TEST(Layouts, ForeignFilesAreNamed) {
   const auto kind = [](const char* name, Shape shape = {4, 4}) -> std::string {
     const auto* k = foreign_kind(*made({{name, shape}}));
@@ -123,8 +177,7 @@ TEST(Layouts, ForeignFilesAreNamed) {
   EXPECT_EQ(kind("lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight"), "LoRA");
   EXPECT_EQ(kind("unet.down_blocks.0.attentions.0.to_q.lora_A.weight"), "LoRA");
   EXPECT_EQ(kind("control_model.input_blocks.0.0.weight"), "ControlNet");
-  EXPECT_EQ(kind("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"),
-            "Stable Diffusion 3 model");
+  EXPECT_EQ(kind("model.diffusion_model.double_blocks.0.img_attn.qkv.weight"), "FLUX model");
   EXPECT_EQ(kind("string_to_param.*", {1, 768}), "textual inversion embedding");
   EXPECT_EQ(kind("<birb-style>", {768}), "textual inversion embedding");
   EXPECT_EQ(kind("layer.weight"), "");

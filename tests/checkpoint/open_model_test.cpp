@@ -44,6 +44,16 @@ class OpenModelTest : public ::testing::Test {
   fs::path clip_file() {
     return weights("clip.safetensors", {{"text_model.final_layer_norm.weight", {4}}});
   }
+  fs::path t5_file() {
+    return weights("t5.safetensors", {{"encoder.block.0.layer.0.layer_norm.weight", {4}}});
+  }
+  fs::path sd3_file(std::map<std::string, Shape> more = {}) {
+    std::map<std::string, Shape> tensors = {
+        {"first_stage_model.decoder.up.0.block.0.norm1.weight", {4}},
+        {"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", {12, 4}}};
+    for (auto& [name, shape] : more) tensors["model.diffusion_model." + name] = shape;
+    return weights("sd3.safetensors", std::move(tensors));
+  }
   fs::path folder_ = test::scratch_dir("open_model");
 };
 
@@ -85,26 +95,71 @@ TEST_F(OpenModelTest, PartsAreSentToTheirOptions) {
   EXPECT_THAT(problem(clip_file()), HasSubstr("--clip"));
   EXPECT_THAT(problem(weights("l.safetensors", {{"lora_unet_x.lora_up.weight", {4, 4}}})),
               HasSubstr("LoRA"));
-  EXPECT_THAT(
-      problem(weights("s.safetensors", {{"joint_blocks.0.x_block.attn.qkv.weight", {4, 4}}})),
-      HasSubstr("Stable Diffusion 3"));
+  EXPECT_THAT(problem(t5_file()), HasSubstr("--t5"));
   EXPECT_THAT(problem(weights("u.safetensors", {{"a.b", {4, 4}}})), HasSubstr("a.b"));
   EXPECT_THAT(problem(weights("n.safetensors", {})), HasSubstr("0 tensors"));
-  EXPECT_THAT(problem(unet_file(), {.vae = clip_file(), .clip = {}, .config = {}}),
+  EXPECT_THAT(problem(unet_file(), {.vae = clip_file()}),
               HasSubstr("holds no vae but text_encoder"));
 }
 
 TEST_F(OpenModelTest, PartsMakeAWhole) {
   const ModelBundle alone = open_model(unet_file());
   EXPECT_THAT(test::message_of([&] { require_components(alone); }), HasSubstr("--vae"));
-  const ModelBundle drawn = open_model(unet_file(), {.vae = vae_file(), .clip = {}, .config = {}});
+  const ModelBundle drawn = open_model(unet_file(), {.vae = vae_file()});
   EXPECT_THAT(test::message_of([&] { require_components(drawn); }), HasSubstr("--clip"));
-  const ModelBundle whole =
-      open_model(unet_file(), {.vae = vae_file(), .clip = clip_file(), .config = {}});
+  const ModelBundle whole = open_model(unet_file(), {.vae = vae_file(), .clip = clip_file()});
   EXPECT_NO_THROW(require_components(whole));
   EXPECT_TRUE(
       whole.components.at("vae").weights->has("decoder.up_blocks.0.resnets.0.norm1.weight"));
   EXPECT_EQ(whole.form, "single file (LDM names, safetensors)");
+}
+
+TEST_F(OpenModelTest, WhatStableDiffusion3LacksIsToldTogether) {
+  const auto missing = [](const ModelBundle& b) {
+    return test::message_of([&] { require_components(b); });
+  };
+  const fs::path sd3 = sd3_file();
+  const auto none = missing(open_model(sd3));
+  for (const char* option : {"--clip-l FILE", "--clip-g FILE", "--t5 FILE", "--no-t5"})
+    EXPECT_THAT(none, HasSubstr(option));
+  EXPECT_THAT(none, testing::Not(HasSubstr("--vae")));
+  OpenOptions options;
+  options.clip_l = clip_file();
+  options.clip_g = clip_file();  // by itself it looks like the first one
+  const auto one = missing(open_model(sd3, options));
+  EXPECT_THAT(one, HasSubstr("no T5 text encoder; give one with --t5 FILE"));
+  options.no_t5 = true;
+  EXPECT_EQ(missing(open_model(sd3, options)), "");
+  options.no_t5 = false;
+  options.t5 = t5_file();
+  const ModelBundle whole = open_model(sd3, options);
+  EXPECT_EQ(missing(whole), "");
+  EXPECT_TRUE(
+      whole.components.at("text_encoder_2").weights->has("text_model.final_layer_norm.weight"));
+  options.no_t5 = true;  // wins over a file, and over what the model brings
+  EXPECT_FALSE(open_model(sd3, options).components.contains("text_encoder_3"));
+}
+
+TEST_F(OpenModelTest, OptionsOfAnotherKindOfModelAreRefused) {
+  OpenOptions clip, t5;
+  clip.clip = clip_file();
+  t5.t5 = t5_file();
+  const auto refused = [&](const fs::path& file, const OpenOptions& o) {
+    return test::message_of<UsageError>([&] { open_model(file, o); });
+  };
+  EXPECT_THAT(refused(sd3_file(), clip), HasSubstr("--clip is for Stable Diffusion 1 and 2"));
+  EXPECT_THAT(refused(unet_file(), t5), HasSubstr("--t5 is for Stable Diffusion 3"));
+}
+
+TEST_F(OpenModelTest, TheMembersOfStableDiffusion3AreToldApart) {
+  EXPECT_EQ(inspect_file(sd3_file()).family, "Stable Diffusion 3 Medium");
+  const std::string block = "joint_blocks.0.x_block.";
+  EXPECT_EQ(inspect_file(sd3_file({{block + "attn.ln_q.weight", {4}}})).family,
+            "Stable Diffusion 3.5 Large");
+  EXPECT_EQ(inspect_file(sd3_file({{block + "attn.ln_q.weight", {4}},
+                                   {block + "attn2.qkv.weight", {12, 4}}}))
+                .family,
+            "Stable Diffusion 3.5 Medium");
 }
 
 TEST_F(OpenModelTest, ReportsSayWhatAFileIs) {

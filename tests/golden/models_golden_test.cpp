@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "checkpoint/safetensors.h"
 #include "models/clip/clip_text.h"
+#include "models/mmdit/mmdit.h"
+#include "models/t5/t5_encoder.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
 #include "models/vae/autoencoder_tiny.h"
@@ -23,7 +25,7 @@ using test::SafetensorsFile;
 constexpr double kBf16 = 3e-2;  // outputs of 16-bit networks
 constexpr double kActivation =
     4e-3;  // recorded as float16: half a unit in the last place of the largest values
-constexpr double kUNet = 2e-4, kText = 1e-4, kEncoder = 1e-4, kDecoder = 2e-4;
+constexpr double kUNet = 2e-4, kTransformer = 1e-4, kText = 1e-4, kEncoder = 1e-4, kDecoder = 2e-4;
 
 /// One folder: its config, recorded values, and weights built on a backend.
 struct Golden {
@@ -39,6 +41,13 @@ struct Golden {
   bool has(const std::string& name) const { return io.has(name); }
   Tensor tokens_or_rows(const std::string& name) const {
     return upload(io.floats(name), io.shape(name));
+  }
+  Tensor integers(const std::string& name) const {
+    const auto values = io.values(name);
+    Tensor t(host(), DType::kI32, Shape(io.shape(name)));
+    std::transform(values.begin(), values.end(), t.data<std::int32_t>(),
+                   [](double v) { return static_cast<std::int32_t>(v); });
+    return t;
   }
   Tensor picture(const std::string& name) const {  // recorded NCHW -> NHWC
     const auto s = io.shape(name);
@@ -96,6 +105,19 @@ void test_unet(const Golden& g) {
   }
 }
 
+void test_mmdit(const Golden& g) {
+  const MMDiT mmdit(g.weights, MMDiTConfig::parse(g.config, g.origin));
+  EXPECT_TRUE(g.weights.finish().empty());
+  for (int c = 0; c < g.cases("hidden_states"); ++c) {
+    const auto in = "case" + std::to_string(c) + ".in.";
+    const Tensor out = mmdit(g.picture(in + "hidden_states"), g.io.values(in + "timestep"),
+                             {.tokens = g.tokens_or_rows(in + "encoder_hidden_states"),
+                              .pooled = g.tokens_or_rows(in + "pooled_projections")},
+                             {}, g.tracing(c));
+    g.expect(out, "case" + std::to_string(c) + ".out.sample", kTransformer);
+  }
+}
+
 void test_vae(const Golden& g) {
   const auto config = AutoencoderKLConfig::parse(g.config, g.origin);
   const VaeEncoder encoder(g.weights, config);
@@ -137,10 +159,7 @@ void test_clip(const Golden& g) {
     const auto name = [&](const std::string& what) {
       return "case" + std::to_string(c) + "." + what;
     };
-    const auto values = g.io.values(name("in.input_ids"));
-    Tensor ids(host(), DType::kI32, Shape(g.io.shape(name("in.input_ids"))));
-    std::transform(values.begin(), values.end(), ids.data<std::int32_t>(),
-                   [](double v) { return static_cast<std::int32_t>(v); });
+    const Tensor ids = g.integers(name("in.input_ids"));
     const auto out = clip(ids, {}, g.tracing(c));
     g.expect(out.hidden, name("out.last_hidden_state"), kText);
     g.expect(out.pooled, name("out.pooled_unprojected"), kText);
@@ -150,6 +169,18 @@ void test_clip(const Golden& g) {
       g.expect(clip(ids, {.skip = skip, .final_norm = false}).hidden, field + "_raw", kText);
       g.expect(clip(ids, {.skip = skip}).hidden, field + "_final_ln", kText);
     }
+  }
+}
+
+void test_t5(const Golden& g) {
+  const T5Encoder t5(g.weights, T5EncoderConfig::parse(g.config, g.origin));
+  EXPECT_TRUE(g.weights.finish().empty());
+  for (int c = 0; c < g.cases("input_ids"); ++c) {
+    const auto name = [&](const char* what) { return "case" + std::to_string(c) + "." + what; };
+    const Tensor ids = g.integers(name("in.input_ids"));
+    g.expect(t5(ids, {}, g.tracing(c)), name("out.last_hidden_state"), kText);
+    g.expect(t5(ids, g.integers(name("in.attention_mask"))), name("out.last_hidden_state_masked"),
+             kText);
   }
 }
 
@@ -165,6 +196,8 @@ const Kind kKinds[] = {
        return j.contains("up_block_types") && j.contains("cross_attention_dim");
      },
      test_unet},
+    {"SD3Transformer2DModel",
+     [](const nlohmann::json& j) { return j.contains("joint_attention_dim"); }, test_mmdit},
     {"AutoencoderTiny",
      [](const nlohmann::json& j) { return j.contains("encoder_block_out_channels"); }, test_tiny},
     {"AutoencoderKL",
@@ -175,6 +208,8 @@ const Kind kKinds[] = {
     {"CLIPTextModel",
      [](const nlohmann::json& j) { return j.value("model_type", "") == "clip_text_model"; },
      test_clip},
+    {"T5EncoderModel", [](const nlohmann::json& j) { return j.value("model_type", "") == "t5"; },
+     test_t5},
 };
 
 void test_all(Precision precision) {

@@ -1,6 +1,8 @@
 // Every recorded run of goldens/pipelines that this build can make: text, first latents, every
 // step, final latents and picture; on the diffusers folder and on each single file of the same
 // checkpoint.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <iostream>
 
@@ -78,6 +80,9 @@ struct Run {
     p.height = j.at("height").get<std::int64_t>();
     p.eta = j.value("eta", 0.0);
     p.clip_skip = j.value("clip_skip", 0) + 1;
+    p.t5_length = j.value("max_sequence_length", 0);
+    p.prompt_2 = j.value("prompt_2", "");
+    p.prompt_3 = j.value("prompt_3", "");
     p.rng = "cpu";
     p.keep_unmasked = false;
     if (j.contains("image"))
@@ -127,24 +132,42 @@ void check_tokens(const Run& run, const Model& model) {
     return;
   const auto& ids = run.j["token_ids_without_padding"]["tokenizer"];
   const auto prompts = texts(run.j.at("prompt"));
-  for (std::size_t i = 0; i < prompts.size(); ++i)
-    EXPECT_EQ(model.tokenizer.encode(prompts[i]), ids["prompt"][i].get<std::vector<int>>());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    std::vector<int> mine;
+    for (const auto& piece : model.text->tokens(prompts[i]).pieces) mine.push_back(piece.id);
+    auto theirs = ids["prompt"][i].get<std::vector<int>>();  // with begin and end
+    ASSERT_GE(theirs.size(), 2u);
+    EXPECT_EQ(mine, std::vector<int>(theirs.begin() + 1, theirs.end() - 1));
+  }
+}
+
+std::vector<Prompt> prompts_of(const GenerateParams& p) {
+  std::vector<Prompt> prompts;
+  for (const auto& text : p.prompts) prompts.push_back(prompt_of(p, text));
+  return prompts;
 }
 
 void check_text(const Run& run, const Model& model, Conditioning& conditioning,
                 const GenerateParams& p) {
-  const auto same = [&](const char* name, const std::vector<std::string>& prompts,
-                        std::int64_t clip_skip) {
+  const auto same = [&](const std::string& name, const Tensor& rows) {
     if (!run.values.has(name)) return;
-    const Tensor t = model.backend.download(conditioning(prompts, static_cast<int>(clip_skip)));
+    ASSERT_TRUE(rows.defined()) << name;
+    const Tensor t = model.backend.download(rows);
     EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())},
                                    run.values.values(name)),
               kText)
         << name;
   };
-  same("text.prompt_embeds", p.prompts, p.clip_skip);
-  same("text.negative_prompt_embeds", std::vector<std::string>(p.prompts.size(), p.negative_prompt),
-       1);
+  const auto check = [&](const std::string& kind, const std::vector<Prompt>& prompts,
+                         const TextSettings& settings) {
+    const auto text = conditioning(prompts, settings);
+    same("text." + kind + "prompt_embeds", text.tokens);
+    same("text." + kind + "pooled_prompt_embeds", text.pooled);
+  };
+  auto settings = text_settings(p);
+  check("", prompts_of(p), settings);
+  settings.clip_skip = 1;
+  check("negative_", std::vector<Prompt>(p.prompts.size(), negative_prompt_of(p)), settings);
 }
 
 /// A generator for each picture gives what the reference drew (where it had one for each, or one
@@ -173,20 +196,18 @@ struct Options {
 
 void check_run(const Run& run, const fs::path& checkpoint, const Options& how) {
   const auto folder = run.root / run.j.at("checkpoint").get<std::string>();
-  const auto bundle =
-      open_model(checkpoint, how.single_file ? OpenOptions{.vae = {}, .clip = {}, .config = folder}
-                                             : OpenOptions{});
+  OpenOptions options;
+  options.no_t5 = run.j.value("without_t5", false);
+  if (how.single_file) options.config = folder;
+  const auto bundle = open_model(checkpoint, options);
   const auto backend = make_cpu_backend();
   const Model model(bundle, *backend, how.precision);
   Conditioning conditioning(model);
-  ModelDefaults defaults;
-  defaults.factor = model.vae->factor();
-  defaults.inpainting = model.is_inpainting();
-  const GenerateParams p = resolve(run.params(), defaults);
+  const GenerateParams p = resolve(run.params(), defaults_of(model, bundle));
   const Job job{.params = p,
-                .prompts = p.prompts,
-                .latent_height = p.height / defaults.factor,
-                .latent_width = p.width / defaults.factor,
+                .prompts = prompts_of(p),
+                .latent_height = p.height / model.vae->factor(),
+                .latent_width = p.width / model.vae->factor(),
                 .latent_channels = model.vae->latent_channels()};
   const bool exact = how.precision == Precision::kF32;
   if (exact) {
@@ -251,9 +272,10 @@ std::vector<fs::path> run_files() {
 
 /// Pipelines by the class that the reference ran.
 bool is_available(const Run& run) {
-  const auto pipeline = run.j.at("pipeline").get<std::string>();
-  return pipeline == "StableDiffusionPipeline" || pipeline == "StableDiffusionImg2ImgPipeline" ||
-         pipeline == "StableDiffusionInpaintPipeline";
+  constexpr std::array kPipelines = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
+                                     "StableDiffusionInpaintPipeline", "StableDiffusion3Pipeline",
+                                     "StableDiffusion3Img2ImgPipeline"};
+  return std::ranges::find(kPipelines, run.j.at("pipeline").get<std::string>()) != kPipelines.end();
 }
 
 void check_all(const Options& how, const std::vector<std::string>& endings) {

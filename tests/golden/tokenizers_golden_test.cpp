@@ -1,7 +1,8 @@
-// CLIP's tokenizer on every text of goldens/tokenizers, and the tokenizers of goldens/pipelines on
+// Both tokenizers on every text of goldens/tokenizers, and the tokenizers of goldens/pipelines on
 // the prompts of its runs.
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <map>
 #include <sstream>
 
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "support/goldens.h"
 #include "text/clip_tokenizer.h"
+#include "text/t5_tokenizer.h"
 
 namespace mezzo {
 namespace {
@@ -69,6 +71,32 @@ TEST(TokenizersGolden, ClipOnEveryText) {
   for (const auto& [what, n] : counts) std::printf("%d %s\n", n, what.c_str());
 }
 
+TEST(TokenizersGolden, T5OnEveryText) {
+  const T5Tokenizer t5 = T5Tokenizer::built_in();
+  constexpr int kLength = 256;
+  int texts = 0, cut = 0;
+  for (const auto& root : test::golden_paths("tokenizers")) {
+    for (const json& row : rows(root / "t5.jsonl")) {
+      const std::string text = row.at("text").get<std::string>();
+      SCOPED_TRACE(root.string() + " t5.jsonl " + row.at("n").dump() + " " +
+                   row.at("text").dump().substr(0, 100));
+      Ids ids = row.at("ids").get<Ids>();
+      EXPECT_EQ(t5.encode(text), ids);
+      EXPECT_EQ(t5.pieces(text).size(), ids.size() - 1);
+      const Tokens tokens = t5.tokenize(text, kLength);
+      EXPECT_EQ(!tokens.cut.empty(), row.at("truncated_256").get<bool>());
+      EXPECT_EQ(tokens.n_tokens, std::min(kLength, row.at("n_tokens").get<int>()));
+      if (ids.size() > kLength) ids[kLength - 1] = t5.end_id();
+      ids.resize(kLength, t5.pad_id());
+      EXPECT_EQ(tokens.ids, ids);
+      ++texts;
+      cut += !tokens.cut.empty();
+    }
+  }
+  if (texts == 0) GTEST_SKIP() << "no tokenizer goldens on this machine";
+  std::printf("%d texts of T5, %d cut at %d\n", texts, cut, kLength);
+}
+
 /// Python writes infinite numbers, which JSON has not; none is needed here.
 std::string without_infinities(std::string text) {
   for (const std::string_view bad : {"-Infinity", "Infinity", "NaN"})
@@ -83,6 +111,31 @@ std::vector<std::string> prompts(const json& value, std::size_t n) {
   return std::vector<std::string>(n, value.get<std::string>());
 }
 
+using Encode = std::function<Ids(const std::string&)>;
+
+/// The tokenizer of a folder, by each of the files that hold it.
+std::vector<Encode> encoders_of(const fs::path& folder) {
+  const auto read = [&](const char* file) {
+    return fs::exists(folder / file) ? read_text_file(folder / file) : std::string();
+  };
+  const auto encoder = [](const auto& tokenizer) {
+    return [tokenizer](const std::string& text) { return tokenizer.encode(text); };
+  };
+  const std::string origin = folder.string();
+  if (fs::exists(folder / "vocab.json")) {
+    const std::string vocab = read("vocab.json"), merges = read("merges.txt"),
+                      config = read("tokenizer_config.json");
+    return {encoder(ClipTokenizer::from_files(
+        {.vocab = vocab, .merges = merges, .config = config, .origin = origin}))};
+  }
+  std::vector<Encode> out;
+  if (const auto spiece = read("spiece.model"); !spiece.empty())
+    out.push_back(encoder(T5Tokenizer::from_files({.spiece = spiece, .origin = origin})));
+  if (const auto text = read("tokenizer.json"); !text.empty())
+    out.push_back(encoder(T5Tokenizer::from_files({.tokenizer_json = text, .origin = origin})));
+  return out;
+}
+
 TEST(TokenizersGolden, TokenizersOfFoldersOnTheirRuns) {
   int checked = 0;
   for (const auto& root : test::golden_paths("pipelines")) {
@@ -93,20 +146,16 @@ TEST(TokenizersGolden, TokenizersOfFoldersOnTheirRuns) {
       const json run = json::parse(without_infinities(read_text_file(entry.path())));
       for (const auto& [name, recorded] : run.at("token_ids_without_padding").items()) {
         const fs::path folder = root / run.at("checkpoint").get<std::string>() / name;
-        if (!fs::exists(folder / "vocab.json")) continue;  // not CLIP's
-        const std::string vocab = read_text_file(folder / "vocab.json"),
-                          merges = read_text_file(folder / "merges.txt");
-        const std::string config = read_text_file(folder / "tokenizer_config.json");
-        const auto tokenizer = ClipTokenizer::from_files(
-            {.vocab = vocab, .merges = merges, .config = config, .origin = folder.string()});
+        const auto encoders = encoders_of(folder);
         for (const auto& [key, source] :
              {std::pair{"prompt", "prompt"}, std::pair{"negative", "negative_prompt"}}) {
           const auto expected = recorded.at(key).get<std::vector<Ids>>();
           if (expected.empty()) continue;
           const auto texts = prompts(run.at(source), expected.size());
           ASSERT_EQ(texts.size(), expected.size());
-          for (std::size_t i = 0; i < texts.size(); ++i, ++checked)
-            EXPECT_EQ(tokenizer.encode(texts[i]), expected[i]);
+          for (const auto& encode : encoders)
+            for (std::size_t i = 0; i < texts.size(); ++i, ++checked)
+              EXPECT_EQ(encode(texts[i]), expected[i]);
         }
       }
     }

@@ -30,6 +30,33 @@ std::vector<std::string> warnings(const GenerateParams& p, const GenerateParams&
   return said;
 }
 
+TEST(Resolve, SkippedLayersAreThoseOfTheModel) {
+  GenerateParams p{.prompts = {"a cat"}};
+  EXPECT_THAT(skipped_layers(p), ElementsAre(7, 8, 9));
+  p.skip_layers = "0, 12";
+  EXPECT_THAT(skipped_layers(p), ElementsAre(0, 12));
+  const auto problem = [&](const ModelDefaults& d) -> std::string {
+    try {
+      resolve(p, d);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  ModelDefaults layered;
+  layered.skippable_layers = 12;
+  EXPECT_EQ(problem({}), "") << "without guidance nothing is skipped";
+  p.skip_layer_guidance = 2.5;
+  EXPECT_THAT(problem({}), HasSubstr("no layers to skip"));
+  EXPECT_THAT(problem(layered), HasSubstr("0 to 11"));
+  p.skip_layers = "11";
+  EXPECT_EQ(problem(layered), "");
+  for (const char* list : {"", "7,", "a", "7;8", "-1", "7 8", "99999999999999999999"}) {
+    p.skip_layers = list;
+    EXPECT_THAT(problem(layered), HasSubstr("no list of layers")) << list;
+  }
+}
+
 TEST(Resolve, APictureKeepsItsSizeWhereTheModelDrawsItWell) {
   const auto p = picture_request(640, 480);
   const auto r = resolve(p, {});

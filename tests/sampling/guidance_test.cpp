@@ -13,6 +13,12 @@ TEST(Guidance, Extrapolates) {
   EXPECT_DOUBLE_EQ(got[1], -4);
 }
 
+TEST(Guidance, MovesAwayFromAWeakerNetwork) {
+  const Latents got = guide_away(Latents({1, 2}), Latents({3, 5}), Latents({2, 7}), 2.5);
+  EXPECT_DOUBLE_EQ(got[0], 3.5);
+  EXPECT_DOUBLE_EQ(got[1], -3);
+}
+
 TEST(Guidance, RescalePerSample) {
   const Latents conditional({1, -1, 3, -3}), guided({4, -4, 3, -3});
   const Latents all = rescale_guidance(guided, conditional, 1, 2);

@@ -61,8 +61,8 @@ TEST(ClipTokenizer, TakesBytesThatAreNoText) {
 }
 
 TEST(ClipTokenizer, LimitsTheText) {
-  EXPECT_NO_THROW(clip().encode(std::string(ClipTokenizer::kMaxTextBytes, 'a')));
-  EXPECT_THROW(clip().encode(std::string(ClipTokenizer::kMaxTextBytes + 1, 'a')), UsageError);
+  EXPECT_NO_THROW(clip().encode(std::string(kMaxPromptBytes, 'a')));
+  EXPECT_THROW(clip().encode(std::string(kMaxPromptBytes + 1, 'a')), UsageError);
 }
 
 // The worst texts that the limit allows stay quick (50 ms each in a release build).
@@ -70,7 +70,7 @@ TEST(ClipTokenizer, LongWordsAreQuick) {
   clip();
   for (const auto* piece : {"a", "ab", "thequickbrownfox", "!", "<|endoftext|>", "\u0301",
                             "a\u0323\u0307", "猫", " "}) {
-    const std::string text = repeated(piece, ClipTokenizer::kMaxTextBytes);
+    const std::string text = repeated(piece, kMaxPromptBytes);
     const auto start = std::chrono::steady_clock::now();
     clip().encode(text);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -17,6 +17,16 @@ TEST(Unicode, Classes) {
   }
 }
 
+TEST(Unicode, Graphemes) {
+  EXPECT_EQ(grapheme_end("ab", 0), 1u);
+  EXPECT_EQ(grapheme_end("e\u0301\u0302x", 0), 5u);
+  EXPECT_EQ(grapheme_end("x\r\ny", 1), 3u);
+  EXPECT_EQ(grapheme_end("🇩🇪🇫🇷", 0), 8u);
+  EXPECT_EQ(grapheme_end("👩\u200D🚀!", 0), 11u);
+  EXPECT_EQ(grapheme_end("한국", 0), 3u);
+  EXPECT_EQ(grapheme_end("\u1112\u1161\u11ab", 0), 9u);
+}
+
 TEST(Unicode, Nfc) {
   EXPECT_EQ(to_nfc("cafe\u0301"), "caf\u00e9");
   EXPECT_EQ(to_nfc("\u1112\u1161\u11ab"), "\ud55c");

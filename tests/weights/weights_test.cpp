@@ -46,11 +46,25 @@ TEST(Weights, ScopesAreTheNamesOfTheFile) {
   EXPECT_THAT(w.finish(), ElementsAre("other"));
 }
 
+TEST(Weights, WhatIsPassedOverIsNotUnused) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"a.copy", {2}}, {"b", {1}}}), *backend, Precision::kF32, "t5");
+  (w / "a").pass_over("copy");
+  w.pass_over("absent");
+  EXPECT_THAT(w.finish(), ElementsAre("b"));
+}
+
 TEST(Weights, OneByOneConvolutionsAreMatrices) {
   const auto backend = make_cpu_backend();
   const Weights w(ones({{"weight", {4, 3, 1, 1}}}), *backend, Precision::kF32, "vae");
   EXPECT_EQ(w.get("weight", {4, 3}).shape(), (Shape{4, 3}));
   EXPECT_TRUE(w.finish().empty());
+}
+
+TEST(Weights, ALeadingOneMayBeMissing) {
+  const auto backend = make_cpu_backend();
+  const Weights w(ones({{"table", {4, 3}}}), *backend, Precision::kF32, "transformer");
+  EXPECT_EQ(w.get("table", {1, 4, 3}).shape(), (Shape{1, 4, 3}));
 }
 
 TEST(Weights, EveryProblemIsListedTogether) {
@@ -73,6 +87,48 @@ TEST(Weights, WithoutDataNothingIsRead) {
   const auto meta = make_meta_backend();
   const Weights w(ones({{"a", {1 << 20, 1 << 10}}}), *meta, Precision::kF32, "unet");
   EXPECT_EQ(w.get("a", {1 << 20, 1 << 10}).raw(), nullptr);
+}
+
+/// Tensors whose values are their positions.
+class Counting final : public TensorSource {
+ public:
+  explicit Counting(TensorInfo tensor) : tensors_{std::move(tensor)} {}
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  void read(std::size_t, std::span<std::byte> out) const override {
+    for (std::size_t i = 0; i < out.size() / 4; ++i) {
+      const auto v = static_cast<float>(i);
+      std::memcpy(out.data() + 4 * i, &v, 4);
+    }
+  }
+  std::string origin() const override { return "model.safetensors"; }
+
+ private:
+  std::vector<TensorInfo> tensors_;
+};
+
+TEST(Weights, PartsOfALazyTensorAreRead) {
+  const auto backend = make_cpu_backend();
+  const Weights w(std::make_shared<Counting>(TensorInfo{"table", DType::kF32, {1, 4, 3}}), *backend,
+                  Precision::kF32, "transformer");
+  const LazyTensor table = w.lazy("table", {1, 4, 3});
+  EXPECT_TRUE(w.finish().empty()) << "it is used";
+  std::vector<float> row(3);
+  table.read(6, 3, row.data());
+  EXPECT_THAT(row, ElementsAre(6, 7, 8));
+  EXPECT_THROW(w.lazy("table", {1, 4, 4}), LoadError);
+  EXPECT_THROW(w.lazy("nothing", {1}), LoadError);
+}
+
+TEST(Weights, QuantisedRowsThatAreNoWholeBlocksAreRefused) {
+  const auto backend = make_cpu_backend();
+  const Weights w(std::make_shared<Counting>(TensorInfo{"table", DType::kQ8_0, {2, 48}}), *backend,
+                  Precision::kF32, "transformer");
+  std::vector<float> row(48);
+  EXPECT_THAT(
+      [&] {
+        w.lazy("table", {2, 48}).read(0, 48, row.data());
+      },
+      ThrowsMessage<LoadError>(HasSubstr("rows of 48 numbers")));
 }
 
 TEST(Source, PrefixesAreRemoved) {

@@ -11,6 +11,10 @@ class EngineOptions:
     weights: str
     vae: str
     clip: str
+    clip_l: str
+    clip_g: str
+    t5: str
+    no_t5: bool
     config: str
     threads: int
     max_ram: int

@@ -88,6 +88,8 @@ class Pipeline:
     precision : "auto", "f32" or "bf16": the arithmetic of the networks.
     weights : "f32", "f16" or "bf16": how weights are kept in memory. Default: the precision's.
     vae, clip, config : files or folders that replace or supply these parts of a single file.
+    clip_l, clip_g, t5 : the same for the text encoders of Stable Diffusion 3.
+    no_t5 : draw without T5: less memory, prompts are followed less well.
     threads : 0 is one per physical core. Pictures do not depend on it.
     max_ram : bytes that the process may take; work that needs more raises OutOfMemory. 0: no limit.
     models_dir : folders in which ``model`` is looked up by name.
@@ -106,6 +108,10 @@ class Pipeline:
         weights: str = "",
         vae: str = "",
         clip: str = "",
+        clip_l: str = "",
+        clip_g: str = "",
+        t5: str = "",
+        no_t5: bool = False,
         config: str = "",
         threads: int = 0,
         max_ram: int = 0,
@@ -115,6 +121,8 @@ class Pipeline:
         options = _core.EngineOptions()
         options.precision, options.weights = precision, weights
         options.vae, options.clip, options.config = os.fspath(vae), os.fspath(clip), os.fspath(config)
+        options.clip_l, options.clip_g, options.t5 = os.fspath(clip_l), os.fspath(clip_g), os.fspath(t5)
+        options.no_t5 = bool(no_t5)
         try:
             options.threads, options.max_ram = threads, max_ram
         except TypeError:

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/kernels/kernels.h"
 
@@ -6,47 +9,90 @@ namespace {
 
 using footprint::Attention;
 
-// Head number `pair` of all heads of all images.
-kernels::Head head_of(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig& c,
-                      Tensor& out, std::int64_t pair) {
-  const std::int64_t image = pair / c.heads, head = pair % c.heads, d = q.dim(2) / c.heads;
-  const auto at = [&](const Tensor& t) { return t.data<float>() + image * t.stride(0) + head * d; };
+// Head number `pair` of all heads of all images, in one of the sequences.
+struct Place {
+  std::int64_t pair, first_key, keys;  // keys: of all sequences
+};
+
+kernels::Head head_of(const AttentionPart& part, const AttentionConfig& c, const Tensor& out,
+                      const Place& place) {
+  const auto& [q, k, v] = part;
+  const std::int64_t image = place.pair / c.heads, head = place.pair % c.heads,
+                     d = k.dim(2) / c.heads;
+  const auto at = [&](const Tensor& t) {
+    return t.defined() ? t.data<float>() + image * t.stride(0) + head * d : nullptr;
+  };
   const float* bias = nullptr;
   if (c.bias.defined())
     bias = c.bias.data<float>() + (c.bias.dim(0) > 1 ? head : 0) * q.dim(1) * k.dim(1);
   return {.q = at(q),
           .k = at(k),
           .v = at(v),
-          .q_stride = q.stride(1),
+          .q_stride = q.defined() ? q.stride(1) : 0,
           .k_stride = k.stride(1),
           .v_stride = v.stride(1),
-          .lq = q.dim(1),
-          .lk = k.dim(1),
+          .lk = place.keys,
           .d = d,
+          .first_key = place.first_key,
           .scale = c.scale,
           .causal = c.causal,
           .bias = bias,
           .out = at(out),
-          .out_stride = out.stride(1)};
+          .out_stride = out.defined() ? out.stride(1) : 0};
+}
+
+void check_part(const AttentionPart& part, const AttentionPart& first, const AttentionConfig& c,
+                const Tensor& out) {
+  const auto& [q, k, v] = part;
+  check(k.rank() == 3 && k.dim(0) == first.k.dim(0) && k.dim(2) == first.k.dim(2) &&
+            k.dim(2) % c.heads == 0 && v.shape() == k.shape(),
+        "attention() takes keys and values of one batch, whose width the heads divide");
+  check(q.defined() == out.defined() &&
+            (!q.defined() ||
+             (q.dim(0) == k.dim(0) && q.dim(2) == k.dim(2) && q.shape() == out.shape())),
+        "attention() takes queries of the width of the keys");
+  for (const Tensor* t : {&q, &k, &v, &out})
+    check(!t->defined() || t->stride(2) == 1, "attention() takes rows of consecutive values");
 }
 
 }  // namespace
 
 void CpuBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                            const AttentionConfig& config, Tensor& out) {
-  const Op op(*this, [&] { return work::attention(q, k, config.heads); });
-  check(q.dim(2) % config.heads == 0 && k.dim(2) == q.dim(2) && v.dim(2) == q.dim(2),
-        "heads divide the width of q, k, v");
-  for (const Tensor* t : {&q, &k, &v, static_cast<const Tensor*>(&out)})
-    check(t->stride(2) == 1, "attention() takes rows of consecutive values");
+  const Op op(*this, [&] { return work::attention(q, k.dim(1), config.heads); });
   const Tensor& bias = config.bias;
   check(!bias.defined() || (bias.contiguous() && bias.rank() == 3 &&
                             (bias.dim(0) == 1 || bias.dim(0) == config.heads) &&
                             bias.dim(1) == q.dim(1) && bias.dim(2) == k.dim(1)),
         "attention() takes a bias of [heads or 1, Lq, Lk]");
-  if (out.numel() == 0) return;
-  const std::int64_t pairs = q.dim(0) * config.heads, lq = q.dim(1), lk = k.dim(1),
-                     d = q.dim(2) / config.heads;
+  const AttentionPart part = {q, k, v};
+  attend({&part, 1}, config, {&out, 1});
+}
+
+void CpuBackend::joint_attention(std::span<const AttentionPart> parts,
+                                 const AttentionConfig& config, std::span<Tensor> outs) {
+  check(!parts.empty() && parts.size() == outs.size() && !config.causal && !config.bias.defined(),
+        "joint_attention() takes a result for each sequence, no bias and no mask");
+  const Op op(*this, [&] {
+    std::int64_t keys = 0;
+    for (const auto& part : parts) keys += part.k.dim(1);
+    return work::joint_attention(parts, keys, config.heads);
+  });
+  attend(parts, config, outs);
+}
+
+void CpuBackend::attend(std::span<const AttentionPart> parts, const AttentionConfig& config,
+                        std::span<Tensor> outs) {
+  std::vector<std::int64_t> keys_before(parts.size() + 1), blocks_before(parts.size() + 1);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    check_part(parts[i], parts[0], config, outs[i]);
+    keys_before[i + 1] = keys_before[i] + parts[i].k.dim(1);
+    blocks_before[i + 1] =
+        blocks_before[i] + (parts[i].q ? ceil_div(parts[i].q.dim(1), Attention::kRows) : 0);
+  }
+  const std::int64_t pairs = parts[0].k.dim(0) * config.heads, lk = keys_before.back(),
+                     d = parts[0].k.dim(2) / config.heads;
+  if (pairs * d * blocks_before.back() == 0) return;
   const Attention sizes = footprint::attention(pairs, lk, d);
   const Tensor memory = scratch(sizes.total(threads_));
   if (!has_data_) return;
@@ -59,20 +105,30 @@ void CpuBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     static_cast<std::size_t>(i) * (sizes.keys + sizes.values));
   };
   const auto values = [&](std::int64_t i) { return keys(i) + sizes.keys / sizeof(float); };
-  const std::int64_t key_blocks = ceil_div(lk, Attention::kKeys),
-                     row_blocks = ceil_div(lq, Attention::kRows);
+  const std::int64_t key_blocks = ceil_div(lk, Attention::kKeys), row_blocks = blocks_before.back();
   for (std::int64_t first = 0; first < pairs; first += sizes.heads_at_once) {
     const std::int64_t n = std::min(sizes.heads_at_once, pairs - first);
+    const auto head_in = [&](std::size_t part, std::int64_t i) {
+      return head_of(parts[part], config, outs[part], {first + i, keys_before[part], lk});
+    };
     parallel_for(threads_, n * key_blocks, [&](std::int64_t i, int) {
-      const std::int64_t head = i / key_blocks, begin = i % key_blocks * Attention::kKeys;
-      kernels::attention_pack(head_of(q, k, v, config, out, first + head), begin,
-                              std::min(begin + Attention::kKeys, lk), keys(head), values(head));
+      const std::int64_t head = i / key_blocks, begin = i % key_blocks * Attention::kKeys,
+                         end = std::min(begin + Attention::kKeys, lk);
+      for (std::size_t p = 0; p < parts.size(); ++p) {
+        const std::int64_t from = std::max(begin, keys_before[p]),
+                           to = std::min(end, keys_before[p + 1]);
+        if (from < to)
+          kernels::attention_pack(head_in(p, head), from, to, keys(head), values(head));
+      }
     });
     parallel_for(threads_, n * row_blocks, [&](std::int64_t i, int thread) {
-      const std::int64_t head = i / row_blocks, begin = i % row_blocks * Attention::kRows;
+      const std::int64_t head = i / row_blocks, block = i % row_blocks;
+      const auto p = static_cast<std::size_t>(std::ranges::upper_bound(blocks_before, block) -
+                                              blocks_before.begin() - 1);
+      const std::int64_t begin = (block - blocks_before[p]) * Attention::kRows;
       kernels::attention_rows(
-          head_of(q, k, v, config, out, first + head), begin,
-          std::min(begin + Attention::kRows, lq), keys(head), values(head),
+          head_in(p, head), begin, std::min(begin + Attention::kRows, parts[p].q.dim(1)),
+          keys(head), values(head),
           reinterpret_cast<float*>(working + static_cast<std::size_t>(thread) * sizes.thread));
     });
   }

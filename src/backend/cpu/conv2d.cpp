@@ -27,6 +27,11 @@ void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, co
   check(!e.channel_add.defined() ||
             (e.channel_add.contiguous() && e.channel_add.numel() == images * c.out),
         "channel_add has a value for each image and channel");
+  check(!e.gate.defined() || (c.kernel == 1 && e.gate.rank() == 2 && e.gate.dim(0) == images &&
+                              e.gate.dim(1) == c.out && e.gate.stride(1) == 1),
+        "a gate has a value for each image and channel of a linear layer");
+  check(!e.gate.defined() || !e.add.defined() || e.add.raw() != out.raw(),
+        "a residual in the memory of the result comes without gate");
 }
 
 }  // namespace

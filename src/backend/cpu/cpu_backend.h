@@ -45,6 +45,10 @@ class CpuBackend : public Backend {
   void upsample_nearest(const Tensor& x, Tensor& out) override;
   void copy(const Tensor& x, Tensor& out) override;
   void geglu(const Tensor& x, Tensor& out) override;
+  void modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, float eps,
+                            Tensor& out) override;
+  void joint_attention(std::span<const AttentionPart> parts, const AttentionConfig&,
+                       std::span<Tensor> outs) override;
 
   std::size_t weight_bytes() const override { return *weight_bytes_; }
   std::size_t activation_peak() const override { return arena_.peak(); }
@@ -75,6 +79,7 @@ class CpuBackend : public Backend {
   /// Working memory of one operation.
   Tensor scratch(std::size_t bytes);
 
+  void attend(std::span<const AttentionPart> parts, const AttentionConfig&, std::span<Tensor> outs);
   PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
   /// images: how many, height, width.
   void product(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out,

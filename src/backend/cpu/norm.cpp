@@ -105,6 +105,28 @@ void CpuBackend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor&
                   });
 }
 
+void CpuBackend::modulated_layer_norm(const Tensor& x, const Tensor& scale, const Tensor& shift,
+                                      float eps, Tensor& out) {
+  const Op op(*this, [&] { return work::pointwise("layer_norm", x, 9, 2); });
+  check(x.contiguous() && out.contiguous(), "modulated_layer_norm() takes contiguous tensors");
+  for (const Tensor* t : {&scale, &shift})
+    check(t->rank() == 2 && t->dim(0) == x.dim(0) && t->dim(1) == x.dim(-1) && t->stride(1) == 1,
+          "modulated_layer_norm() takes a scale and a shift for each image and channel");
+  const std::int64_t n = x.dim(-1);
+  if (!has_data_ || x.numel() == 0) return;
+  const std::int64_t rows = x.numel() / n / x.dim(0);
+  parallel_blocks(threads_, x.numel() / n, std::max<std::int64_t>(1, kBlock / n),
+                  [&](std::int64_t row, std::int64_t end) {
+                    for (; row < end; ++row) {
+                      const std::int64_t image = row / rows;
+                      kernels::modulated_layer_norm(x.data<float>() + row * n, n,
+                                                    scale.data<float>() + image * scale.stride(0),
+                                                    shift.data<float>() + image * shift.stride(0),
+                                                    eps, out.data<float>() + row * n);
+                    }
+                  });
+}
+
 void CpuBackend::rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("rms_norm", x, 4, 2); });
   check(x.contiguous() && out.contiguous(), "rms_norm() takes contiguous tensors");

@@ -20,8 +20,10 @@ constexpr std::int64_t kBlock = 1 << 13;  // values a thread converts or finishe
 
 Residual residual_of(const ProductCall& call) {
   const Epilogue& e = call.epilogue;
-  // An activation or a chunked result is finished in a pass of its own, which then also adds.
-  if (!e.add.defined() || e.activation != Activation::kNone || call.weights.chunks().size() > 1)
+  // An activation, a gate or a chunked result is finished in a pass of its own, which then also
+  // adds.
+  if (!e.add.defined() || e.activation != Activation::kNone || e.gate.defined() ||
+      call.weights.chunks().size() > 1)
     return Residual::kNone;
   if (e.add.raw() == call.out.raw()) return Residual::kSameMemory;
   // oneDNN 2.6 adds wrong values from other memory in its SSE 4.1 kernels.
@@ -136,10 +138,12 @@ class ProductRun {
       return run_tiles(call_, plan_, parts, scratch_.tiles);
     }
     const bool whole = w_.chunks().size() == 1;
+    const Tensor& gates = call_.epilogue.gate;
+    const float* gate = gates.defined() ? gates.data<float>() + image * gates.stride(0) : nullptr;
     float* result = whole ? out : scratch_.result;
     multiply(kernel, input(image), weights, bias(chunk, image), add, result);
-    if (!whole)
-      finish_chunk(chunk, add, out);
+    if (!whole || gate)
+      finish_rows(chunk, {.x = result, .gate = gate, .add = add, .out = out});
     else if (residual_ == Residual::kNone &&
              (add || call_.epilogue.activation != Activation::kNone))
       finish(add, out);
@@ -169,15 +173,25 @@ class ProductRun {
     finish_values(call_, plan_.out_h * plan_.out_w * w_.config().out, add, out);
   }
 
-  void finish_chunk(const Chunk& chunk, const float* add, float* out) const {
+  // One image: rows of a chunk's result, and where they go. `gate` and `add` may be null.
+  struct Unfinished {
+    const float *x, *gate, *add;
+    float* out;
+  };
+  void finish_rows(const Chunk& chunk, const Unfinished& u) const {
     const std::int64_t rows = std::max<std::int64_t>(1, kBlock / chunk.count),
                        width = w_.config().out;
+    const Activation activation = call_.epilogue.activation;
     parallel_blocks(
         call_.threads, plan_.out_h * plan_.out_w, rows, [&](std::int64_t row, std::int64_t end) {
           for (; row < end; ++row) {
             const std::int64_t at = row * width + chunk.begin;
-            kernels::finish(scratch_.result + row * chunk.count, add ? add + at : nullptr,
-                            chunk.count, call_.epilogue.activation, out + at);
+            const float *x = u.x + row * chunk.count, *add = u.add ? u.add + at : nullptr;
+            if (u.gate)
+              kernels::finish_gated(x, u.gate + chunk.begin, add, chunk.count, activation,
+                                    u.out + at);
+            else
+              kernels::finish(x, add, chunk.count, activation, u.out + at);
           }
         });
   }

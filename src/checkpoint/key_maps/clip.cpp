@@ -26,17 +26,7 @@ constexpr std::array kLayer = {
 
 constexpr std::array kProjection = {Rename{"", "", Transform::kTranspose}};
 
-// The layers of transformer.resblocks.
-int layer_count(const Names& names) {
-  constexpr std::string_view kPath = "transformer.resblocks.";
-  int layers = 0;
-  for (std::string_view s : names) {
-    if (!s.starts_with(kPath)) continue;
-    s.remove_prefix(kPath.size());
-    layers = std::max(layers, take_number(s) + 1);
-  }
-  return layers;
-}
+int layer_count(const Names& names) { return count_numbered(names, "transformer.resblocks."); }
 
 KeyMap open_clip_layers(int layers) {
   KeyMap map;

@@ -36,6 +36,16 @@ std::vector<MappedName> KeyMap::map(std::string_view name) const {
   }
 }
 
+int count_numbered(std::span<const std::string_view> names, std::string_view path) {
+  int count = 0;
+  for (std::string_view s : names) {
+    if (!s.starts_with(path)) continue;
+    s.remove_prefix(path.size());
+    count = std::max(count, take_number(s) + 1);
+  }
+  return count;
+}
+
 int take_number(std::string_view& s) {
   const auto dot = s.find('.');
   if (dot == 0 || dot > 3) return -1;

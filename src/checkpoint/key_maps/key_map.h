@@ -18,7 +18,8 @@ enum class Transform : std::uint8_t {
   kTranspose,   // [I, O] -> [O, I]
   kFirst,
   kSecond,
-  kThird,  // one of the three equal parts along the first dimension (fused q, k, v)
+  kThird,       // one of the three equal parts along the first dimension (fused q, k, v)
+  kSwapHalves,  // [a | b] -> [b | a] along the first dimension
 };
 
 /// The rest of a name that begins with `from` begins with `to` instead. Several rows with one
@@ -51,6 +52,9 @@ class KeyMap {
   std::unordered_map<std::string, Block> blocks_;
   std::size_t longest_ = 0;  // `from` of all
 };
+
+/// One more than the largest number that follows `path` in the names: how many layers they tell of.
+int count_numbered(std::span<const std::string_view> names, std::string_view path);
 
 /// The number at the beginning of `s` (at most three digits, followed by a dot), which is removed
 /// with the dot; or -1.

@@ -19,7 +19,11 @@ KeyMap diffusers_vae_map(const Names& names);  // also the attention names of di
 KeyMap clip_text_map(const Names& names);      // transformers, with or without `text_model.`
 KeyMap open_clip_map(const Names& names);      // OpenCLIP: transformer.resblocks, fused in_proj
 KeyMap open_clip_sd2_map(
-    const Names& names);  // the same without the last layer, which SD 2 does not use
+    const Names& names);             // the same without the last layer, which SD 2 does not use
+KeyMap sd3_map(const Names& names);  // Stable Diffusion 3: joint_blocks, fused qkv
+KeyMap diffusers_transformer_map(const Names& names);
+KeyMap t5_map(const Names& names);       // transformers, the encoder alone
+KeyMap t5_gguf_map(const Names& names);  // llama.cpp: enc.blk
 
 /// Every name that a CompVis UNet with any number of blocks may use (a superset): for files that
 /// hold only the averaged weights `model_ema.`, whose names have lost their dots.

@@ -17,9 +17,9 @@ BasicTransformerBlock::BasicTransformerBlock(const Weights& w, const Config& c)
 
 Tensor BasicTransformerBlock::operator()(Tensor x, const Tensor& context) const {
   const Tensor h = norm1(x);
-  x = attn1(h, h, x);
-  x = attn2(norm2(x), context, x);
-  return ff(norm3(x), x);
+  x = attn1(h, h, {.add = x});
+  x = attn2(norm2(x), context, {.add = x});
+  return ff(norm3(x), {.add = x});
 }
 
 Transformer2D::Transformer2D(const Weights& w, const Config& c)

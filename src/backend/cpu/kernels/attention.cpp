@@ -153,11 +153,13 @@ void AttentionRows(const Head& h, Index begin, Index end, const float* keys, con
 
 void AttentionPack(const Head& h, Index begin, Index end, float* keys, float* values) {
   const Index n = lanes(), panel = kKeyVectors * n;
-  for (Index key = begin; key < end; key += panel) {
-    const Index count = std::min(panel, end - key);
-    float* out = keys + key * h.d;
-    if (count < panel) std::fill_n(out, panel * h.d, 0.0f);
-    kernels::transpose(h.k + key * h.k_stride, h.k_stride, count, h.d, out, panel);
+  for (Index key = begin, count; key < end; key += count) {
+    const Index column = key % panel;
+    count = std::min(panel - column, end - key);
+    float* out = keys + (key - column) * h.d;
+    if (column == 0 && count < panel) std::fill_n(out, panel * h.d, 0.0f);
+    kernels::transpose(h.k + (key - h.first_key) * h.k_stride, h.k_stride, count, h.d, out + column,
+                       panel);
   }
   const Index vectors = ceil_div(h.d, n), padded_keys = round_up(h.lk, Attention::kKeys);
   for (Index v = 0; v < vectors;) {
@@ -165,7 +167,7 @@ void AttentionPack(const Head& h, Index begin, Index end, float* keys, float* va
     const Index used = std::min(width, h.d - column);
     for (Index key = begin; key < end; ++key) {
       float* out = values + column * padded_keys + key * width;
-      std::memcpy(out, h.v + key * h.v_stride + column,
+      std::memcpy(out, h.v + (key - h.first_key) * h.v_stride + column,
                   static_cast<std::size_t>(used) * sizeof(float));
       std::fill(out + used, out + width, 0.0f);
     }

@@ -20,11 +20,17 @@ void clamp(const float* x, Index n, float low, float high, float* out);
 void geglu(const float* value, const float* gate, Index n, float* out);
 /// out = activation(x) + other, n values; `other` may be null.
 void finish(const float* x, const float* other, Index n, Activation activation, float* out);
+/// out = activation(x) * gate + other, n values; `other` may be null.
+void finish_gated(const float* x, const float* gate, const float* other, Index n,
+                  Activation activation, float* out);
 
 // norm.cpp
 void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps,
                 float* out);
 void rms_norm(const float* x, Index n, const float* weight, float eps, float* out);
+/// layer_norm(x) * (1 + scale) + shift
+void modulated_layer_norm(const float* x, Index n, const float* scale, const float* shift,
+                          float eps, float* out);
 /// Mean and sum of squared distances from it of each group of channels over `rows` pixels: 2
 /// doubles a group.
 void group_statistics(const float* x, Index rows, Index channels, Index groups, double* out);
@@ -36,15 +42,16 @@ void group_apply(const float* x, Index rows, Index channels, const float* factor
 struct Head {                          // one head of one image
   const float *q, *k, *v;              // rows of d values
   Index q_stride, k_stride, v_stride;  // between rows
-  Index lq, lk, d;
+  Index lk, d;                         // keys of all sequences, values of a row
+  Index first_key;                     // place of k's and v's first row among all keys
   float scale;
   bool causal;
   const float* bias;  // [lq, lk] or null
   float* out;
   Index out_stride;
 };
-/// Copies keys begin..end-1 (begin: a multiple of footprint::Attention::kKeys) into the order the
-/// products read.
+/// Copies keys begin..end-1 of all into the order the products read. Keys that share a block of
+/// footprint::Attention::kKeys are copied in their order, by one thread.
 void attention_pack(const Head&, Index begin, Index end, float* keys, float* values);
 /// Rows begin..end-1 of the result, at most footprint::Attention::kRows. `scratch`:
 /// footprint::Attention::thread bytes.

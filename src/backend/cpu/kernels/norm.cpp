@@ -31,8 +31,12 @@ HWY_INLINE float sum_of(const float* x, Index n, const Fn& fn) {
   return hn::GetLane(hn::SumOfLanes(f, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)))) + rest;
 }
 
-void LayerNorm(const float* x, Index n, const float* weight, const float* bias, float eps,
-               float* out) {
+struct Moments {
+  V mean, inverse_deviation;
+  HWY_INLINE V norm(V v) const { return hn::Mul(hn::Sub(v, mean), inverse_deviation); }
+};
+
+HWY_INLINE Moments moments_of(const float* x, Index n, float eps) {
   const F f;
   const float mean = sum_of(x, n, [](V v) HWY_ATTR { return v; }) / static_cast<float>(n);
   const V m = hn::Set(f, mean);
@@ -40,8 +44,13 @@ void LayerNorm(const float* x, Index n, const float* weight, const float* bias, 
     const V d = hn::Sub(v, m);
     return hn::Mul(d, d);
   });
-  const V r = hn::Set(f, 1.0f / std::sqrt(squares / static_cast<float>(n) + eps));
-  const auto norm = [&](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, m), r); };
+  return {m, hn::Set(f, 1.0f / std::sqrt(squares / static_cast<float>(n) + eps))};
+}
+
+void LayerNorm(const float* x, Index n, const float* weight, const float* bias, float eps,
+               float* out) {
+  const Moments moments = moments_of(x, n, eps);
+  const auto norm = [&](V v) HWY_ATTR { return moments.norm(v); };
   if (weight && bias)
     map(
         n, out, [&](V v, V w, V b) HWY_ATTR { return hn::MulAdd(norm(v), w, b); }, x, weight, bias);
@@ -53,6 +62,16 @@ void LayerNorm(const float* x, Index n, const float* weight, const float* bias, 
         n, out, [&](V v, V b) HWY_ATTR { return hn::Add(norm(v), b); }, x, bias);
   else
     map(n, out, norm, x);
+}
+
+void ModulatedLayerNorm(const float* x, Index n, const float* scale, const float* shift, float eps,
+                        float* out) {
+  const Moments moments = moments_of(x, n, eps);
+  const V one = hn::Set(F(), 1.0f);
+  map(
+      n, out,
+      [&](V v, V k, V c) HWY_ATTR { return hn::MulAdd(moments.norm(v), hn::Add(one, k), c); }, x,
+      scale, shift);
 }
 
 void RmsNorm(const float* x, Index n, const float* weight, float eps, float* out) {
@@ -170,6 +189,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mezzo::kernels {
 HWY_EXPORT(LayerNorm);
+HWY_EXPORT(ModulatedLayerNorm);
 HWY_EXPORT(RmsNorm);
 HWY_EXPORT(GroupStatistics);
 HWY_EXPORT(GroupApply);
@@ -177,6 +197,10 @@ HWY_EXPORT(GroupApply);
 void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps,
                 float* out) {
   HWY_DYNAMIC_DISPATCH(LayerNorm)(x, n, weight, bias, eps, out);
+}
+void modulated_layer_norm(const float* x, Index n, const float* scale, const float* shift,
+                          float eps, float* out) {
+  HWY_DYNAMIC_DISPATCH(ModulatedLayerNorm)(x, n, scale, shift, eps, out);
 }
 void rms_norm(const float* x, Index n, const float* weight, float eps, float* out) {
   HWY_DYNAMIC_DISPATCH(RmsNorm)(x, n, weight, eps, out);

@@ -1,0 +1,103 @@
+#include "models/mmdit/mmdit.h"
+
+#include <algorithm>
+
+namespace mezzo {
+namespace {
+
+constexpr std::int64_t kTimestepFeatures = 256;
+
+}  // namespace
+
+PatchEmbed::PatchEmbed(const Weights& w, const MMDiTConfig& c)
+    : backend_(w.backend()),
+      config_(c),
+      proj(w / "proj", {.in = c.in_channels,
+                        .out = c.width(),
+                        .kernel = static_cast<int>(c.patch_size),
+                        .stride = static_cast<int>(c.patch_size),
+                        .padding = 0}),
+      pos_embed(w.lazy("pos_embed", {1, c.pos_embed_max_size * c.pos_embed_max_size, c.width()})) {}
+
+Tensor PatchEmbed::positions(std::int64_t height, std::int64_t width) const {
+  if (crop_.rows && crop_.height == height && crop_.width == width) return crop_.rows;
+  const auto side = config_.pos_embed_max_size, D = config_.width();
+  if (height > side || width > side)
+    fail<UsageError>(
+        "the picture has {}x{} patches, the model's positions end at {}x{}; choose a smaller size",
+        width, height, side, side);
+  const auto top = (side - height) / 2, left = (side - width) / 2;
+  Tensor rows(host(), DType::kF32, {height * width, D});
+  for (std::int64_t y = 0; backend_.has_data() && y < height; ++y)
+    pos_embed.read(((top + y) * side + left) * D, width * D, rows.data<float>() + y * width * D);
+  crop_ = {height, width, backend_.upload(rows)};
+  return crop_.rows;
+}
+
+Tensor PatchEmbed::operator()(const Tensor& sample) const {
+  const Tensor patches = proj(sample);  // [B, H/patch, W/patch, D]
+  const auto h = patches.dim(1), w = patches.dim(2);
+  return ops::add(patches.view({patches.dim(0), h * w, patches.dim(3)}), positions(h, w));
+}
+
+CombinedTimestepTextProjEmbeddings::CombinedTimestepTextProjEmbeddings(const Weights& w,
+                                                                       const MMDiTConfig& c)
+    : timestep_embedder(w / "timestep_embedder", {.in = kTimestepFeatures, .out = c.width()}),
+      text_embedder(w / "text_embedder", {.in = c.pooled_projection_dim, .out = c.width()}) {}
+
+Tensor CombinedTimestepTextProjEmbeddings::operator()(std::span<const double> timesteps,
+                                                      const Tensor& pooled) const {
+  const Tensor time =
+      nn::sinusoid(ops::backend_of(pooled), timesteps, {.width = kTimestepFeatures});
+  return ops::add(timestep_embedder(time), text_embedder(pooled));
+}
+
+MMDiT::MMDiT(const Weights& w, const MMDiTConfig& c)
+    : config_(c),
+      pos_embed(w / "pos_embed", c),
+      time_text_embed(w / "time_text_embed", c),
+      context_embedder(w / "context_embedder", {.in = c.joint_attention_dim, .out = c.width()}),
+      norm_out(w / "norm_out", c.width()),
+      proj_out(w / "proj_out",
+               {.in = c.width(), .out = c.patch_size * c.patch_size * c.out_channels}) {
+  const auto layers = static_cast<std::size_t>(c.num_layers);
+  for (std::size_t i = 0; i < layers; ++i)
+    transformer_blocks.emplace_back(
+        w / "transformer_blocks" / i,
+        JointTransformerBlock::Config{.heads = c.num_attention_heads,
+                                      .head_size = c.attention_head_dim,
+                                      .qk_norm = c.qk_norm,
+                                      .dual_attention = c.dual_attention[i],
+                                      .context_pre_only = i + 1 == layers});
+}
+
+Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps, const Text& text,
+                         std::span<const std::int64_t> skipped, const Trace& trace) const {
+  const auto p = config_.patch_size;
+  check(sample.dim(1) % p == 0 && sample.dim(2) % p == 0, "latents are whole patches");
+  Tensor temb = time_text_embed(timesteps, text.pooled);
+  (trace / "time_text_embed")(temb);
+  temb = ops::silu(temb);  // every modulation begins with it
+
+  Streams s{.context = context_embedder(text.tokens), .x = pos_embed(sample)};
+  (trace / "context_embedder")(s.context);
+  (trace / "pos_embed")(s.x);
+  for (std::size_t i = 0; i < transformer_blocks.size(); ++i) {
+    if (std::ranges::find(skipped, static_cast<std::int64_t>(i)) != skipped.end()) continue;
+    s = transformer_blocks[i](std::move(s), temb);
+    const Trace here = trace / "transformer_blocks" / i;
+    if (s.context) (here / "context")(s.context);
+    (here / "hidden")(s.x);
+  }
+  s.context = Tensor();
+  s.x = norm_out(s.x, temb);
+  (trace / "norm_out")(s.x);
+  s.x = proj_out(s.x);
+  (trace / "proj_out")(s.x);
+  // [B, h*w, p*p*C] -> [B, h, w, p, p, C] -> [B, h, p, w, p, C] = [B, H, W, C]
+  const auto h = sample.dim(1) / p, w = sample.dim(2) / p, C = config_.out_channels;
+  return ops::contiguous(s.x.view({sample.dim(0), h, w, p, p, C}).permute({0, 1, 3, 2, 4, 5}))
+      .view({sample.dim(0), sample.dim(1), sample.dim(2), C});
+}
+
+}  // namespace mezzo

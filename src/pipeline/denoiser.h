@@ -1,0 +1,26 @@
+// The network that a sampler calls, whatever its architecture: latents, time and text to a
+// prediction.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "pipeline/text_conditioner.h"
+
+namespace mezzo {
+
+class Denoiser {
+ public:
+  virtual ~Denoiser() = default;
+
+  struct Call {
+    double timestep;            // the same for every picture
+    const TextEmbedding& text;  // a row for each picture
+    /// Layers to leave out (skip-layer guidance); below ModelDescription::skippable_layers.
+    std::span<const std::int64_t> skipped_layers = {};
+  };
+  /// x [B, H, W, in_channels] -> [B, H, W, out_channels].
+  virtual Tensor operator()(const Tensor& x, const Call& call) const = 0;
+};
+
+}  // namespace mezzo

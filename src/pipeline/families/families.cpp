@@ -1,0 +1,49 @@
+#include "pipeline/families/families.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace mezzo {
+
+ClipTokenizer make_clip_tokenizer(const ModelBundle& bundle, const std::string& name,
+                                  const ClipTextConfig& text, const std::string& pad) {
+  const auto it = bundle.tokenizers.find(name);
+  const auto file = [&](const char* file_name) -> std::string_view {
+    const auto f = it->second.find(file_name);
+    return f == it->second.end() ? std::string_view() : f->second;
+  };
+  ClipTokenizer tokenizer =
+      it == bundle.tokenizers.end()
+          ? ClipTokenizer::built_in({.pad = pad})
+          : ClipTokenizer::from_files({.vocab = file("vocab.json"),
+                                       .merges = file("merges.txt"),
+                                       .config = file("tokenizer_config.json"),
+                                       .special_tokens = file("special_tokens_map.json"),
+                                       .origin = bundle.path.string() + "/" + name});
+  if (tokenizer.size() > text.vocab_size)
+    fail<LoadError>(
+        "{}: the tokenizer has {} entries, the text encoder {}; they belong to different models "
+        "(give a folder with the right tokenizer by --config)",
+        bundle.path.string(), tokenizer.size(), text.vocab_size);
+  return tokenizer;
+}
+
+Tensor as_ids(const std::vector<int>& ids) {
+  Tensor row(host(), DType::kI32, {1, static_cast<std::int64_t>(ids.size())});
+  std::ranges::copy(ids, row.data<std::int32_t>());
+  return row;
+}
+
+TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& text, int limit) {
+  TokenReport report;
+  for (auto& piece : tokenizer.pieces(text))
+    report.pieces.push_back({.id = piece.id, .text = std::move(piece.text)});
+  const auto tokens = tokenizer.tokenize(text, limit);
+  report.used = tokens.n_tokens;
+  report.limit = limit;
+  report.cut = tokens.cut;
+  return report;
+}
+
+}  // namespace mezzo
