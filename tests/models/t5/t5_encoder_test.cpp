@@ -81,12 +81,12 @@ class RandomT5 final : public TensorSource {
   std::vector<TensorInfo> tensors_;
 };
 
-struct Run {
+struct Encoded {
   std::vector<float> values;
   std::vector<std::string> unused;
 };
 
-Run run(const RandomT5& tensors, Precision precision = Precision::kF32, bool visible = true) {
+Encoded run(const RandomT5& tensors, Precision precision = Precision::kF32, bool visible = true) {
   const auto backend = make_cpu_backend();
   const Weights w(std::make_shared<RandomT5>(tensors), *backend, precision, "t5");
   const T5Encoder t5(w, kSmall);
@@ -152,13 +152,13 @@ TEST(T5Encoder, SizesAreToldFromTensors) {
 
 TEST(T5Encoder, TheEmbeddingHasEitherName) {
   const RandomT5 shared(kSmall);
-  const Run expected = run(shared);
+  const Encoded expected = run(shared);
   EXPECT_THAT(expected.unused, IsEmpty());
   RandomT5 renamed = shared, both = shared;
   renamed.rename("shared.weight", "encoder.embed_tokens.weight");
   both.copy("shared.weight", "encoder.embed_tokens.weight");
   for (const auto& tensors : {renamed, both}) {
-    const Run actual = run(tensors);
+    const Encoded actual = run(tensors);
     EXPECT_EQ(actual.values, expected.values);
     EXPECT_THAT(actual.unused, IsEmpty());
   }
@@ -170,8 +170,8 @@ TEST(T5Encoder, TheEmbeddingHasEitherName) {
 // The feed-forward layers of T5-XXL leave the range of float16 (65504), which is why 16 bits are
 // for weights and products only, never for what is between layers.
 TEST(T5Encoder, SixteenBitWeightsDoNotOverflow) {
-  const Run exact = run(RandomT5(kSmall, 400)),
-            sixteen = run(RandomT5(kSmall, 400), Precision::kBF16);
+  const Encoded exact = run(RandomT5(kSmall, 400)),
+                sixteen = run(RandomT5(kSmall, 400), Precision::kBF16);
   for (std::size_t i = 0; i < exact.values.size(); ++i) {
     ASSERT_TRUE(std::isfinite(exact.values[i]));
     EXPECT_NEAR(sixteen.values[i], exact.values[i], 3e-2);
