@@ -292,7 +292,9 @@ TEST(KeyMaps, TransformerOfStableDiffusion3IsABijection) {
                            name.starts_with("joint_blocks.23.context_block.adaLN");
       EXPECT_EQ(mapped[i].transform == Transform::kSwapHalves, swapped) << name;
     }
-    if (to.size() == 3) EXPECT_EQ(mapped[1].transform, Transform::kSecond);
+    if (to.size() == 3) {
+      EXPECT_EQ(mapped[1].transform, Transform::kSecond);
+    }
   }
   EXPECT_TRUE(map.map("joint_blocks.24.x_block.attn.proj.weight").empty());
   EXPECT_TRUE(map.map("joint_blocks.23.context_block.mlp.fc1.weight").empty());

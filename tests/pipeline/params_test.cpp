@@ -156,6 +156,8 @@ TEST(Json, RoundTripsEveryField) {
   GenerateParams p;
   p.prompts = {"a \"red\" apple", "ein grüner Apfel"};
   p.negative_prompt = "blurry\nsoft";
+  p.prompt_2 = "a round fruit", p.prompt_3 = "red", p.negative_prompt_2 = "grey";
+  p.negative_prompt_3 = "a pear", p.t5_length = 77;
   p.steps = 7, p.guidance = 0.1, p.guidance_rescale = 0.3, p.width = 64, p.height = 128;
   p.seed = std::numeric_limits<std::int64_t>::max() - 5, p.count = 3;
   p.sampler = "euler_a", p.schedule = "karras", p.spacing = "leading",
