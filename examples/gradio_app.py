@@ -24,7 +24,7 @@ def draw(prompt, negative, steps, guidance, seed, image=None, mask=None, strengt
     try:
         return pipeline(prompt, negative, image=image, mask=mask, **settings)
     except Error as error:
-        raise gr.Error(str(error)) from error
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def draw_painted(prompt, negative, steps, guidance, seed, editor, strength):

@@ -121,6 +121,8 @@ std::int64_t Gallery::insert(const std::string& file, const Drawn& picture,
     return it != j.end() && it->is_number() ? it->get<std::int64_t>() : std::int64_t{0};
   };
   const auto lock = db_.lock();
+  // A row of that name, if there is one, is of a file that somebody removed.
+  Statement(db_, "DELETE FROM images WHERE file = ?").bind(file).run();
   Statement s(db_,
               "INSERT INTO images(file, created, width, height, bytes, prompt, negative_prompt, "
               "model, sampler, steps, guidance, seed, request, infotext) "
@@ -142,7 +144,8 @@ Json Gallery::add(const Drawn& picture) {
   const auto seed = static_cast<std::int64_t>(number_at(picture.head, "seed", 0));
   std::string name;
   const auto lock = db_.lock();
-  for (int n = next_number(folder);; ++n) {
+  // Those in the trash keep their names: they may come back.
+  for (int n = std::max(next_number(folder), next_number(trash_folder() / date));; ++n) {
     name = fmt::format("{}/{:05}-{}.png", date, n, seed);
     if (write_new_file(folder_ / name, picture.png)) break;
   }
@@ -242,6 +245,8 @@ void Gallery::restore(std::int64_t id) {
   const fs::path to = folder_ / name;
   std::error_code error;
   fs::create_directories(to.parent_path(), error);
+  if (fs::exists(to, error))
+    throw ApiError(409, "conflict", name + ": somebody put another file in its place");
   fs::rename(trash_folder() / name, to, error);
   if (error) throw ApiError(404, "not_found", name + ": is not in the trash any more");
   Statement(db_, "UPDATE images SET trashed = NULL WHERE id = ?").bind(id).run();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,20 +50,31 @@ class Gallery {
   void empty_trash();
   struct Rebuilt {
     std::size_t pictures = 0, added = 0, removed = 0;
-    std::vector<std::string> skipped;  // files that hold no picture of ours
+    std::vector<std::string> skipped = {};  // files that hold no picture of ours
   };
-  /// Makes the index fit the files: adds what it lacks, drops what is gone. Files are not touched.
-  Rebuilt rebuild();
+  /// A file of the gallery as the worker would have told it; throws where it is no picture of ours.
+  using Reader = std::function<Drawn(const std::filesystem::path&)>;
+  /// Makes the index fit the files: adds what it lacks, drops what is gone. Pictures are not
+  /// touched.
+  Rebuilt rebuild(const Reader& reader);
+  /// After a server that was killed: its temporary files are removed, and pictures that it had no
+  /// time to put into the index are added, unless they are very many. Rows of files that are gone
+  /// stay.
+  Rebuilt recover(const Reader& reader);
 
  private:
   std::string relative_file(std::int64_t id, bool trashed);
   std::filesystem::path trash_folder() const { return folder_ / ".trash"; }
+  std::set<std::string> known_files();  // that are not in the trash
+  Rebuilt add_unknown(const std::set<std::string>& files, const Reader& reader);
   std::int64_t insert(const std::string& file, const Drawn& picture, const std::string& created);
 
   Database& db_;
   std::filesystem::path folder_;
 };
 
+/// A Gallery::Reader that decodes in this process.
+Drawn drawn_from_file(const std::filesystem::path& path);
 /// Writes a file whole or not at all, and never over another: false where `path` is taken. Throws
 /// DeviceError.
 bool write_new_file(const std::filesystem::path& path, std::string_view bytes);

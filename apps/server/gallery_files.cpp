@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <map>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -21,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::uintmax_t kMaxFile = 64u << 20;  // bytes of a picture
+constexpr std::size_t kMostRecovered = 100;     // that are read before the server listens
 
 [[noreturn]] void fail_writing(const fs::path& path) {
   const int code = errno;
@@ -67,24 +68,52 @@ std::string utc_text(const fs::path& path) {
   return text;
 }
 
-/// A picture of ours, as the worker would have told it. Throws what the library throws.
-Drawn drawn_from_file(const fs::path& path) {
-  Drawn drawn{.png = read_file(path), .head = Json::object()};
-  const auto bytes = std::as_bytes(std::span(drawn.png.data(), drawn.png.size()));
-  const Image image = decode_picture(bytes, path.filename().string());
-  const Recipe recipe = decode_recipe(bytes, path.filename().string());
-  Json request = Json::parse(to_json(recipe.params));
-  request["model"] = recipe.model;
-  drawn.head = {{"width", image.width},
-                {"height", image.height},
-                {"recipe", dump(request)},
-                {"infotext", recipe.infotext}};
-  return drawn;
-}
-
 bool is_picture_name(const fs::path& path) {
   const std::string extension = path.extension().string();
   return extension == ".png" || extension == ".jpg" || extension == ".webp";
+}
+
+/// The name of a Temporary: ".PID-N.tmp".
+bool is_temporary_name(const std::string& name) {
+  constexpr std::string_view kEnding = ".tmp";
+  const std::string_view middle =
+      name.size() > kEnding.size() && name.starts_with('.') && name.ends_with(kEnding)
+          ? std::string_view(name).substr(1, name.size() - 1 - kEnding.size())
+          : std::string_view();
+  return middle.find('-') != middle.npos && middle.find_first_not_of("0123456789-") == middle.npos;
+}
+
+/// Calls `use` with every file of the dated folders; links are left out.
+void each_dated_file(const fs::path& folder,
+                     const std::function<void(const fs::directory_entry&)>& use) {
+  std::error_code error;
+  for (const auto& day : fs::directory_iterator(folder, error)) {
+    if (!day.is_directory(error) || day.is_symlink(error) ||
+        day.path().filename().string().starts_with('.'))
+      continue;
+    for (const auto& entry : fs::directory_iterator(day.path(), error))
+      if (entry.is_regular_file(error) && !entry.is_symlink(error)) use(entry);
+  }
+}
+
+/// The pictures of the dated folders, such as "2026-11-21/00001-7.png".
+std::set<std::string> pictures_in(const fs::path& folder) {
+  std::set<std::string> files;
+  each_dated_file(folder, [&](const fs::directory_entry& entry) {
+    if (is_picture_name(entry.path()))
+      files.insert(entry.path().lexically_relative(folder).generic_string());
+  });
+  return files;
+}
+
+/// What a writer that was killed left. Only while no other server uses the folder.
+void remove_temporary_files(const fs::path& folder) {
+  std::vector<fs::path> left;
+  each_dated_file(folder, [&](const fs::directory_entry& entry) {
+    if (is_temporary_name(entry.path().filename().string())) left.push_back(entry.path());
+  });
+  std::error_code error;
+  for (const fs::path& file : left) fs::remove(file, error);
 }
 
 }  // namespace
@@ -134,41 +163,65 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-Gallery::Rebuilt Gallery::rebuild() {
-  Rebuilt result;
-  const auto lock = db_.lock();
-  std::map<std::string, std::int64_t> known;
-  {
-    Statement s(db_, "SELECT file, id FROM images WHERE trashed IS NULL");
-    while (s.step()) known.emplace(s.text(0), s.integer(1));
-  }
-  std::error_code error;
-  std::map<std::string, bool> found;
-  for (const auto& day : fs::directory_iterator(folder_, error)) {
-    if (!day.is_directory(error) || day.is_symlink(error) ||
-        day.path().filename().string().starts_with('.'))
-      continue;
-    for (const auto& entry : fs::directory_iterator(day.path(), error))
-      if (entry.is_regular_file(error) && !entry.is_symlink(error) && is_picture_name(entry.path()))
-        found.emplace(day.path().filename().string() + "/" + entry.path().filename().string(),
-                      true);
-  }
-  for (const auto& [file, there] : found) {
-    ++result.pictures;
+Drawn drawn_from_file(const fs::path& path) {
+  Drawn drawn{.png = read_file(path), .head = Json::object()};
+  const auto bytes = std::as_bytes(std::span(drawn.png.data(), drawn.png.size()));
+  const Image image = decode_picture(bytes, path.filename().string());
+  const Recipe recipe = decode_recipe(bytes, path.filename().string());
+  Json request = Json::parse(to_json(recipe.params));
+  request["model"] = recipe.model;
+  drawn.head = {{"width", image.width},
+                {"height", image.height},
+                {"recipe", dump(request)},
+                {"infotext", recipe.infotext}};
+  return drawn;
+}
+
+std::set<std::string> Gallery::known_files() {
+  std::set<std::string> known;
+  Statement s(db_, "SELECT file FROM images WHERE trashed IS NULL");
+  while (s.step()) known.insert(s.text(0));
+  return known;
+}
+
+Gallery::Rebuilt Gallery::add_unknown(const std::set<std::string>& files, const Reader& reader) {
+  Rebuilt result{.pictures = files.size()};
+  const auto known = known_files();
+  for (const std::string& file : files) {
     if (known.contains(file)) continue;
     try {
-      insert(file, drawn_from_file(folder_ / file), utc_text(folder_ / file));
+      insert(file, reader(folder_ / file), utc_text(folder_ / file));
       ++result.added;
     } catch (const std::exception& e) {  // one bad file does not hide the others
       result.skipped.emplace_back(e.what());
     }
   }
-  for (const auto& [file, id] : known) {
-    if (found.contains(file)) continue;
-    Statement(db_, "DELETE FROM images WHERE id = ?").bind(id).run();
+  return result;
+}
+
+Gallery::Rebuilt Gallery::rebuild(const Reader& reader) {
+  const auto lock = db_.lock();
+  const auto files = pictures_in(folder_);
+  Rebuilt result = add_unknown(files, reader);
+  for (const std::string& file : known_files()) {
+    if (files.contains(file)) continue;
+    Statement(db_, "DELETE FROM images WHERE file = ?").bind(file).run();
     ++result.removed;
   }
   return result;
+}
+
+Gallery::Rebuilt Gallery::recover(const Reader& reader) {
+  const auto lock = db_.lock();
+  for (const fs::path& folder : {folder_, folder_ / ".thumbnails"}) remove_temporary_files(folder);
+  const auto files = pictures_in(folder_);
+  const std::size_t known = known_files().size();
+  if (files.size() > known + kMostRecovered)
+    return {.pictures = files.size(),
+            .skipped = {fmt::format("{} pictures are not in the gallery; make its index again "
+                                    "with mezzo gallery rebuild",
+                                    files.size() - known)}};
+  return add_unknown(files, reader);
 }
 
 }  // namespace mezzo::server

@@ -21,7 +21,6 @@ std::map<std::int64_t, Job> JobStore::load() {
     job.id = s.integer(0);
     job.rank = s.number(1);
     job.state = state_called(s.text(2)).value_or(JobState::kFailed);
-    if (job.state == JobState::kRunning) job.state = JobState::kQueued;
     job.kind = s.text(3);
     job.created = s.text(4);
     job.started = s.text(5);
@@ -32,6 +31,10 @@ std::map<std::int64_t, Job> JobStore::load() {
     job.warnings = parsed(s.text(10), Json::array());
     job.error = parsed(s.text(11), Json());
     job.kills = static_cast<int>(s.integer(12));
+    if (job.state == JobState::kRunning) {  // the server died of something: all of it once more
+      job.state = JobState::kQueued;
+      job.images = Json::array();
+    }
     jobs.emplace(job.id, std::move(job));
   }
   return jobs;

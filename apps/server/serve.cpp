@@ -109,6 +109,33 @@ void wait(const ServeOptions& options, std::stop_token stop, Context& context) {
   std::this_thread::sleep_for(100ms);  // the last answers go out
 }
 
+/// Reads a picture of the gallery in the worker that answers questions.
+Gallery::Reader reader_of(Questions& questions) {
+  return [&questions](const fs::path& file) {
+    Drawn drawn{.png = read_file(file), .head = Json::object()};
+    const Json name = file.filename().string();
+    const Frame size = questions.ask({{"what", "picture"}, {"name", name}}, drawn.png);
+    const Json recipe = questions.ask({{"what", "recipe"}}, drawn.png).head.at("result");
+    Json request = recipe.at("request");
+    request["model"] = recipe.at("model");
+    drawn.head = size.head.at("result");
+    drawn.head["recipe"] = dump(request);
+    drawn.head["infotext"] = recipe.at("infotext");
+    return drawn;
+  };
+}
+
+/// After a server that was killed; says what it did.
+void recover(Gallery& gallery, Questions& questions) {
+  const Gallery::Rebuilt done = gallery.recover(reader_of(questions));
+  std::string told;
+  if (done.added > 0)
+    told = fmt::format("mezzo: pictures of a server that was killed, added to the gallery: {}\n",
+                       done.added);
+  for (const std::string& text : done.skipped) told += fmt::format("mezzo: skipped: {}\n", text);
+  std::fputs(told.c_str(), stderr);
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options, std::stop_token stop) {
@@ -118,9 +145,10 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   Database db(outputs / "mezzotint.sqlite");
   Events events;
   Gallery gallery(db, outputs);
+  Questions questions(worker_settings(options, "mezzo-ask"));
+  recover(gallery, questions);
   Queue queue(JobStore(db), events);
   Drawer drawer(queue, gallery, worker_settings(options, "mezzo-draw"));
-  Questions questions(worker_settings(options, "mezzo-ask"));
   Catalogue catalogue(questions);
   Context context{queue, events, gallery, drawer, questions, catalogue, options.folders};
 
@@ -150,7 +178,7 @@ int rebuild_gallery(const std::string& outputs) {
   const fs::path folder = fs::absolute(outputs);
   const FolderLock lock(folder);
   Database db(folder / "mezzotint.sqlite");
-  const Gallery::Rebuilt done = Gallery(db, folder).rebuild();
+  const Gallery::Rebuilt done = Gallery(db, folder).rebuild(drawn_from_file);
   for (const std::string& text : done.skipped)
     std::fputs(fmt::format("mezzo: skipped: {}\n", text).c_str(), stderr);
   std::fputs(fmt::format("{} pictures in {}: {} added to the index, {} that are gone removed\n",

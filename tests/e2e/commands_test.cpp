@@ -9,6 +9,7 @@
 
 #include "e2e/program.h"
 #include "mezzotint/files.h"
+#include "support/goldens.h"
 
 namespace mezzo::test {
 namespace {
@@ -221,6 +222,37 @@ TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
   EXPECT_EQ(image("a.png").pixels, image("b.png").pixels);
   EXPECT_NE(program_.run({"convert", small_model().string(), "own.gguf"}).code, 0);  // exists
   run({"convert", small_model().string(), "own.gguf", "--overwrite", "--json"});
+}
+
+/// The same checkpoint as a folder, as one file of either kind with the folder's configuration, and
+/// converted: each is drawn with, to the same picture.
+TEST_F(Commands, AModelOfOnesOwnIsUsedInEveryForm) {
+  const auto folders = golden_paths("pipelines/tiny_sd1");
+  if (folders.empty()) GTEST_SKIP() << "no goldens: pipelines/tiny_sd1";
+  const std::string own = folders.front().string();
+  const auto draw = [&](const std::string& name, std::vector<std::string> model) {
+    std::vector<std::string> command = {"generate", "a red apple", "-n",     "grey",    "--steps",
+                                        "3",        "--guidance",  "5",      "--width", "96",
+                                        "--height", "64",          "--seed", "7",       "-o",
+                                        name,       "--sampler",   "euler_a"};
+    command.insert(command.end(), model.begin(), model.end());
+    run(command);
+    return image(name);
+  };
+  const Image expected = draw("folder.png", {"-m", own});
+  EXPECT_EQ(expected.width, 96);
+  EXPECT_EQ(expected.height, 64);
+  int forms = 0;
+  for (const std::string form : {".safetensors", ".ckpt"}) {
+    if (!fs::exists(own + form)) continue;
+    SCOPED_TRACE(form);
+    ++forms;
+    const Image picture = draw("file" + form + ".png", {"-m", own + form, "--config", own});
+    EXPECT_EQ(picture.pixels, expected.pixels);
+    run({"convert", own + form, "own.gguf", "--config", own, "--weights", "f32", "--overwrite"});
+    EXPECT_EQ(draw("bundle" + form + ".png", {"-m", "own.gguf"}).pixels, expected.pixels);
+  }
+  EXPECT_GE(forms, 1);
 }
 
 TEST_F(Commands, TokensShowsThePieces) {

@@ -220,7 +220,7 @@ class Examples(unittest.TestCase):
         self.assertEqual(names["apple"].size, (128, 128))
 
     def test_pages_are_python(self):
-        # Gradio and Streamlit are not in the distribution; what needs them is only compiled here.
+        # Gradio and Streamlit are not in the distribution: examples_test.py runs these where they are installed.
         for name in ("gradio_app.py", "streamlit_app.py"):
             compile((self.FOLDER / name).read_text(), name, "exec")
 

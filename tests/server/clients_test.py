@@ -6,12 +6,13 @@ recipes sd-parsers, and schemathesis on the server's own description.
 
 import importlib.util
 import io
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+
+from running_server import Server
 
 try:
     import openai
@@ -37,15 +38,12 @@ class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        command = [MEZZO, "serve", "--port", "0", "--outputs-dir", cls.folder.name]
-        cls.server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        cls.port = int(re.search(r":(\d+)$", cls.server.stdout.readline().strip()).group(1))
+        cls.server = Server(MEZZO, cls.folder.name)
+        cls.port = cls.server.port
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.terminate()
-        cls.server.wait(30)
-        cls.server.stdout.close()
+        cls.server.end()
         cls.folder.cleanup()
 
     def test_webuiapi(self):

@@ -68,6 +68,19 @@ TEST(Crash, TheQueueSurvivesTheServersDeath) {
   EXPECT_EQ(server.wait_for(b, kOver)["state"], "completed");
 }
 
+TEST(Crash, AJobOfSeveralPicturesBeginsAgainWithoutThem) {
+  ServerProgram server("halfway");
+  const auto id = server.submit({{"prompt", "a cat"}, {"steps", 20}, {"count", 3}});
+  while (server.job(id)["images"].empty())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(server.end(SIGKILL), 128 + SIGKILL);
+  server.start();
+  const Json job = server.wait_for(id, kOver);
+  EXPECT_EQ(job["state"], "completed");
+  EXPECT_EQ(job["images"].size(), 3u) << job["images"].dump();
+  EXPECT_GE(server.client().get("/api/v1/images").json()["total"], 4);  // no picture is lost
+}
+
 TEST(Crash, SigtermLetsTheRunningJobFinishAndKeepsTheRest) {
   ServerProgram server("drain");
   const auto a = server.submit({{"prompt", "a lion"}, {"steps", 20}});

@@ -63,6 +63,57 @@ TEST(Gallery, FindsMarksRemovesAndRestores) {
   EXPECT_EQ(job["request"]["init_image"]["image"], one["id"]);
 }
 
+/// The state that a small job with this seed ends in, with its picture.
+Json drawn(const ServerProgram& server, int seed) {
+  const auto id = server.submit({{"prompt", "a red apple"}, {"steps", 2}, {"seed", seed}});
+  return server.wait_for(id, kOver);
+}
+
+fs::path only_picture(const ServerProgram& server) {
+  for (const auto& day : fs::directory_iterator(server.outputs()))
+    if (day.is_directory())
+      for (const auto& file : fs::directory_iterator(day))
+        if (file.path().extension() == ".png") return file.path();
+  return {};
+}
+
+TEST(Gallery, APictureInTheTrashKeepsItsName) {
+  const ServerProgram server("trash");
+  const Client c = server.client();
+  const std::string path = "/api/v1/images/" + drawn(server, 7)["images"][0]["id"].dump();
+  ASSERT_EQ(c.send("DELETE", path, "", {}).status, 204);
+  const Json again = drawn(server, 7);
+  ASSERT_EQ(again["state"], "completed") << again.dump();
+  EXPECT_EQ(c.send("POST", path + "/restore", "", {}).status, 200);
+  EXPECT_EQ(c.get("/api/v1/images").json()["total"], 2);
+  EXPECT_EQ(c.get(path + "/file").body, c.get(again["images"][0]["url"]).body);
+}
+
+TEST(Gallery, AFileThatWasRemovedByHandLeavesItsNameFree) {
+  const ServerProgram server("removed");
+  drawn(server, 7);
+  ASSERT_TRUE(fs::remove(only_picture(server)));
+  const Json again = drawn(server, 7);
+  EXPECT_EQ(again["state"], "completed") << again.dump();
+  EXPECT_EQ(server.client().get("/api/v1/images").json()["total"], 1);
+}
+
+TEST(Gallery, WhatAKilledServerLeftIsPutRight) {
+  ServerProgram server("killed");
+  drawn(server, 7);
+  EXPECT_EQ(server.end(SIGKILL), 128 + SIGKILL);
+  const fs::path picture = only_picture(server);
+  fs::copy_file(picture, picture.parent_path() / "00009-7.png");  // saved, and not in the index
+  std::ofstream(picture.parent_path() / ".1234-0.tmp") << "half a pic";
+  std::ofstream(picture.parent_path() / "stray.png") << "not a picture";
+  server.start();
+  EXPECT_EQ(server.client().get("/api/v1/images").json()["total"], 2);
+  EXPECT_FALSE(fs::exists(picture.parent_path() / ".1234-0.tmp"));
+  EXPECT_TRUE(fs::exists(picture.parent_path() / "stray.png"));
+  EXPECT_THAT(server.errors(), testing::HasSubstr("added to the gallery: 1"));
+  EXPECT_THAT(server.errors(), testing::HasSubstr("stray.png"));
+}
+
 TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
   ServerProgram server("rebuild");
   server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 2}}), {"completed"});

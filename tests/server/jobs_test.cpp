@@ -144,6 +144,19 @@ TEST(Jobs, WhatCannotBeDrawnIsRefusedWithItsField) {
   EXPECT_EQ(server.client().get("/api/v1/jobs/..%2f..").status, 404);
 }
 
+TEST(Jobs, WorkThatNeedsMoreMemoryThanAllowedFailsWithNumbersAndARemedy) {
+  const ServerProgram server("memory", {"--max-ram", "600M", "--weights", "f16"});
+  const Json failed = server.wait_for(
+      server.submit({{"prompt", "x"}, {"width", 2048}, {"height", 2048}, {"steps", 1}}), kOver);
+  EXPECT_EQ(failed["state"], "failed") << failed.dump();
+  EXPECT_EQ(failed["error"]["code"], "memory") << failed.dump();
+  EXPECT_THAT(failed["error"]["message"].get<std::string>(),
+              testing::AllOf(HasSubstr(" GB of memory"), HasSubstr("(--max-ram) is 629.1 MB"),
+                             HasSubstr("would fit")));
+  const Json small = server.wait_for(server.submit({{"prompt", "x"}, {"steps", 1}}), kOver);
+  EXPECT_EQ(small["state"], "completed") << small.dump();
+}
+
 TEST(Jobs, OptionsTokensAndPlanComeFromTheTableAndTheModel) {
   const ServerProgram server("lists");
   const Json options = server.client().get("/api/v1/options").json();

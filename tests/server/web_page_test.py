@@ -2,18 +2,20 @@
 
     web_page_test.py MEZZO [FILE...]     FILE: only these of the tests, such as mask.test.mjs
 
-Starts two servers on free ports, one of them with a token. Skips where Node, the page's packages or Chromium are not
+Starts two servers on free ports, one of them with a token. A checkpoint of the goldens is converted with its vocabulary
+and merges, and is a second model on the page. Skips where Node, the page's packages or Chromium are not
 installed; CHROMIUM names another browser than /usr/bin/chromium.
 """
 
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+from running_server import Server
 
 WEB = pathlib.Path(__file__).resolve().parents[2] / "apps" / "web"
 MODELS = WEB.parents[1] / "models"
@@ -40,23 +42,16 @@ def missing():
     return ""
 
 
-class Server:
-    def __init__(self, mezzo, folder, *more):
-        command = [mezzo, "serve", "--port", "0", "--outputs-dir", folder, "--models-dir", str(MODELS), *more]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        port = re.search(r":(\d+)\b", line)
-        if port is None:
-            raise SystemExit(f"the server did not start: {line}")
-        self.url = f"http://127.0.0.1:{port.group(1)}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(90)
-        self.process.stdout.close()
+def own_model(mezzo, folder):
+    """A .ckpt with the vocab.json and merges.txt beside it, as a model in `folder`; its name, or None without goldens."""
+    roots = [WEB.parents[2] / "shared" / "goldens", *map(pathlib.Path, filter(None, os.environ.get("MEZZO_GOLDENS", "").split(":")))]
+    found = [root / "pipelines" / "tiny_sd1.ckpt" for root in roots if (root / "pipelines" / "tiny_sd1.ckpt").exists()]
+    if not found:
+        return None
+    os.makedirs(folder)
+    command = [mezzo, "convert", str(found[0]), f"{folder}/own.gguf", "--config", str(found[0].with_suffix("")), "-q"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return "own"
 
 
 def main():
@@ -68,9 +63,14 @@ def main():
     files = [str(WEB / "tests" / "e2e" / name) for name in names] or sorted(
         str(file) for file in (WEB / "tests" / "e2e").glob("*.test.mjs")
     )
-    with tempfile.TemporaryDirectory() as folder, Server(mezzo, f"{folder}/open") as plain:
-        with Server(mezzo, f"{folder}/locked", "--token", TOKEN) as locked:
+    with tempfile.TemporaryDirectory() as folder:
+        own = own_model(mezzo, f"{folder}/models")
+        more = ["--models-dir", f"{MODELS}:{folder}/models"]
+        plain, locked = Server(mezzo, f"{folder}/open", *more), Server(mezzo, f"{folder}/locked", *more, "--token", TOKEN)
+        with plain, locked:
             urls = {"MEZZO_URL": plain.url, "MEZZO_TOKEN_URL": locked.url, "MEZZO_TOKEN": TOKEN}
+            if own is not None:
+                urls["MEZZO_OWN_MODEL"] = own
             command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *files]
             patience = {"MEZZO_PATIENCE": os.environ.get("MEZZO_PATIENCE", "120000")}
             return subprocess.run(command, cwd=WEB, env={**os.environ, **urls, **patience}).returncode

@@ -8,6 +8,35 @@ let chrome;
 before(async () => (chrome = await open()));
 after(() => chrome.close());
 
+/**
+ * How many pixels differ between two pictures of the server: of those that the mask has, and of those farther from it
+ * than its soft edge reaches.
+ */
+async function differences(page, before, after, mask) {
+  const pixels = (address) =>
+    page.evaluate(async (from) => {
+      const bitmap = await createImageBitmap(await (await fetch(from)).blob());
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return [...context.getImageData(0, 0, bitmap.width, bitmap.height).data];
+    }, address);
+  const [a, b] = [await pixels(before), await pixels(after)];
+  const { width, height } = mask;
+  const edge = 16; // four times the usual blur
+  const near = (x, y) => {
+    for (let v = Math.max(0, y - edge); v <= Math.min(height - 1, y + edge); v++)
+      for (let u = Math.max(0, x - edge); u <= Math.min(width - 1, x + edge); u++) if (mask.pixels[v * width + u] > 0) return true;
+    return false;
+  };
+  const counts = { inside: 0, outside: 0, far: 0 };
+  for (let i = 0; i < width * height; i++) {
+    const differ = [0, 1, 2].some((c) => a[4 * i + c] !== b[4 * i + c]) ? 1 : 0;
+    if (mask.pixels[i] === 255) counts.inside += differ;
+    else if (!near(i % width, Math.floor(i / width))) [counts.outside, counts.far] = [counts.outside + differ, counts.far + 1];
+  }
+  return counts;
+}
+
 /** Draws a picture and opens it for inpainting, through the page itself. */
 async function editor(prompt) {
   const opened = await visit(chrome, 'text');
@@ -54,12 +83,20 @@ test('a stroke is painted, undone, done again, erased, and repaints the picture'
 
   const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
   await compose(page, 'a green apple');
+  await page.locator('summary', { hasText: 'Not in the picture' }).click();
+  await page.getByRole('textbox', { name: 'Not in the picture' }).fill('red');
   await submit(page);
   const body = (await sent).postDataJSON();
+  assert.equal(body.negative_prompt, 'red');
   const mask = await decodeGrey(Buffer.from(body.mask_image.split(',')[1], 'base64'));
   assert.equal(mask.white, painted.white);
   assert.ok(body.init_image.image > 0);
   await drawn(page, 'a green apple');
+  const newest = await page.evaluate(async () => (await (await fetch('/api/v1/images?limit=1')).json()).images[0]);
+  assert.deepEqual([newest.prompt, newest.negative_prompt], ['a green apple', 'red']);
+  const counts = await differences(page, `/api/v1/images/${body.init_image.image}/file`, newest.url, mask);
+  assert.ok(counts.inside > mask.white / 2, `${counts.inside} of ${mask.white} painted pixels are new`);
+  assert.ok(counts.far > 2000 && counts.outside === 0, `${counts.outside} of ${counts.far} pixels off the mask changed`);
   assert.deepEqual(faults, []);
 });
 
