@@ -6,7 +6,6 @@ function(mezzo_library name)
   target_include_directories(mezzo_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
   list(TRANSFORM ARGN PREPEND mezzo_ OUTPUT_VARIABLE deps)
   target_link_libraries(mezzo_${name} PUBLIC ${deps})
-  set_target_properties(mezzo_${name} PROPERTIES UNITY_BUILD ${MEZZO_UNITY})
 endfunction()
 
 # mezzo_test(name LABEL label SOURCES files... LIBS libs... [SHARDS n]): one test program, one ctest entry; or n of them,

@@ -66,6 +66,8 @@ class Gallery {
   std::string relative_file(std::int64_t id, bool trashed);
   std::filesystem::path trash_folder() const { return folder_ / ".trash"; }
   std::set<std::string> known_files();  // that are not in the trash
+  /// Moves to and from the trash that a killed server left half done: the files decide.
+  void finish_moves(const std::set<std::string>& files);
   Rebuilt add_unknown(const std::set<std::string>& files, const Reader& reader);
   std::int64_t insert(const std::string& file, const Drawn& picture, const std::string& created);
 

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -83,13 +85,21 @@ bool is_temporary_name(const std::string& name) {
   return middle.find('-') != middle.npos && middle.find_first_not_of("0123456789-") == middle.npos;
 }
 
+/// "2026-11-21": the folders that the gallery makes. Others in the same place are not its own.
+bool is_day(const std::string& name) {
+  if (name.size() != 10) return false;
+  for (std::size_t i = 0; i < name.size(); ++i)
+    if (i == 4 || i == 7 ? name[i] != '-' : name[i] < '0' || name[i] > '9') return false;
+  return true;
+}
+
 /// Calls `use` with every file of the dated folders; links are left out.
 void each_dated_file(const fs::path& folder,
                      const std::function<void(const fs::directory_entry&)>& use) {
   std::error_code error;
   for (const auto& day : fs::directory_iterator(folder, error)) {
     if (!day.is_directory(error) || day.is_symlink(error) ||
-        day.path().filename().string().starts_with('.'))
+        !is_day(day.path().filename().string()))
       continue;
     for (const auto& entry : fs::directory_iterator(day.path(), error))
       if (entry.is_regular_file(error) && !entry.is_symlink(error)) use(entry);
@@ -211,17 +221,43 @@ Gallery::Rebuilt Gallery::rebuild(const Reader& reader) {
   return result;
 }
 
+void Gallery::finish_moves(const std::set<std::string>& files) {
+  std::error_code error;
+  const auto in_trash = [&](const std::string& file) {
+    return fs::exists(trash_folder() / file, error);
+  };
+  std::vector<std::pair<std::int64_t, bool>> moved;  // and whether to the trash
+  {
+    Statement s(db_, "SELECT id, file, trashed IS NOT NULL FROM images");
+    while (s.step()) {
+      const std::string file = s.text(1);
+      const bool trashed = s.integer(2) != 0, here = files.contains(file);
+      if (trashed ? here && !in_trash(file) : !here && in_trash(file))
+        moved.emplace_back(s.integer(0), !trashed);
+    }
+  }
+  for (const auto& [id, to_trash] : moved)
+    Statement(db_, to_trash ? "UPDATE images SET trashed = CAST(strftime('%s', 'now') AS INTEGER) "
+                              "WHERE id = ?"
+                            : "UPDATE images SET trashed = NULL WHERE id = ?")
+        .bind(id)
+        .run();
+}
+
 Gallery::Rebuilt Gallery::recover(const Reader& reader) {
   const auto lock = db_.lock();
   for (const fs::path& folder : {folder_, folder_ / ".thumbnails"}) remove_temporary_files(folder);
   const auto files = pictures_in(folder_);
-  const std::size_t known = known_files().size();
-  if (files.size() > known + kMostRecovered)
+  finish_moves(files);
+  const auto known = known_files();
+  std::set<std::string> unknown;
+  std::ranges::set_difference(files, known, std::inserter(unknown, unknown.end()));
+  if (unknown.size() > kMostRecovered)
     return {.pictures = files.size(),
             .skipped = {fmt::format("{} pictures are not in the gallery; make its index again "
                                     "with mezzo gallery rebuild",
-                                    files.size() - known)}};
-  return add_unknown(files, reader);
+                                    unknown.size())}};
+  return add_unknown(unknown, reader);
 }
 
 }  // namespace mezzo::server

@@ -26,7 +26,7 @@
 namespace mezzo::server {
 namespace {
 
-constexpr std::size_t kMaxPixels = 16'000'000;  // of a picture that comes in
+constexpr std::size_t kMaxPixels = std::size_t{16} << 20;  // of a picture that comes in
 
 constexpr std::array<const char*, 4> kPhases = {"load", "encode", "denoise", "decode"};
 

@@ -58,6 +58,15 @@ class TorchSource final : public TensorSource {
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   std::string origin() const override { return file_->path().string(); }
 
+  void read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const override {
+    const TensorInfo& t = infos_[index];
+    const auto& [offset, strides] = places_[index];
+    if (!is_contiguous(t.shape, strides)) return TensorSource::read_part(index, begin, out);
+    check(begin <= t.bytes() && out.size() <= t.bytes() - begin,
+          "read_part() stays inside of the tensor");
+    if (!out.empty()) file_->read(offset + begin, out);
+  }
+
   void read(std::size_t index, std::span<std::byte> out) const override {
     const TensorInfo& t = infos_[index];
     check(out.size() == t.bytes(), "read() gets room for exactly one tensor");

@@ -9,8 +9,8 @@
 namespace mezzo {
 namespace {
 
-constexpr std::size_t kShown = 200;       // characters of what is cut from a prompt
-constexpr std::size_t kRemembered = 256;  // prompts; 77 x 768 floats are 231 KB each
+constexpr std::size_t kShown = 200;  // characters of what is cut from a prompt
+constexpr std::size_t kRemembered = std::size_t{64} << 20;  // bytes; at least the last prompt
 
 void warn_about_syntax(const Prompt& prompt) {
   for (const auto* text : {&prompt.text, &prompt.text_2, &prompt.text_3})
@@ -49,9 +49,11 @@ const TextEmbedding& Conditioning::encoded(const Prompt& prompt, const TextSetti
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
   warn_about_syntax(prompt);
   const auto made = model_.text->encode(prompt, settings);
-  if (cache_.size() >= kRemembered) cache_.erase(cache_.begin());
   const TextEmbedding kept{.tokens = model_.backend.download(made.tokens),
                            .pooled = made.pooled ? model_.backend.download(made.pooled) : Tensor()};
+  const std::size_t bytes = kept.tokens.bytes() + (kept.pooled ? kept.pooled.bytes() : 0);
+  if (cached_bytes_ + bytes > kRemembered) cache_.clear(), cached_bytes_ = 0;
+  cached_bytes_ += bytes;
   return cache_.emplace(key, kept).first->second;
 }
 

@@ -23,6 +23,7 @@ class Conditioning {
 
   const Model& model_;
   std::map<std::pair<Prompt, TextSettings>, TextEmbedding> cache_;  // on the host
+  std::size_t cached_bytes_ = 0;
 };
 
 }  // namespace mezzo

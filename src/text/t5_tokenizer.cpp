@@ -29,7 +29,7 @@ constexpr std::string_view kUnknownShown = "\u2047";
 
 /// Calls `use` with each word, its mark in front. A mark within a word begins another.
 template <class Use>
-void for_each_word(std::string_view text, const Use& use) {
+void for_each_span(std::string_view text, const Use& use) {
   std::string word;
   const auto close = [&] {
     if (!word.empty()) use(std::string_view(word));
@@ -64,7 +64,7 @@ T5Tokenizer::Model::Model(T5Vocabulary v)
 }
 
 void T5Tokenizer::Model::encode_plain(std::string_view text, std::vector<int>& ids) const {
-  for_each_word(characters.apply(text), [&](std::string_view word) { unigram.encode(word, ids); });
+  for_each_span(characters.apply(text), [&](std::string_view word) { unigram.encode(word, ids); });
 }
 
 T5Tokenizer::T5Tokenizer(std::shared_ptr<const Model> model) : model_(std::move(model)) {}

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/cpu/kernels/winograd.h"
 #include "reference.h"
 #include "tensor/convert.h"
 #include "tolerances.h"
@@ -106,6 +107,17 @@ TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
                       .add = l.epilogue.add.slice(0, i, i + 1)};
     EXPECT_TRUE(test::same_bits(run(one, alone, Precision::kF32, 4, 2), out.slice(0, i, i + 1)));
   }
+}
+
+// oneDNN may be limited to narrower vectors than our kernels use (ONEDNN_MAX_CPU_ISA).
+TEST(Winograd, ReadsBlocksOfWholeVectorsInOnePanelOnly) {
+  test::for_each_target([](const std::string& target) {
+    const auto panel = kernels::panel_width();
+    EXPECT_TRUE(kernels::winograd_reads(panel)) << target;
+    EXPECT_TRUE(kernels::winograd_reads(panel / 2)) << target;
+    EXPECT_FALSE(kernels::winograd_reads(2 * panel)) << target;
+    EXPECT_FALSE(panel >= 4 && kernels::winograd_reads(panel / 4)) << target;
+  });
 }
 
 // Layers of Stable Diffusion 1.x and its decoder: large pictures by large tiles, and none where the

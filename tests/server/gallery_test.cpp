@@ -131,5 +131,27 @@ TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
   EXPECT_EQ(found["images"][0]["model"], "icons");
 }
 
+TEST(Gallery, AServerKilledWhileItMovedAPictureFinishesTheMove) {
+  ServerProgram server("moves");
+  server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 1}}), {"completed"});
+  const Json images = server.client().get("/api/v1/images").json()["images"];
+  ASSERT_EQ(images.size(), 1u);
+  const std::string image = "/api/v1/images/" + images[0]["id"].dump();
+  fs::path file;
+  for (const auto& entry : fs::recursive_directory_iterator(server.outputs()))
+    if (entry.path().extension() == ".png" &&
+        entry.path().string().find("thumb") == std::string::npos)
+      file = fs::relative(entry.path(), server.outputs());
+  const fs::path here = server.outputs() / file, trash = server.outputs() / ".trash" / file;
+  for (const auto& [from, to, total] : {std::tuple(here, trash, 0), std::tuple(trash, here, 1)}) {
+    EXPECT_EQ(server.end(SIGTERM), 0);
+    fs::create_directories(to.parent_path());
+    fs::rename(from, to);
+    server.start();
+    EXPECT_EQ(server.client().get("/api/v1/images").json()["total"], total);
+  }
+  EXPECT_EQ(server.client().get(image).status, 200);  // its number is the same
+}
+
 }  // namespace
 }  // namespace mezzo::test

@@ -19,10 +19,11 @@ struct Isa {
   dnnl::cpu_isa onednn;
 };
 
-constexpr std::int64_t kAvx512Targets = HWY_AVX3 | HWY_AVX3_DL;
+// Highway gives better targets lower bits.
+constexpr std::int64_t kAboveSse4 = HWY_SSE4 - 1, kAboveAvx2 = HWY_AVX2 - 1;
 constexpr std::array kIsas = {
-    Isa{"sse4", kAvx512Targets | HWY_AVX2, dnnl::cpu_isa::sse41},
-    Isa{"avx2", kAvx512Targets, dnnl::cpu_isa::avx2},
+    Isa{"sse4", kAboveSse4, dnnl::cpu_isa::sse41},
+    Isa{"avx2", kAboveAvx2, dnnl::cpu_isa::avx2},
     Isa{"avx512", 0, dnnl::cpu_isa::avx512_core},
     Isa{"avx512_bf16", 0, dnnl::cpu_isa::avx512_core_bf16},
     Isa{"amx", 0, dnnl::cpu_isa::avx512_core_amx},

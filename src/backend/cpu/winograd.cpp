@@ -44,7 +44,12 @@ struct Layout {
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
   std::int64_t thread() const { return piece + products + spare + block + bias; }
-  std::int64_t total(int threads) const { return resident + zeros + threads * thread(); }
+  // Threads that have something to do: pieces of the operand that does not stay.
+  std::int64_t workers(int threads) const {
+    const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
+    return std::min<std::int64_t>(threads, pieces);
+  }
+  std::int64_t total(int threads) const { return resident + zeros + workers(threads) * thread(); }
 
   const Conv2dConfig& c;
   std::int64_t points, tiles, slab, columns;
@@ -81,11 +86,11 @@ class WinogradRun {
 
  private:
   void with_weights_resident() {
-    parallel_for(call_.threads, size(columns_), [&](std::int64_t i, int thread) {
+    parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Columns& k = columns_[static_cast<std::size_t>(i)];
       transform_weight(k, resident_ + k.begin * l_.c.in, space(thread));
     });
-    parallel_for(call_.threads, slabs(), [&](std::int64_t s, int thread) {
+    parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
       transform_picture(begin, end, t.piece);
@@ -99,7 +104,7 @@ class WinogradRun {
     parallel_blocks(call_.threads, l_.tiles, kAtOnce, [&](std::int64_t begin, std::int64_t end) {
       transform_picture(begin, end, resident_ + begin * l_.c.in);
     });
-    parallel_for(call_.threads, size(columns_), [&](std::int64_t i, int thread) {
+    parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Space t = space(thread);
       const Columns& k = columns_[static_cast<std::size_t>(i)];
       transform_weight(k, t.piece, t);
@@ -185,6 +190,7 @@ class WinogradRun {
   static std::int64_t size(const std::vector<Columns>& c) {
     return static_cast<std::int64_t>(c.size());
   }
+  int workers() const { return static_cast<int>(l_.workers(call_.threads)); }
   std::int64_t slabs() const { return ceil_div(l_.tiles, l_.slab); }
   std::pair<std::int64_t, std::int64_t> slab(std::int64_t s) const {
     return {s * l_.slab, std::min(l_.tiles, (s + 1) * l_.slab)};
@@ -233,8 +239,7 @@ std::optional<WinogradPlan> plan_winograd(const PackedProduct& w, std::int64_t h
   if (c.out % kernels::panel_width() != 0) return {};
   for (const Chunk& chunk : w.chunks()) {
     const auto blocks = onednn::weight_blocks(w.layout(chunk));
-    if (!blocks || c.in % blocks->block != 0 || kernels::panel_width() % blocks->block != 0)
-      return {};
+    if (!blocks || !kernels::winograd_reads(blocks->block) || c.in % blocks->block != 0) return {};
   }
   WinogradPlan p = {.m = m,
                     .across = 0,

@@ -91,8 +91,10 @@ MMDiTConfig MMDiTConfig::detect(const TensorSource& tensors) {
   const Shape patches = shape("pos_embed.proj.weight", 4);
   c.in_channels = patches[1];
   c.patch_size = patches[2];
-  c.out_channels =
-      shape("proj_out.weight", 2)[0] / std::max<std::int64_t>(c.patch_size * c.patch_size, 1);
+  if (c.patch_size < 1 || c.patch_size > kMaxPatch)
+    fail<LoadError>("{}: transformer tensor pos_embed.proj.weight has shape {}", tensors.origin(),
+                    to_string(patches));
+  c.out_channels = shape("proj_out.weight", 2)[0] / (c.patch_size * c.patch_size);
   c.joint_attention_dim = shape("context_embedder.weight", 2)[1];
   c.pooled_projection_dim = shape("time_text_embed.text_embedder.linear_1.weight", 2)[1];
   const Shape positions = shape("pos_embed.pos_embed", 2, 3);  // GGUF files forget a leading 1

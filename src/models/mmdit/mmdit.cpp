@@ -30,6 +30,7 @@ Tensor PatchEmbed::positions(std::int64_t height, std::int64_t width) const {
   Tensor rows(host(), DType::kF32, {height * width, D});
   for (std::int64_t y = 0; backend_.has_data() && y < height; ++y)
     pos_embed.read(((top + y) * side + left) * D, width * D, rows.data<float>() + y * width * D);
+  crop_ = {};  // its memory first
   crop_ = {height, width, backend_.upload(rows)};
   return crop_.rows;
 }

@@ -38,6 +38,11 @@ void check_widths(const Configs& c, const std::string& path) {
         "{}: CLIP-L and CLIP-G give {} numbers a prompt, the transformer expects {}; give the "
         "right ones with --clip-l and --clip-g",
         path, pooled, m.pooled_projection_dim);
+  if (c.clip_l.max_position_embeddings != c.clip_g.max_position_embeddings)
+    fail<LoadError>(
+        "{}: CLIP-L reads {} tokens, CLIP-G {}; they belong to different models (give the right "
+        "ones with --clip-l and --clip-g)",
+        path, c.clip_l.max_position_embeddings, c.clip_g.max_position_embeddings);
   if (c.t5 && c.t5->d_model != m.joint_attention_dim)
     fail<LoadError>(
         "{}: the T5 encoder gives {} numbers a token, the transformer expects {} (T5-XXL v1.1); "

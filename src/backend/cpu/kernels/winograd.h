@@ -24,6 +24,10 @@ void winograd_output(int m, const float* products, Index point, const float* bia
 /// Columns of a panel, and the number of which rows of a product are a multiple.
 Index panel_width();
 constexpr Index kPanelRows = 12;
+/// Whether winograd_weight takes blocks of this size: whole vectors that lie in one panel.
+inline bool winograd_reads(Index block) {
+  return panel_width() % block == 0 && 2 * block % panel_width() == 0;
+}
 /// c[r][p * width + j] = sum over k < depth of a[r][k] * b[p][k][j], width = panel_width().
 void panel_product(const float* a, Index a_stride, Index rows, const float* b, Index depth,
                    Index panels, float* c, Index c_stride);
