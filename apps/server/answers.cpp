@@ -11,7 +11,7 @@ namespace mezzo::server {
 namespace {
 
 constexpr std::size_t kMaxPixels = std::size_t{16} << 20;  // the largest that can be drawn
-constexpr int kThumbnailSide = 320;  // pixels
+constexpr int kThumbnailSide = 320;                        // pixels
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
