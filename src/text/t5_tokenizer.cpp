@@ -113,16 +113,8 @@ std::vector<int> T5Tokenizer::encode(std::string_view text) const {
 
 Tokens T5Tokenizer::tokenize(std::string_view text, int length) const {
   check(length >= 1, "tokens have room for the end");
-  const auto wanted = static_cast<std::size_t>(length);
-  Tokens out{encode(text), 0, {}};
-  if (out.ids.size() > wanted) {
-    out.cut = decode({out.ids.begin() + length - 1, out.ids.end() - 1});
-    out.ids.resize(wanted);
-    out.ids.back() = model_->end;
-  }
-  out.n_tokens = static_cast<int>(out.ids.size());
-  out.ids.resize(wanted, model_->pad);
-  return out;
+  return fitted(encode(text), length, model_->end, model_->pad,
+                [&](const std::vector<int>& ids) { return decode(ids); });
 }
 
 std::vector<T5Tokenizer::Piece> T5Tokenizer::pieces(std::string_view text) const {

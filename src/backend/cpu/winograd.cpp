@@ -1,6 +1,6 @@
 #include "backend/cpu/winograd.h"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "backend/cpu/kernels/winograd.h"
@@ -145,8 +145,12 @@ class WinogradRun {
       for (std::int64_t i = 0; i < l_.c.in; i += b.block) {
         const std::int64_t at =
             (k.begin - k.chunk.begin + o) / b.block * b.out_stride + i / b.block * b.in_stride;
-        to_float(w.storage(), chunk + at * bytes, values, t.block);
-        kernels::winograd_weight(plan_.m, t.block, b.block,
+        const float* weights = reinterpret_cast<const float*>(chunk + at * bytes);
+        if (w.storage() != DType::kF32) {
+          to_float(w.storage(), chunk + at * bytes, values, t.block);
+          weights = t.block;
+        }
+        kernels::winograd_weight(plan_.m, weights, b.block,
                                  out + o / width * width * l_.c.in + i * width + o % width,
                                  l_.weight_point);
       }
