@@ -184,12 +184,24 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
           ->check(CLI::Range(0, 4096)))
       ->type_name("N");
-  in_model_group(
-      app.add_option_function<std::string>(
-          "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-          "Memory that the program may use, such as 6G; work that needs more is refused. "
-          "Default: no limit."))
+  in_model_group(app.add_option_function<std::string>(
+                     "--max-ram",
+                     [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
+                     "Memory that the program may use, such as 6G: it holds less at a time until "
+                     "the work fits "
+                     "(see mezzo plan), or refuses. Default: what the machine has free."))
       ->type_name("SIZE");
+  in_model_group(app.add_flag_callback(
+      "--offload", [&engine] { engine.memory = "offload"; },
+      "Keep text encoders in memory only while a new prompt is encoded."));
+  in_model_group(app.add_flag_callback(
+      "--low-ram", [&engine] { engine.memory = "low-ram"; },
+      "Take as little memory as possible: networks are read from the file layer by layer, in every "
+      "step."));
+  in_model_group(add_text(app, "--prompt-cache", engine.prompt_cache,
+                          "Keep encoded prompts in this folder (1 GiB at most): text encoders are "
+                          "not read for a prompt seen before."))
+      ->type_name("DIR");
 }
 
 std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts) {

@@ -55,7 +55,7 @@ struct FileReport {
 };
 FileReport inspect(const std::string& path);
 std::string to_json(const FileReport& report);
-std::string to_json(const Plan& plan);
+std::string to_json(const Plan& plan, const std::vector<PlanAlternative>& alternatives = {});
 
 /// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
 /// weights: "f16" (default), "bf16", "f32", "q8_0" (large matrices and convolutions; sensitive

@@ -162,6 +162,7 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   TextEmbedding text = conditioning_of(job, conditioning);
+  model.text->release();
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);

@@ -16,6 +16,7 @@ struct Weights::Shared {
   std::string name;
   std::vector<bool> used;
   std::vector<std::string> problems;
+  std::optional<std::uint64_t> may_hold = {};  // bytes; nothing: everything is held
   std::shared_ptr<Tensor> space =
       {};  // of the last large tensor: most layers are done with it soon
 
@@ -105,6 +106,19 @@ LazyTensor Weights::lazy(std::string_view tensor, const Shape& shape) const {
   const auto found = look_up(tensor, shape);
   return {shared_->source, static_cast<std::size_t>(std::max<std::ptrdiff_t>(found.index, 0)),
           path(tensor)};
+}
+
+void Weights::stream(std::uint64_t held) { shared_->may_hold = held; }
+
+bool Weights::streamed() const { return shared_->may_hold.has_value(); }
+
+bool Weights::holds(std::int64_t values) const {
+  if (!streamed()) return true;
+  const auto bytes =
+      static_cast<std::uint64_t>(values) * (shared_->precision == Precision::kF32 ? 4 : 2);
+  if (bytes > *shared_->may_hold) return false;
+  *shared_->may_hold -= bytes;
+  return true;
 }
 
 void Weights::pass_over(std::string_view tensor) const {

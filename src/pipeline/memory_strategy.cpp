@@ -1,0 +1,80 @@
+#include "pipeline/memory_strategy.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+
+namespace mezzo {
+namespace {
+
+using Encoders = MemoryStrategy::Encoders;
+
+constexpr std::int64_t kRowsOfPicture = 2;  // what is wanted, and what is not
+
+constexpr std::array kMeasures = {
+    MemoryMeasure{"16-bit weights", "weights are kept in 16 bits and widened when they are used",
+                  true, [](MemoryStrategy& s) { s.half_weights = true; }},
+    MemoryMeasure{
+        "text encoders released",
+        "text encoders are read for a new prompt and let go when it is encoded", true,
+        [](MemoryStrategy& s) { s.encoders = std::max(s.encoders, Encoders::kReleased); }},
+    MemoryMeasure{"one picture at a time",
+                  "pictures of a batch pass the denoiser one after the other", true,
+                  [](MemoryStrategy& s) {
+                    if (!s.rows_at_once) s.rows_at_once = kRowsOfPicture;
+                  }},
+    MemoryMeasure{"VAE in bands",
+                  "the VAE is read from the file and computes large pictures some rows at a time",
+                  true, [](MemoryStrategy& s) { s.vae = MemoryStrategy::Vae::kBands; }},
+    MemoryMeasure{"text encoders streamed",
+                  "text encoders are read layer by layer for each new prompt", true,
+                  [](MemoryStrategy& s) { s.encoders = Encoders::kStreamed; }},
+    MemoryMeasure{"denoiser streamed", "the denoiser's layers are read from the file in every step",
+                  true,
+                  [](MemoryStrategy& s) {
+                    if (!s.denoiser_held) s.denoiser_held = 0;
+                  }},
+    MemoryMeasure{"prompt and negative prompt apart",
+                  "the denoiser runs twice in a step, each time with half of the activations",
+                  false, [](MemoryStrategy& s) { s.rows_at_once = 1; }},
+    MemoryMeasure{"direct convolutions",
+                  "convolutions do without Winograd's algorithm and its working memory", false,
+                  [](MemoryStrategy& s) { s.winograd = false; }},
+};
+
+}  // namespace
+
+std::span<const MemoryMeasure> memory_measures() { return kMeasures; }
+
+bool takes(const MemoryStrategy& strategy, const MemoryMeasure& measure) {
+  MemoryStrategy with = strategy;
+  measure.apply(with);
+  return with == strategy;
+}
+
+bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision precision) {
+  // On a CPU that multiplies bfloat16, weights of 16 bits would change the arithmetic too.
+  return !takes({.half_weights = true}, measure) ||
+         (precision == Precision::kF32 && options.weights.empty() && !cpu_has_fast_bf16());
+}
+
+MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision) {
+  MemoryStrategy s;
+  if (!options.prompt_cache.empty()) s.encoders = Encoders::kReleased;
+  if (options.memory == "offload") {
+    s.encoders = Encoders::kReleased;
+  } else if (options.memory == "low-ram") {
+    for (const MemoryMeasure& m : kMeasures)
+      if (m.in_low_ram && suits(m, options, precision)) m.apply(s);
+  } else if (!options.memory.empty() && options.memory != "auto") {
+    fail<UsageError>("memory \"{}\" is not known; auto, offload and low-ram are", options.memory);
+  }
+  return s;
+}
+
+Precision precision_under(const MemoryStrategy& strategy, Precision precision) {
+  return strategy.half_weights ? Precision::kBF16 : precision;
+}
+
+}  // namespace mezzo
