@@ -78,11 +78,11 @@ struct PlanPhase {
   double seconds = 0;
 };
 struct Plan {
-  std::vector<PlanPhase> phases;
-  std::vector<std::string> measures;  // what is done to need less memory, one line each
+  std::vector<PlanPhase> phases = {};
+  std::vector<std::string> measures = {};  // what is done to need less memory, one line each
   std::uint64_t peak = 0;             // resident bytes of the process at its highest point
   double seconds = 0;
-  std::string precision;
+  std::string precision = {};
 };
 
 struct TokenPiece {

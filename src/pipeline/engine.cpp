@@ -161,6 +161,10 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
   model.reset();
   backend.reset();
   strategy = planned.strategy;
+  if (!options.max_ram && strategy != preset_strategy(options, precision))
+    log_warning(
+        "the machine has too little memory free to hold everything: this run takes longer; close "
+        "other programs, or see mezzo plan");
   const auto weights = planned.plan.phases.front().weights,
              fixed = process_overhead(weights) + weights;
   backend = make_cpu_backend(

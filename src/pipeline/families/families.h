@@ -34,6 +34,7 @@ struct NetworkSource {
   std::string path, name;
   std::shared_ptr<const TensorSource> weights;
   std::optional<std::uint64_t> held = {};  // bytes of weights; nothing: all
+  bool tells_unused = true;                // warns of what the file holds beyond the network
 };
 
 /// Builds a network and reports what its file holds beyond it.
@@ -42,7 +43,8 @@ Network build(const NetworkSource& from, const Loading& loading, const Config& c
   Weights w(from.weights, loading.backend, loading.precision, from.name);
   if (from.held) w.stream(*from.held);
   Network network(w, config);
-  if (const auto unused = w.finish(); !unused.empty() && loading.backend.has_data())
+  if (const auto unused = w.finish();
+      !unused.empty() && from.tells_unused && loading.backend.has_data())
     log_warning("{}: {} tensors of the {} are not used, such as {}", from.path, unused.size(),
                 from.name, unused.front());
   return network;
@@ -62,7 +64,10 @@ class TextEncoder {
 
   /// Reads it where it is not in memory.
   const Network& network() const {
-    if (!network_) network_.emplace(build<Network>(source_, loading_, config_));
+    if (!network_) {
+      network_.emplace(build<Network>(source_, loading_, config_));
+      source_.tells_unused = false;  // once is enough
+    }
     return *network_;
   }
   void release() {
@@ -71,7 +76,7 @@ class TextEncoder {
   const Config& config() const { return config_; }
 
  private:
-  NetworkSource source_;
+  mutable NetworkSource source_;
   Loading loading_;
   Config config_;
   mutable std::optional<Network> network_;
