@@ -25,8 +25,8 @@ class Model {
 
   Model(const ModelBundle& bundle, const Loading& loading, const OnNetwork& on_network = {});
   /// Everything in memory.
-  Model(const ModelBundle& bundle, Backend& backend, Precision precision)
-      : Model(bundle, Loading{backend, precision, {}}) {}
+  Model(const ModelBundle& bundle, Backend& b, Precision precision)
+      : Model(bundle, Loading{b, precision, {}}) {}
 
   Backend& backend;
   const ModelDescription description;
