@@ -188,7 +188,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->precision = precision_of(options);
   if (options.threads < 0)
     fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
-  s->bundle = open_model(path, open_options(options));
+  s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
   const Plan least = check_memory(s->bundle, options, s->precision, {}, Until::kLoaded);

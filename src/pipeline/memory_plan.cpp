@@ -181,7 +181,7 @@ Plan check_memory(const ModelBundle& bundle, const EngineOptions& options, Preci
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {
-  const auto bundle = open_model(model, open_options(options));
+  const auto bundle = open_bundle(model, options);
   require_components(bundle);
   const auto precision = precision_of(options);
   return options.max_ram ? check_memory(bundle, options, precision, params)
