@@ -5,14 +5,12 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "backend/backend.h"
 #include "base/file.h"
 #include "weights/source.h"
 
@@ -26,11 +24,10 @@ inline constexpr std::array<std::string_view, 3> kTokenizerNames = {"tokenizer",
                                                                     "tokenizer_3"};
 
 /// One network. `config` is its config.json, or null where the file brings none (then it is
-/// detected from the tensors). `precision`: of this network alone, where it has one of its own.
+/// detected from the tensors).
 struct Component {
   std::shared_ptr<const TensorSource> weights;
   nlohmann::json config;
-  std::optional<Precision> precision = {};
 };
 
 /// The files of a tokenizer, as text: vocab.json, merges.txt, tokenizer_config.json ... by file

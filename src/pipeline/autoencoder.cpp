@@ -9,7 +9,7 @@ namespace {
 template <class Half, class Config>
 std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision precision,
                             const Config& config) {
-  const Weights w(vae.weights, backend, vae.precision.value_or(precision), "vae");
+  const Weights w(vae.weights, backend, precision, "vae");
   auto half = std::make_unique<Half>(w, config);
   w.finish();
   return half;

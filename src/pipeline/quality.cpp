@@ -78,7 +78,8 @@ class Session {
                   .latent_width = params_.width / factor,
                   .latent_channels = model_.vae->latent_channels()};
     Trace trace;
-    Watch watch{.stop = run_.stop};
+    Watch watch;
+    watch.stop = run_.stop;
     watch.step = [this](int step, int steps) {
       if (run_.progress) run_.progress({.phase = Phase::kDenoise, .step = step, .steps = steps});
     };

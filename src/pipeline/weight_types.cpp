@@ -125,9 +125,9 @@ void apply_weight_types(ModelBundle& bundle, const WeightTypes& types) {
   for (auto& [name, component] : bundle.components) {
     const auto type = types.of(name);
     if (!type) continue;
-    component.precision = *type == DType::kF32 ? Precision::kF32 : Precision::kBF16;
-    component.weights =
-        cast_to(component.weights, [&](const TensorInfo& t) { return type_in_memory(t, *type); });
+    component.weights = cast_to(
+        component.weights, [&](const TensorInfo& t) { return type_in_memory(t, *type); },
+        *type == DType::kF32 ? Precision::kF32 : Precision::kBF16);
   }
 }
 

@@ -13,8 +13,9 @@ constexpr std::int64_t kPiece = 1 << 15;  // values that a thread converts at a 
 
 class Cast final : public TensorSource {
  public:
-  Cast(std::shared_ptr<const TensorSource> source, std::vector<TensorInfo> tensors)
-      : source_(std::move(source)), tensors_(std::move(tensors)) {}
+  Cast(std::shared_ptr<const TensorSource> source, std::vector<TensorInfo> tensors,
+       Precision precision)
+      : source_(std::move(source)), tensors_(std::move(tensors)), precision_(precision) {}
 
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   void read(std::size_t i, std::span<std::byte> out) const override {
@@ -26,14 +27,25 @@ class Cast final : public TensorSource {
     convert_values(from.dtype, in.data<std::byte>(), in.numel(), tensors_[i].dtype, out.data());
   }
   void read_part(std::size_t i, std::size_t begin, std::span<std::byte> out) const override {
-    if (source_->tensors()[i].dtype == tensors_[i].dtype) return source_->read_part(i, begin, out);
-    TensorSource::read_part(i, begin, out);
+    const DTypeInfo &from = info(source_->tensors()[i].dtype), &to = info(tensors_[i].dtype);
+    if (from.dtype == to.dtype) return source_->read_part(i, begin, out);
+    const auto size = static_cast<std::size_t>(to.bytes);
+    if (from.block > 1 || to.block > 1 || begin % size || out.size() % size)
+      return TensorSource::read_part(i, begin, out);
+    // Plain values: those of the part alone.
+    const auto stored = static_cast<std::size_t>(from.bytes);
+    std::vector<std::byte> in(out.size() / size * stored);
+    source_->read_part(i, begin / size * stored, in);
+    convert_values(from.dtype, in.data(), static_cast<std::int64_t>(out.size() / size), to.dtype,
+                   out.data());
   }
   std::string origin() const override { return source_->origin(); }
+  std::optional<Precision> precision() const override { return precision_; }
 
  private:
   std::shared_ptr<const TensorSource> source_;
   std::vector<TensorInfo> tensors_;
+  Precision precision_;
 };
 
 }  // namespace
@@ -57,16 +69,10 @@ void convert_values(DType from, const std::byte* in, std::int64_t n, DType to, s
 }
 
 std::shared_ptr<const TensorSource> cast_to(std::shared_ptr<const TensorSource> source,
-                                            const TypePolicy& type_of) {
+                                            const TypePolicy& type_of, Precision precision) {
   std::vector<TensorInfo> tensors = source->tensors();
-  bool changes = false;
-  for (TensorInfo& t : tensors) {
-    const DType type = type_of(t);
-    changes |= type != t.dtype;
-    t.dtype = type;
-  }
-  if (!changes) return source;
-  return std::make_shared<const Cast>(std::move(source), std::move(tensors));
+  for (TensorInfo& t : tensors) t.dtype = type_of(t);
+  return std::make_shared<const Cast>(std::move(source), std::move(tensors), precision);
 }
 
 }  // namespace mezzo

@@ -12,10 +12,10 @@ namespace mezzo {
 /// The type that a tensor shall have.
 using TypePolicy = std::function<DType(const TensorInfo&)>;
 
-/// `source` itself where the policy changes nothing. The types must be ones that can be written
-/// (tensor/convert.h) and whose blocks the sizes of the tensors allow.
+/// The types must be ones that can be written (tensor/convert.h) and whose blocks the sizes of the
+/// tensors allow. precision: that of the result (TensorSource::precision).
 std::shared_ptr<const TensorSource> cast_to(std::shared_ptr<const TensorSource> source,
-                                            const TypePolicy& type_of);
+                                            const TypePolicy& type_of, Precision precision);
 
 /// n values of type `from` as type `to`, by all cores: quantising is slow.
 void convert_values(DType from, const std::byte* in, std::int64_t n, DType to, std::byte* out);

@@ -56,9 +56,9 @@ Tensor Weights::Shared::allocate(DType dtype, const Shape& shape) {
 
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
-    : shared_(new Shared{.source = std::move(source),
+    : shared_(new Shared{.source = source,
                          .backend = backend,
-                         .precision = precision,
+                         .precision = source->precision().value_or(precision),
                          .name = std::move(name),
                          .used = {},
                          .problems = {}}) {

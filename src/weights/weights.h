@@ -29,7 +29,8 @@ class LazyTensor {
 
 class Weights {
  public:
-  /// `name` of the network in messages: "unet". Precision: how its layers pack their products.
+  /// `name` of the network in messages: "unet". Precision: how its layers pack their products,
+  /// unless the source has one of its own.
   Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
           std::string name);
 

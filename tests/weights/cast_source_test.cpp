@@ -1,11 +1,13 @@
 #include "weights/cast_source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include <gtest/gtest.h>
 
 #include "tensor/convert.h"
+#include "weights/weights.h"
 
 namespace mezzo {
 namespace {
@@ -20,9 +22,15 @@ class Waves final : public TensorSource {
       std::memcpy(out.data() + 4 * i, &v, 4);
     }
   }
+  void read_part(std::size_t i, std::size_t begin, std::span<std::byte> out) const override {
+    largest_part_ = std::max(largest_part_, out.size());
+    TensorSource::read_part(i, begin, out);
+  }
   std::string origin() const override { return "waves"; }
+  std::size_t largest_part() const { return largest_part_; }
 
  private:
+  mutable std::size_t largest_part_ = 0;
   std::vector<TensorInfo> tensors_ = {{"a", DType::kF32, {3, 96'000}}, {"b", DType::kF32, {5}}};
 };
 
@@ -40,9 +48,24 @@ TEST(CastSource, ConvertsWhatThePolicyNames) {
   EXPECT_EQ(s->load("b").data<float>()[2], std::sin(2 * 0.37f));
 }
 
-TEST(CastSource, IsTheSourceItselfWhereNothingChanges) {
-  const std::shared_ptr<const TensorSource> waves = std::make_shared<Waves>();
-  EXPECT_EQ(cast_to(waves, [](const TensorInfo& t) { return t.dtype; }), waves);
+TEST(CastSource, ReadsPartsOfPlainTensorsAlone) {
+  const auto waves = std::make_shared<Waves>();
+  const auto s = cast_to(
+      waves, [](const TensorInfo&) { return DType::kF16; }, Precision::kF32);
+  const Tensor whole = s->load("a");
+  std::vector<std::byte> part(2 * 1000);
+  s->read_part(0, 2 * 12'345, part);
+  EXPECT_EQ(std::memcmp(part.data(), whole.data<std::byte>() + 2 * 12'345, part.size()), 0);
+  EXPECT_EQ(waves->largest_part(), 4u * 1000);
+}
+
+TEST(CastSource, SaysHowItIsPacked) {
+  const auto s = cast_to(
+      std::make_shared<Waves>(), [](const TensorInfo& t) { return t.dtype; }, Precision::kBF16);
+  const auto backend = make_cpu_backend();
+  EXPECT_EQ(Weights(s, *backend, Precision::kF32, "unet").precision(), Precision::kBF16);
+  EXPECT_EQ(Weights(std::make_shared<Waves>(), *backend, Precision::kF32, "unet").precision(),
+            Precision::kF32);
 }
 
 TEST(CastSource, TellsOfTypesThatCannotBeWritten) {

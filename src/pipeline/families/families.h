@@ -27,8 +27,7 @@ Config config_of(const ModelBundle& bundle, const std::string& name) {
 template <class Network, class Config>
 Network build(const ModelBundle& bundle, const std::string& name, Backend& backend,
               Precision precision, const Config& config) {
-  const Component& c = bundle.components.at(name);
-  const Weights w(c.weights, backend, c.precision.value_or(precision), name);
+  const Weights w(bundle.components.at(name).weights, backend, precision, name);
   Network network(w, config);
   if (const auto unused = w.finish(); !unused.empty() && backend.has_data())
     log_warning("{}: {} tensors of the {} are not used, such as {}", bundle.path.string(),
