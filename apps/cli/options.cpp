@@ -178,7 +178,10 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   in_model_group(
       add_text(
           app, "--weights", engine.weights,
-          "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
+          "How weights are kept in memory: f32, f16, bf16, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 or "
+          "nf4, "
+          "or by network as in t5=nf4,unet=q8_0,f16. Default: quantised files as they are, others "
+          "as the precision has it."))
       ->type_name("NAME");
   in_model_group(
       app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")

@@ -21,7 +21,9 @@ namespace mezzo {
 
 struct EngineOptions {
   std::string precision = "auto";  // auto, f32, bf16
-  std::string weights = {};        // stored type of weights: "" (the precision's), f32, f16, bf16
+  /// How weights are kept in memory: f32, f16, bf16, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 or nf4, or
+  /// by network: "t5=nf4,unet=q8_0,f16". Empty: quantised files as they are, others by precision.
+  std::string weights = {};
   /// Files that replace or supply these networks; `clip` is for Stable Diffusion 1 and 2, the
   /// others are the text encoders of Stable Diffusion 3.
   std::string vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {};

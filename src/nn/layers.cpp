@@ -18,7 +18,7 @@ Tensor bias_of(const Weights& w, bool bias, std::int64_t out) {
 
 PackedWeight::PackedWeight(const Weights& w, const Shapes& shapes, Pack pack)
     : pack_(std::move(pack)) {
-  if (w.holds(shapes.weight.numel())) {
+  if (w.holds("weight", shapes.weight)) {
     held_ = pack_();
     pack_ = {};
     return;

@@ -174,7 +174,7 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
        .winograd = strategy.winograd});
   backend->set_stop(run.stop);
   const Loading loading{*backend, precision_under(strategy, precision), strategy};
-  model = std::make_unique<Model>(bundle, loading, [&](const char*, int index, int count) {
+  model = std::make_unique<Model>(bundle_under(strategy, bundle), loading, [&](const char*, int index, int count) {
     if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
     if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
   });
@@ -234,7 +234,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->precision = precision_of(options);
   if (options.threads < 0)
     fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
-  s->bundle = open_model(path, open_options(options));
+  s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
   const GenerateParams usual;

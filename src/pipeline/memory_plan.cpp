@@ -182,7 +182,8 @@ std::uint64_t picture_bytes(const GenerateParams& p, std::int64_t pictures) {
 }  // namespace
 
 Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) {
-  const auto& [bundle, options, precision, request] = question;
+  const auto& [stored, options, precision, request] = question;
+  const ModelBundle bundle = bundle_under(strategy, stored);
   const auto meta = make_meta_backend({.threads = options.threads, .winograd = strategy.winograd});
   Phases phases(bundle, *meta);
   const auto packed = precision_under(strategy, precision);
@@ -251,7 +252,7 @@ PlannedMemory fit_memory(const PlanQuestion& question, Until until) {
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {
-  const auto bundle = open_model(model, open_options(options));
+  const auto bundle = open_bundle(model, options);
   require_components(bundle);
   const PlanQuestion question{bundle, options, precision_of(options), params};
   if (options.max_ram) return fit_memory(question).plan;
@@ -261,7 +262,7 @@ Plan plan(const std::string& model, const EngineOptions& options, const Generate
 std::vector<PlanAlternative> plan_alternatives(const std::string& model,
                                                const EngineOptions& options,
                                                const GenerateParams& params) {
-  const auto bundle = open_model(model, open_options(options));
+  const auto bundle = open_bundle(model, options);
   require_components(bundle);
   const PlanQuestion question{bundle, options, precision_of(options), params};
   std::vector<PlanAlternative> list;

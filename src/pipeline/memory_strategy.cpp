@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "pipeline/weight_types.h"
 
 namespace mezzo {
 namespace {
@@ -30,10 +31,13 @@ constexpr std::array kMeasures = {
     MemoryMeasure{"text encoders streamed",
                   "text encoders are read layer by layer for each new prompt", true,
                   [](MemoryStrategy& s) { s.encoders = Encoders::kStreamed; }},
+    MemoryMeasure{"8-bit weights", "large weights are kept as q8_0: pictures differ a little",
+                  false, [](MemoryStrategy& s) { s.eight_bits = true; }},
     MemoryMeasure{"denoiser streamed", "the denoiser's layers are read from the file in every step",
                   true,
                   [](MemoryStrategy& s) {
                     if (!s.denoiser_held) s.denoiser_held = 0;
+                    s.eight_bits = false;  // no need: what is not held takes no memory
                   }},
     MemoryMeasure{"prompt and negative prompt apart",
                   "the denoiser runs twice in a step, each time with half of the activations",
@@ -54,9 +58,11 @@ bool takes(const MemoryStrategy& strategy, const MemoryMeasure& measure) {
 }
 
 bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision precision) {
+  if (takes({.eight_bits = true}, measure)) return options.weights.empty();
   // On a CPU that multiplies bfloat16, weights of 16 bits would change the arithmetic too.
-  return !takes({.half_weights = true}, measure) ||
-         (precision == Precision::kF32 && options.weights.empty() && !cpu_has_fast_bf16());
+  if (takes({.half_weights = true}, measure))
+    return precision == Precision::kF32 && options.weights.empty() && !cpu_has_fast_bf16();
+  return true;
 }
 
 MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision) {
@@ -75,6 +81,12 @@ MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision
 
 Precision precision_under(const MemoryStrategy& strategy, Precision precision) {
   return strategy.half_weights ? Precision::kBF16 : precision;
+}
+
+ModelBundle bundle_under(const MemoryStrategy& strategy, const ModelBundle& bundle) {
+  ModelBundle typed = bundle;
+  if (strategy.eight_bits) apply_weight_types(typed, WeightTypes::parse("q8_0"));
+  return typed;
 }
 
 }  // namespace mezzo

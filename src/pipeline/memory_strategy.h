@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "backend/backend.h"
+#include "checkpoint/bundle.h"
 #include "mezzotint/engine.h"
 
 namespace mezzo {
@@ -22,6 +23,7 @@ struct MemoryStrategy {
   enum class Vae { kWhole, kBands };  // kBands: streamed, large pictures some rows at a time
 
   bool half_weights = false;  // 16 bits for weights that the precision would keep in 32
+  bool eight_bits = false;    // large matrices and convolutions as q8_0
   Encoders encoders = Encoders::kKept;
   Vae vae = Vae::kWhole;
   std::int64_t rows_at_once = 0;  // of a batch in the denoiser; 0: all
@@ -59,5 +61,7 @@ MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision
 
 /// How products are computed and weights packed under a strategy.
 Precision precision_under(const MemoryStrategy& strategy, Precision precision);
+/// The model with its weights in the types that they have under a strategy.
+ModelBundle bundle_under(const MemoryStrategy& strategy, const ModelBundle& bundle);
 
 }  // namespace mezzo

@@ -57,9 +57,9 @@ Tensor Weights::Shared::allocate(DType dtype, const Shape& shape) {
 
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
-    : shared_(new Shared{.source = std::move(source),
+    : shared_(new Shared{.source = source,
                          .backend = backend,
-                         .precision = precision,
+                         .precision = source->precision().value_or(precision),
                          .name = std::move(name),
                          .used = {},
                          .problems = {}}) {
@@ -112,12 +112,17 @@ void Weights::stream(std::uint64_t held) { shared_->may_hold = held; }
 
 bool Weights::streamed() const { return shared_->may_hold.has_value(); }
 
-bool Weights::holds(std::int64_t values) const {
-  if (!streamed()) return true;
-  const auto bytes =
-      static_cast<std::uint64_t>(values) * (shared_->precision == Precision::kF32 ? 4 : 2);
-  if (bytes > *shared_->may_hold) return false;
-  *shared_->may_hold -= bytes;
+bool Weights::holds(std::string_view tensor, const Shape& shape) const {
+  auto& s = *shared_;
+  if (!s.may_hold) return true;
+  const auto i = s.source->find(fmt::format("{}{}", prefix_, tensor));
+  const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
+  const DType packed = is_quantized(stored)             ? stored
+                       : s.precision == Precision::kF32 ? DType::kF32
+                                                        : DType::kBF16;
+  const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
+  if (bytes > *s.may_hold) return false;
+  *s.may_hold -= bytes;
   return true;
 }
 

@@ -31,7 +31,8 @@ class LazyTensor {
 
 class Weights {
  public:
-  /// `name` of the network in messages: "unet". Precision: how its layers pack their products.
+  /// `name` of the network in messages: "unet". Precision: how its layers pack their products,
+  /// unless the source has one of its own.
   Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
           std::string name);
 
@@ -50,8 +51,8 @@ class Weights {
   /// each use, but for the first ones up to `held` bytes in memory.
   void stream(std::uint64_t held);
   bool streamed() const;
-  /// Whether a layer shall hold a weight of `values` numbers; takes them from what may be held.
-  bool holds(std::int64_t values) const;
+  /// Whether a layer shall hold this tensor; takes its bytes from what may be held.
+  bool holds(std::string_view tensor, const Shape& shape) const;
 
   /// A tensor that may be there and is not needed: it counts as used and is not read.
   void pass_over(std::string_view tensor) const;

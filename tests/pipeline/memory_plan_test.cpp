@@ -39,7 +39,7 @@ class MemoryPlan : public testing::Test {
 MemoryStrategy smallest() {
   MemoryStrategy s;
   for (const MemoryMeasure& m : memory_measures()) m.apply(s);
-  s.half_weights = false;  // the options ask for 16 bits already
+  s.half_weights = s.eight_bits = false;  // the options say how weights are kept
   return s;
 }
 
@@ -48,6 +48,9 @@ TEST_F(MemoryPlan, EveryMeasureIsAppliedOnceAndIsFound) {
   for (const MemoryMeasure& m : memory_measures()) {
     EXPECT_FALSE(takes(s, m)) << m.name;
     m.apply(s);
+    const MemoryStrategy once = s;
+    m.apply(s);
+    EXPECT_EQ(s, once) << m.name;
     EXPECT_TRUE(takes(s, m)) << m.name;
   }
 }

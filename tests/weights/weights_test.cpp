@@ -122,14 +122,14 @@ TEST(Weights, PartsOfALazyTensorAreRead) {
 TEST(Weights, AStreamedNetworkHoldsItsFirstLayersOnly) {
   const auto backend = make_cpu_backend();
   Weights w(ones({{"a", {2}}}), *backend, Precision::kF32, "unet");
-  EXPECT_TRUE(w.holds(1 << 30)) << "everything is held";
+  EXPECT_TRUE(w.holds("a", {1 << 30})) << "everything is held";
   EXPECT_FALSE(w.streamed());
   w.stream(100);
   EXPECT_TRUE(w.streamed());
-  EXPECT_TRUE(w.holds(20));
-  EXPECT_FALSE((w / "block").holds(6)) << "20 bytes are left";
-  EXPECT_TRUE(w.holds(5));
-  EXPECT_FALSE(w.holds(1));
+  EXPECT_TRUE(w.holds("a", {4, 5}));
+  EXPECT_FALSE((w / "block").holds("b", {6})) << "20 bytes are left";
+  EXPECT_TRUE(w.holds("a", {5}));
+  EXPECT_FALSE(w.holds("a", {1}));
 }
 
 TEST(Weights, QuantisedRowsThatAreNoWholeBlocksAreRefused) {

@@ -86,7 +86,9 @@ class Pipeline:
         ``models_dir``, or a Hugging Face id that is in its cache. Empty: the model that ships with
         the package.
     precision : "auto", "f32" or "bf16": the arithmetic of the networks.
-    weights : "f32", "f16" or "bf16": how weights are kept in memory. Default: the precision's.
+    weights : how weights are kept in memory: "f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_k",
+        "q4_1", "q4_0" or "nf4", or by network: "t5=nf4,unet=q8_0,f16". Default: quantised files as
+        they are, others as the precision has it.
     vae, clip, config : files or folders that replace or supply these parts of a single file.
     clip_l, clip_g, t5 : the same for the text encoders of Stable Diffusion 3.
     no_t5 : draw without T5: less memory, prompts are followed less well.

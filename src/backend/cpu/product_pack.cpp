@@ -108,6 +108,7 @@ std::int64_t PackedProduct::piece_width(std::int64_t row) const {
 }
 
 std::size_t PackedProduct::packing_bytes(const Tensor& weight, int threads) const {
+  if (kept_) return 0;
   const std::int64_t row = config_.in * config_.kernel * config_.kernel;
   const bool decodes_all = row % info(weight.dtype()).block != 0;
   const std::int64_t blocked =
@@ -116,8 +117,25 @@ std::size_t PackedProduct::packing_bytes(const Tensor& weight, int threads) cons
                            threads * std::min(piece_width(row), config_.out) * row);
 }
 
+void PackedProduct::fill_kept(const Tensor& weight, int threads) {
+  check(weight.contiguous() && weight.dtype() == storage_ && weight.bytes() == weights_.bytes(),
+        "a kept weight has the type and size that its memory was made for");
+  constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
+  parallel_blocks(threads, static_cast<std::int64_t>(weights_.bytes()), kCopyBlock,
+                  [&](std::int64_t i, std::int64_t end) {
+                    std::memcpy(weights() + i, weight.data<std::byte>() + i,
+                                static_cast<std::size_t>(end - i));
+                  });
+}
+
 void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) {
   const ThreadCount thread_count(threads);
+  auto* b = reinterpret_cast<float*>(bias_.data());
+  if (bias.defined())
+    to_float(bias.dtype(), bias.data<std::byte>(), config_.out, b);
+  else
+    std::memset(b, 0, bias_.bytes());
+  if (kept_) return fill_kept(weight, threads);
   const std::int64_t row = config_.in * config_.kernel * config_.kernel;
   const Rows rows(weight, row, threads);
   PackingSpace space{.width = piece_width(row), .blocked = {}, .plain = {}};
@@ -126,11 +144,6 @@ void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) 
   for (int i = 0; i < threads; ++i)
     space.plain.push_back(floats(std::min(space.width, config_.out) * row));
   for (const Chunk& c : chunks_) fill_chunk(c, rows, space, threads);
-  auto* b = reinterpret_cast<float*>(bias_.data());
-  if (bias.defined())
-    to_float(bias.dtype(), bias.data<std::byte>(), config_.out, b);
-  else
-    std::memset(b, 0, bias_.bytes());
 }
 
 }  // namespace mezzo
