@@ -168,16 +168,31 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   in_model_group(
       add_text(
           app, "--weights", engine.weights,
-          "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
+          "How weights are kept in memory: f32, f16, bf16, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 or "
+          "nf4, "
+          "or by network as in t5=nf4,unet=q8_0,f16. Default: quantised files as they are, others "
+          "as the precision has it."))
       .type_name("NAME");
   in_model_group(add_number(app, "--threads", engine.threads,
                             "Processor threads. Default: one per core.", {0, 4096}));
-  const auto set_limit = [&engine](const std::string& text) { engine.max_ram = parse_size(text); };
   in_model_group(Flag(app.add_option_function<std::string>(
-                     "--max-ram", set_limit,
-                     "Memory that the program may use, such as 6G; work that needs more is "
-                     "refused. Default: no limit.")))
+                     "--max-ram",
+                     [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
+                     "Memory that the program may use, such as 6G: it holds less at a time until "
+                     "the work fits "
+                     "(see mezzo plan), or refuses. Default: what the machine has free.")))
       .type_name("SIZE");
+  in_model_group(Flag(app.add_flag_callback(
+      "--offload", [&engine] { engine.memory = "offload"; },
+      "Keep text encoders in memory only while a new prompt is encoded.")));
+  in_model_group(Flag(app.add_flag_callback(
+      "--low-ram", [&engine] { engine.memory = "low-ram"; },
+      "Take as little memory as possible: networks are read from the file layer by layer, in every "
+      "step.")));
+  in_model_group(add_text(app, "--prompt-cache", engine.prompt_cache,
+                          "Keep encoded prompts in this folder (1 GiB at most): text encoders are "
+                          "not read for a prompt seen before."))
+      .type_name("DIR");
 }
 
 std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts) {

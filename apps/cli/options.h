@@ -45,7 +45,8 @@ struct ModelParts {
 std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts);
 
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags);
-/// How a model is run: --precision, --weights, --threads, --max-ram.
+/// How a model is run: --precision, --weights, --threads, --max-ram, --offload, --low-ram,
+/// --prompt-cache.
 void add_engine_flags(CLI::App& app, ModelFlags& flags);
 void add_model_flags(CLI::App& app, ModelFlags& flags);
 void add_request_flags(CLI::App& app, RequestFlags& flags);

@@ -20,8 +20,20 @@ std::string describe(const Plan& p) {
                         format_bytes(phase.weights), format_bytes(phase.activations),
                         format_bytes(phase.peak), static_cast<double>(phase.flops) / 1e9,
                         phase.seconds);
-  return text + fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
-                            format_bytes(p.peak), format_time(p.seconds), p.precision);
+  text += fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
+                      format_bytes(p.peak), format_time(p.seconds), p.precision);
+  if (!p.measures.empty()) text += "\nto need less memory:\n";
+  for (const std::string& measure : p.measures) text += fmt::format("  {}\n", measure);
+  return text;
+}
+
+std::string describe(const std::vector<PlanAlternative>& alternatives) {
+  std::string text = fmt::format("\n{:<39} {:>10} {:>10}\n",
+                                 "from fast to small, one after the other", "peak", "time");
+  for (const PlanAlternative& a : alternatives)
+    text +=
+        fmt::format("{:<39} {:>10} {:>10}\n", a.name, format_bytes(a.peak), format_time(a.seconds));
+  return text;
 }
 
 }  // namespace
@@ -46,8 +58,11 @@ void add_plan(CLI::App& app, Session& session) {
       GenerateParams request = flags->request.load();
       if (request.prompts.empty()) request.prompts = {""};  // every prompt costs the same
       validate(request);
-      const Plan result = plan(flags->model.find(), flags->model.engine, request);
-      print(session.json ? mezzo::to_json(result) + "\n" : describe(result));
+      const std::string model = flags->model.find();
+      const Plan result = plan(model, flags->model.engine, request);
+      const auto others = plan_alternatives(model, flags->model.engine, request);
+      print(session.json ? mezzo::to_json(result, others) + "\n"
+                         : describe(result) + describe(others));
       return kDone;
     };
   });

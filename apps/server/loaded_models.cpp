@@ -21,11 +21,8 @@ std::filesystem::file_time_type changed_at(const std::string& path) {
   return std::filesystem::last_write_time(path, error);
 }
 
-std::uint64_t weights_of(const Plan& plan) {
-  std::uint64_t most = 0;
-  for (const PlanPhase& phase : plan.phases) most = std::max(most, phase.weights);
-  return most;
-}
+/// What stays in memory between requests.
+std::uint64_t weights_of(const Plan& plan) { return plan.phases.front().weights; }
 
 }  // namespace
 

@@ -78,6 +78,8 @@ Json worker_settings(const ServeOptions& o, const char* name) {
           {"weights", o.engine.weights},
           {"threads", o.engine.threads},
           {"max_ram", o.engine.max_ram},
+          {"memory", o.engine.memory},
+          {"prompt_cache", o.engine.prompt_cache},
           {"folders", o.folders}};
 }
 

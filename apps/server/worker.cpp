@@ -108,6 +108,8 @@ class Worker {
     engine.weights = text_at(settings_, "weights");
     engine.threads = static_cast<int>(number_at(settings_, "threads", 0));
     engine.max_ram = static_cast<std::uint64_t>(number_at(settings_, "max_ram", 0));
+    engine.memory = text_at(settings_, "memory");
+    engine.prompt_cache = text_at(settings_, "prompt_cache");
     models_.emplace(engine);
     asking_ = {.engine = engine, .folders = {}};
     for (const Json& folder : settings_["folders"])

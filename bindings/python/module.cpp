@@ -126,7 +126,9 @@ void add_engine(py::module_& m) {
       .def_readwrite("no_t5", &EngineOptions::no_t5)
       .def_readwrite("config", &EngineOptions::config)
       .def_readwrite("threads", &EngineOptions::threads)
-      .def_readwrite("max_ram", &EngineOptions::max_ram);
+      .def_readwrite("max_ram", &EngineOptions::max_ram)
+      .def_readwrite("memory", &EngineOptions::memory)
+      .def_readwrite("prompt_cache", &EngineOptions::prompt_cache);
   py::class_<Engine>(m, "Engine")
       .def(py::init(&open_engine), "model"_a, "options"_a, "progress"_a = py::none())
       .def("generate", &generate, "settings"_a, "init"_a = py::none(), "mask"_a = py::none(),

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,20 +56,40 @@ struct FileReport {
 };
 FileReport inspect(const std::string& path);
 std::string to_json(const FileReport& report);
-std::string to_json(const Plan& plan);
+std::string to_json(const Plan& plan, const std::vector<PlanAlternative>& alternatives = {});
 
 /// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
-/// weights: "f16" (default), "bf16", "f32", "q8_0" (large matrices and convolutions; sensitive
-/// layers stay f16), or per network "unet=q8_0,vae=f16".
+/// weights: "f16" (default), "bf16", "f32" or a quantised type, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0
+/// (large matrices and convolutions; sensitive layers stay f16), or per network
+/// "unet=q8_0,vae=f16".
 struct ConvertOptions {
   std::string weights = "f16";
   std::string vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {}, config = {};
   bool no_t5 = false;
   bool overwrite = false;
+  /// Also measure what was lost: draws a picture with the original and with the written model.
+  bool quality = false;
+};
+/// What other weights change, against the original ones in float32.
+struct WeightQuality {
+  struct Layer {
+    std::string tensor, type;  // unet.mid_block.resnets.0.conv1.weight, q8_0
+    double error = 0;          // root mean square of what the wanted type loses, over the values'
+    bool kept = false;         // at more bits than wanted, so that this is not lost
+  };
+  struct Network {
+    std::string name;
+    double error = 0;   // of its results: root mean square of the difference, over the values'
+    double cosine = 0;  // between them
+  };
+  std::vector<Network> networks;  // denoiser: each step of the same picture by itself
+  std::vector<Layer> layers;      // worst first
+  double psnr = 0;                // of the whole picture, dB; infinite where it is the same
 };
 struct ConvertReport {
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::vector<std::pair<std::string, int>> dtypes;  // how many tensors of each type were written
+  std::optional<WeightQuality> quality;
 };
 ConvertReport convert(const std::string& model, const std::string& out,
                       const ConvertOptions& options, const RunOptions& run = {});

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "tensor/convert.h"
+#include "weights/cast_source.h"
 
 namespace mezzo {
 namespace {
@@ -20,8 +20,7 @@ void fill_converted(const TensorSource& source, std::size_t index, DType type,
   if (t.dtype == type) return source.read(index, out);
   Tensor in(host(), t.dtype, t.shape);
   source.read(index, {in.data<std::byte>(), in.bytes()});
-  const Tensor converted = cast(in, type);
-  std::ranges::copy(std::span(converted.data<std::byte>(), converted.bytes()), out.begin());
+  convert_values(t.dtype, in.data<std::byte>(), in.numel(), type, out.data());
 }
 
 nlohmann::json json_value(const Gguf& file, const std::string& name, const fs::path& path) {

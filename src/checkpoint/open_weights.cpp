@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "base/utf8.h"
+#include "checkpoint/bitsandbytes.h"
+#include "checkpoint/float8_scales.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/torch_pickle.h"
@@ -109,9 +111,9 @@ FileFormat detect_format(const fs::path& path) {
 std::shared_ptr<const TensorSource> open_weights(const fs::path& path) {
   switch (detect_format(path)) {
     case FileFormat::kSafetensors:
-      return open_safetensors(path);
+      return with_float8_scales(with_bitsandbytes(open_safetensors(path)));
     case FileFormat::kTorch:
-      return open_torch(path);
+      return with_float8_scales(with_bitsandbytes(open_torch(path)));
     case FileFormat::kGguf:
       return open_gguf(path);
   }

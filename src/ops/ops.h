@@ -26,6 +26,10 @@ std::vector<Tensor> joint_attention(std::span<const AttentionPart> parts,
 
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const GroupNormConfig& config);
+/// group_norm() in two halves: [B, 2, C] from the statistics of x, and any rows of x normalised.
+Tensor group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const GroupNormConfig& config);
+Tensor group_norm_apply(const Tensor& rows, const Tensor& factors, Activation activation);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps);
 /// Layer norm without weights, then x * (1 + scale) + shift; scale and shift [B, C].

@@ -55,6 +55,9 @@ struct Watch {
   int preview_every = 0;
   std::function<void(const char* name, const sampling::Latents&)>
       latents;  // "init", then "step" after each network call
+  /// What the denoiser is given and gives.
+  std::function<void(const Tensor& x, const Denoiser::Call&, const Tensor& prediction)> prediction =
+      {};
   std::stop_token stop;
 };
 

@@ -23,8 +23,10 @@ class Model {
   /// Called before each network is loaded with its name.
   using OnNetwork = std::function<void(const char* name, int index, int count)>;
 
-  Model(const ModelBundle& bundle, Backend& backend, Precision precision,
-        const OnNetwork& on_network = {});
+  Model(const ModelBundle& bundle, const Loading& loading, const OnNetwork& on_network = {});
+  /// Everything in memory.
+  Model(const ModelBundle& bundle, Backend& b, Precision precision)
+      : Model(bundle, Loading{b, precision, {}}) {}
 
   Backend& backend;
   const ModelDescription description;

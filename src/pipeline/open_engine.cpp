@@ -1,24 +1,31 @@
 #include "pipeline/open_engine.h"
 
 #include "base/error.h"
+#include "pipeline/weight_types.h"
 
 namespace mezzo {
 
 Precision precision_of(const EngineOptions& o) {
   if (o.precision != "auto" && o.precision != "f32" && o.precision != "bf16")
     fail<UsageError>("precision \"{}\" is not known; auto, f32 and bf16 are", o.precision);
-  if (!o.weights.empty() && o.weights != "f32" && o.weights != "f16" && o.weights != "bf16")
-    fail<UsageError>("weights \"{}\" are not known; f32, f16 and bf16 are", o.weights);
-  if (o.precision == "f32" && (o.weights.empty() || o.weights == "f32")) return Precision::kF32;
-  if (o.precision == "bf16" && o.weights == "f32")
+  const auto weights = WeightTypes::parse(o.weights).rest();
+  if (o.precision == "f32" && (!weights || weights == DType::kF32)) return Precision::kF32;
+  if (o.precision == "bf16" && weights == DType::kF32)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "bf16") return Precision::kBF16;
   // 16-bit weights are the file's own numbers; with float32 arithmetic on them results equal f32's.
-  if (!o.weights.empty()) return o.weights == "f32" ? Precision::kF32 : Precision::kBF16;
+  if (weights) return weights == DType::kF32 ? Precision::kF32 : Precision::kBF16;
   return cpu_has_fast_bf16() ? Precision::kBF16 : Precision::kF32;
 }
 
 std::string precision_name(Precision p) { return p == Precision::kF32 ? "f32" : "bf16"; }
+
+ModelBundle open_bundle(const std::string& model, const EngineOptions& options) {
+  const auto types = WeightTypes::parse(options.weights);
+  ModelBundle bundle = open_model(model, open_options(options));
+  apply_weight_types(bundle, types);
+  return bundle;
+}
 
 OpenOptions open_options(const EngineOptions& o) {
   return {.vae = o.vae,

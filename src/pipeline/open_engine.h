@@ -13,6 +13,9 @@ std::string precision_name(Precision p);
 
 OpenOptions open_options(const EngineOptions& options);
 
+/// The model with the weights of each network as they shall be in memory.
+ModelBundle open_bundle(const std::string& model, const EngineOptions& options);
+
 /// Bytes of the process beside weights and activations, as measured: the program and its libraries,
 /// and for each layer generated code, its descriptions and the alignment of its weights.
 std::uint64_t process_overhead(std::uint64_t weight_bytes);

@@ -19,9 +19,11 @@ constexpr std::int64_t kPreviewSide = 16;  // latents; a preview costs a small s
 /// batch.
 class GuidedDenoiser {
  public:
-  GuidedDenoiser(const Job& job, const Model& model, TextEmbedding text, Tensor extra)
+  GuidedDenoiser(const Job& job, const Model& model, const Watch& watch, TextEmbedding text,
+                 Tensor extra)
       : job_(job),
         model_(model),
+        watch_(watch),
         text_(std::move(text)),
         extra_(std::move(extra)),
         skipped_layers_(skipped_layers(job.params)) {}
@@ -29,7 +31,7 @@ class GuidedDenoiser {
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
-    auto out = download_latents((*model_.denoiser)(in, {.timestep = t, .text = text_}));
+    auto out = download_latents(predict(in, {.timestep = t, .text = text_}));
     if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
@@ -61,6 +63,11 @@ class GuidedDenoiser {
     const Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
     return extra_ ? ops::concat(std::array{in, extra_}, -1) : in;
   }
+  Tensor predict(const Tensor& x, const Denoiser::Call& call) const {
+    Tensor prediction = (*model_.denoiser)(x, call);
+    if (watch_.prediction) watch_.prediction(x, call, prediction);
+    return prediction;
+  }
   bool skips_layers() const {
     const auto& p = job_.params;
     return p.skip_layer_guidance > 0 && share_ > p.skip_layer_start && share_ < p.skip_layer_stop;
@@ -77,6 +84,7 @@ class GuidedDenoiser {
 
   const Job& job_;
   const Model& model_;
+  const Watch& watch_;
   TextEmbedding text_;
   Tensor extra_;
   std::vector<std::int64_t> skipped_layers_;
@@ -160,12 +168,13 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   TextEmbedding text = conditioning_of(job, conditioning);
+  model.text->release();
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
   if (watch.latents) watch.latents("init", start.x);
 
-  GuidedDenoiser denoiser(job, model, std::move(text), std::move(start.extra_channels));
+  GuidedDenoiser denoiser(job, model, watch, std::move(text), std::move(start.extra_channels));
   sampling::RunOptions options;
   options.noise = plan.follows_path ? path_noise(job, plan, draws)
                                     : [&](double, double) { return job.noise(draws); };

@@ -13,6 +13,9 @@
 //   q5_0  d, 32 fifth bits, 16 bytes                                        w = d (q - 16)
 //   q5_1  d, m, 32 fifth bits, 16 bytes                                     w = d q + m
 //   q8_0  d, 32 int8                                                        w = d q
+//   nf4, fp4  float32 absmax, 32 bytes: byte j holds values 2j (high nibble) and 2j+1
+//                                                                           w = code[q] absmax
+//   f8_*_scaled  float32 s, 64 float8                                       w = q s
 //   K types: 256 values in sub-blocks of 16 or 32, each with its own small scale (and minimum)
 //   times d (and dmin)
 
@@ -152,6 +155,28 @@ void decode_q6_k(Bytes b, float* y) {
   }
 }
 
+float float_at(Bytes p) {
+  float x;
+  std::memcpy(&x, p, 4);
+  return x;
+}
+
+template <const std::array<float, 16>& kCodes>
+void decode_codes(Bytes b, float* y) {
+  const float absmax = float_at(b);
+  for (std::size_t j = 0; j < 32; ++j) {
+    y[2 * j] = kCodes[b[4 + j] >> 4] * absmax;
+    y[2 * j + 1] = kCodes[b[4 + j] & 15] * absmax;
+  }
+}
+
+template <DType kType>
+void decode_scaled(Bytes b, float* y) {
+  const float scale = float_at(b);
+  const auto& values = float8_values(kType);
+  for (std::size_t j = 0; j < 64; ++j) y[j] = values[b[4 + j]] * scale;
+}
+
 void put_half(std::uint8_t* p, float x) {
   const std::uint16_t h = f16_from_float(x);
   std::memcpy(p, &h, 2);
@@ -228,6 +253,24 @@ void encode_q8_0(const float* x, std::uint8_t* b) {
   }
 }
 
+// The code next to v; of two equally near ones the lower, as bitsandbytes has it.
+std::uint8_t nearest_nf4(float v) {
+  std::uint8_t q = 0;
+  for (std::size_t j = 0; j + 1 < 16; ++j)
+    q = static_cast<std::uint8_t>(q + (v > (kNF4Codes[j] + kNF4Codes[j + 1]) / 2));
+  return q;
+}
+
+void encode_nf4(const float* x, std::uint8_t* b) {
+  float absmax = 0;
+  for (int j = 0; j < 64; ++j) absmax = std::max(absmax, std::fabs(x[j]));
+  const float factor = inverse(absmax);
+  std::memcpy(b, &absmax, 4);
+  for (int j = 0; j < 32; ++j)
+    b[4 + j] = static_cast<std::uint8_t>(nearest_nf4(x[2 * j] * factor) << 4 |
+                                         nearest_nf4(x[2 * j + 1] * factor));
+}
+
 struct Codec {
   DType dtype;
   void (*decode)(Bytes, float*);
@@ -235,11 +278,20 @@ struct Codec {
 };
 
 constexpr std::array kCodecs = {
-    Codec{DType::kQ4_0, decode_q4_0, encode_q4_0}, Codec{DType::kQ4_1, decode_q4_1, encode_q4_1},
-    Codec{DType::kQ5_0, decode_q5_0, encode_q5_0}, Codec{DType::kQ5_1, decode_q5_1, encode_q5_1},
-    Codec{DType::kQ8_0, decode_q8_0, encode_q8_0}, Codec{DType::kQ2_K, decode_q2_k, nullptr},
-    Codec{DType::kQ3_K, decode_q3_k, nullptr},     Codec{DType::kQ4_K, decode_q4_k, nullptr},
-    Codec{DType::kQ5_K, decode_q5_k, nullptr},     Codec{DType::kQ6_K, decode_q6_k, nullptr},
+    Codec{DType::kQ4_0, decode_q4_0, encode_q4_0},
+    Codec{DType::kQ4_1, decode_q4_1, encode_q4_1},
+    Codec{DType::kQ5_0, decode_q5_0, encode_q5_0},
+    Codec{DType::kQ5_1, decode_q5_1, encode_q5_1},
+    Codec{DType::kQ8_0, decode_q8_0, encode_q8_0},
+    Codec{DType::kQ2_K, decode_q2_k, nullptr},
+    Codec{DType::kQ3_K, decode_q3_k, nullptr},
+    Codec{DType::kQ4_K, decode_q4_k, encode_q4_k},
+    Codec{DType::kQ5_K, decode_q5_k, nullptr},
+    Codec{DType::kQ6_K, decode_q6_k, nullptr},
+    Codec{DType::kNF4, decode_codes<kNF4Codes>, encode_nf4},
+    Codec{DType::kFP4, decode_codes<kFP4Codes>, nullptr},
+    Codec{DType::kF8E4M3Scaled, decode_scaled<DType::kF8E4M3>, nullptr},
+    Codec{DType::kF8E5M2Scaled, decode_scaled<DType::kF8E5M2>, nullptr},
 };
 
 const Codec& codec(DType t) { return *std::ranges::find(kCodecs, t, &Codec::dtype); }
@@ -252,6 +304,19 @@ void decode_blocks(DType t, const std::byte* in, std::int64_t blocks, float* out
   auto p = reinterpret_cast<Bytes>(in);
   for (; blocks > 0; --blocks, p += row.bytes, out += row.block) decode(p, out);
 }
+
+const std::array<float, 256>& float8_values(DType t) {
+  const auto all = [](float (*number)(std::uint8_t)) {
+    std::array<float, 256> values;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = number(static_cast<std::uint8_t>(i));
+    return values;
+  };
+  static const std::array e4m3 = all(float_from_f8_e4m3), e5m2 = all(float_from_f8_e5m2);
+  return t == DType::kF8E4M3 ? e4m3 : e5m2;
+}
+
+bool can_encode(DType t) { return !is_quantized(t) || codec(t).encode; }
 
 bool encode_blocks(DType t, const float* in, std::int64_t blocks, std::byte* out) {
   const auto& row = info(t);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/blocks.h"
+#include "tensor/blocks_simd.h"
 #include "tensor/convert_simd.h"
 #include "tensor/half.h"
 
@@ -89,18 +90,20 @@ void to_float(DType t, const std::byte* in, std::int64_t n, float* out) {
     case DType::kF64:
       return each_to_float<double>(in, n, out, number<double>);
     case DType::kF8E4M3:
-      return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e4m3);
     case DType::kF8E5M2:
-      return each_to_float<std::uint8_t>(in, n, out, float_from_f8_e5m2);
+      return each_to_float<std::uint8_t>(
+          in, n, out, [&values = float8_values(t)](std::uint8_t v) { return values[v]; });
     case DType::kBool:
       return each_to_float<std::uint8_t>(in, n, out,
                                          [](std::uint8_t v) { return v ? 1.0f : 0.0f; });
-    case DType::kQ8_0:
-      return q8_0_to_float(in, n / 32, out);
     default:
       break;
   }
-  if (is_quantized(t)) return decode_blocks(t, in, n / info(t).block, out);
+  if (is_quantized(t)) {
+    const std::int64_t blocks = n / info(t).block;
+    if (!expand_blocks(t, in, blocks, out)) decode_blocks(t, in, blocks, out);
+    return;
+  }
   with_integer(t, [&](auto zero) {
     using T = decltype(zero);
     each_to_float<T>(in, n, out, number<T>);
@@ -132,8 +135,9 @@ void from_float(DType t, const float* in, std::int64_t n, std::byte* out) {
   }
   if (is_quantized(t)) {
     if (!encode_blocks(t, in, n / info(t).block, out))
-      fail<UsageError>("{} can be read but not written; choose f16, q8_0, q5_1, q5_0, q4_1 or q4_0",
-                       name(t));
+      fail<UsageError>(
+          "{} can be read but not written; choose f16, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 or nf4",
+          name(t));
     return;
   }
   with_integer(t, [&](auto zero) {

@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "tensor/blocks.h"
 #include "tensor/half.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -93,20 +92,6 @@ void FloatToBf16(const float* in, std::size_t n, std::byte* out) {
   }
 }
 
-void Q8ToFloat(const std::byte* in, std::size_t blocks, float* out) {
-  const hn::CappedTag<float, 32> df;
-  const hn::RebindToSigned<decltype(df)> di;
-  const hn::Rebind<std::int8_t, decltype(df)> db;
-  for (; blocks > 0; --blocks, in += 34, out += 32) {
-    const auto d = hn::Set(df, float_from_f16(bits_at(in, 0)));
-    const auto q = reinterpret_cast<const std::int8_t*>(in + 2);
-    for (std::size_t i = 0; i < 32; i += hn::Lanes(df)) {
-      const auto v = hn::ConvertTo(df, hn::PromoteTo(di, hn::LoadU(db, q + i)));
-      hn::StoreU(hn::Mul(d, v), df, out + i);
-    }
-  }
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace mezzo
 HWY_AFTER_NAMESPACE();
@@ -117,7 +102,6 @@ HWY_EXPORT(F16ToFloat);
 HWY_EXPORT(FloatToF16);
 HWY_EXPORT(Bf16ToFloat);
 HWY_EXPORT(FloatToBf16);
-HWY_EXPORT(Q8ToFloat);
 
 void f16_to_float(const std::byte* in, std::int64_t n, float* out) {
   HWY_DYNAMIC_DISPATCH(F16ToFloat)(in, static_cast<std::size_t>(n), out);
@@ -130,9 +114,6 @@ void bf16_to_float(const std::byte* in, std::int64_t n, float* out) {
 }
 void float_to_bf16(const float* in, std::int64_t n, std::byte* out) {
   HWY_DYNAMIC_DISPATCH(FloatToBf16)(in, static_cast<std::size_t>(n), out);
-}
-void q8_0_to_float(const std::byte* in, std::int64_t blocks, float* out) {
-  HWY_DYNAMIC_DISPATCH(Q8ToFloat)(in, static_cast<std::size_t>(blocks), out);
 }
 }  // namespace mezzo
 #endif  // HWY_ONCE

@@ -11,6 +11,5 @@ void f16_to_float(const std::byte* in, std::int64_t n, float* out);
 void bf16_to_float(const std::byte* in, std::int64_t n, float* out);
 void float_to_f16(const float* in, std::int64_t n, std::byte* out);
 void float_to_bf16(const float* in, std::int64_t n, std::byte* out);
-void q8_0_to_float(const std::byte* in, std::int64_t blocks, float* out);
 
 }  // namespace mezzo

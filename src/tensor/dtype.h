@@ -34,6 +34,11 @@ enum class DType : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  // Blocks of 64 values with a float32 factor: bitsandbytes' 4-bit code books, float8 with scales.
+  kNF4,
+  kFP4,
+  kF8E4M3Scaled,
+  kF8E5M2Scaled,
 };
 
 struct DTypeInfo {
@@ -46,6 +51,7 @@ struct DTypeInfo {
 const DTypeInfo& info(DType t);
 inline std::string_view name(DType t) { return info(t).name; }
 inline bool is_quantized(DType t) { return info(t).block > 1; }
+inline bool is_float8(DType t) { return t == DType::kF8E4M3 || t == DType::kF8E5M2; }
 
 /// The type of that name (any case), or nothing.
 std::optional<DType> dtype_named(std::string_view name);

@@ -1,6 +1,7 @@
 // Small files of every kind, made in tests.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -41,6 +42,41 @@ class MadeSource final : public TensorSource {
 
  private:
   std::vector<TensorInfo> tensors_;
+};
+
+/// Tensors of any type and bytes in memory.
+class ByteSource final : public TensorSource {
+ public:
+  void put(std::string name, DType dtype, const Shape& shape, std::string bytes) {
+    const auto at = std::ranges::lower_bound(tensors_, name, {}, &TensorInfo::name);
+    const auto i = at - tensors_.begin();
+    const bool known = at != tensors_.end() && at->name == name;
+    if (!known) {
+      tensors_.insert(at, TensorInfo{});
+      bytes_.insert(bytes_.begin() + i, std::string());
+    }
+    tensors_[static_cast<std::size_t>(i)] = {std::move(name), dtype, shape};
+    bytes_[static_cast<std::size_t>(i)] = std::move(bytes);
+  }
+  template <class T>
+  void put(std::string name, DType dtype, const Shape& shape, const std::vector<T>& values) {
+    put(std::move(name), dtype, shape,
+        std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)));
+  }
+  void erase(const std::string& name) {
+    const auto i = find(name);
+    tensors_.erase(tensors_.begin() + i);
+    bytes_.erase(bytes_.begin() + i);
+  }
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+  void read(std::size_t index, std::span<std::byte> out) const override {
+    std::memcpy(out.data(), bytes_[index].data(), out.size());
+  }
+  std::string origin() const override { return "made"; }
+
+ private:
+  std::vector<TensorInfo> tensors_;
+  std::vector<std::string> bytes_;
 };
 
 /// A safetensors file with the tensors of a source.

@@ -214,11 +214,63 @@ TEST(FormatsGolden, Gguf) {
   }
 }
 
-TEST(FormatsGolden, FourBitContainersOpen) {
-  for (const auto* name :
-       {"formats/bnb_4bit.safetensors", "formats/bnb_4bit_checkpoint_layout.safetensors"})
-    for (const auto& path : golden_paths(name))
-      EXPECT_GT(open_safetensors(path)->tensors().size(), 0u);
+// The packed codes and factors as our blocks, and what those decode to.
+std::vector<float> decoded_codes(const TensorSource& s, const std::string& variant, DType t) {
+  const bool nested = s.has(variant + ".absmax_values");
+  const auto absmax = floats(s, variant + (nested ? ".absmax_values" : ".absmax"));
+  const Tensor packed = s.load(variant + ".packed");
+  std::vector<std::byte> blocks(absmax.size() * 36);
+  for (std::size_t i = 0; i < absmax.size(); ++i) {
+    std::memcpy(&blocks[36 * i], &absmax[i], 4);
+    std::memcpy(&blocks[36 * i + 4], packed.data<std::byte>() + 32 * i, 32);
+  }
+  std::vector<float> out(absmax.size() * 64);
+  to_float(t, blocks.data(), static_cast<std::int64_t>(out.size()), out.data());
+  return out;
+}
+
+TEST(FormatsGolden, FourBitCodes) {
+  const auto roots = golden_paths("formats/bnb_4bit.safetensors");
+  if (roots.empty()) GTEST_SKIP() << "goldens/formats/bnb_4bit.safetensors is not there";
+  for (const auto& path : roots) {
+    const auto s = open_safetensors(path);
+    int compared = 0;
+    for (const auto& tensor : s->tensors()) {
+      if (!tensor.name.ends_with(".values")) continue;
+      const auto variant = tensor.name.substr(0, tensor.name.size() - 7);
+      SCOPED_TRACE(variant);
+      const auto t = dtype_named(variant.substr(0, variant.find('_')));
+      ASSERT_TRUE(t);
+      EXPECT_EQ(decoded_codes(*s, variant, *t), floats(*s, tensor.name));
+      ++compared;
+      if (variant != "nf4") continue;  // the type that we write: the same codes and factors
+      const auto in = floats(*s, "float_in"), absmax = floats(*s, "nf4.absmax");
+      const Tensor packed = s->load("nf4.packed");
+      std::vector<std::byte> blocks(absmax.size() * 36);
+      from_float(DType::kNF4, in.data(), static_cast<std::int64_t>(in.size()), blocks.data());
+      for (std::size_t i = 0; i < absmax.size(); ++i) {
+        EXPECT_EQ(std::memcmp(&blocks[36 * i], &absmax[i], 4), 0) << i;
+        EXPECT_EQ(std::memcmp(&blocks[36 * i + 4], packed.data<std::byte>() + 32 * i, 32), 0) << i;
+      }
+    }
+    EXPECT_GE(compared, 4);
+  }
+}
+
+TEST(FormatsGolden, FourBitCheckpoints) {
+  const auto roots = golden_paths("formats/bnb_4bit_checkpoint_layout.safetensors");
+  if (roots.empty()) GTEST_SKIP() << "goldens/formats/bnb_4bit_checkpoint_layout is not there";
+  for (const auto& path : roots) {
+    const auto s = open_weights(path);
+    const auto expected = open_safetensors(path.parent_path() / "bnb_4bit.safetensors");
+    EXPECT_GE(s->tensors().size(), 4u);
+    for (const auto& t : s->tensors()) {
+      SCOPED_TRACE(t.name);
+      EXPECT_TRUE(t.dtype == DType::kNF4 || t.dtype == DType::kFP4);  // kept as they are
+      const auto variant = t.name.substr(0, t.name.find('.'));
+      EXPECT_EQ(floats(*s, t.name), floats(*expected, variant + ".values"));
+    }
+  }
 }
 
 }  // namespace

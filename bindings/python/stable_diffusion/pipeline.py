@@ -86,12 +86,19 @@ class Pipeline:
         ``models_dir``, or a Hugging Face id that is in its cache. Empty: the model that ships with
         the package.
     precision : "auto", "f32" or "bf16": the arithmetic of the networks.
-    weights : "f32", "f16" or "bf16": how weights are kept in memory. Default: the precision's.
+    weights : how weights are kept in memory: "f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_k",
+        "q4_1", "q4_0" or "nf4", or by network: "t5=nf4,unet=q8_0,f16". Default: quantised files as
+        they are, others as the precision has it.
     vae, clip, config : files or folders that replace or supply these parts of a single file.
     clip_l, clip_g, t5 : the same for the text encoders of Stable Diffusion 3.
     no_t5 : draw without T5: less memory, prompts are followed less well.
     threads : 0 is one per physical core. Pictures do not depend on it.
-    max_ram : bytes that the process may take; work that needs more raises OutOfMemory. 0: no limit.
+    max_ram : bytes that the process may take: less is held in memory at a time until the work fits;
+        what does not fit even so raises OutOfMemory. 0: what the machine has free.
+    memory : "auto"; "offload": text encoders are in memory only while a new prompt is encoded;
+        "low-ram": as little as possible, networks are read from their file in every step.
+    prompt_cache : a folder for encoded prompts, so that text encoders are not read for a prompt seen
+        before. Empty: none.
     models_dir : folders in which ``model`` is looked up by name.
     progress : called with a :class:`Progress` while the model loads.
 
@@ -115,6 +122,8 @@ class Pipeline:
         config: str = "",
         threads: int = 0,
         max_ram: int = 0,
+        memory: str = "auto",
+        prompt_cache: Union[str, "os.PathLike[str]"] = "",
         models_dir: Union[str, Sequence[str], None] = None,
         progress: Optional[Callable[[Progress], object]] = None,
     ) -> None:
@@ -123,6 +132,7 @@ class Pipeline:
         options.vae, options.clip, options.config = os.fspath(vae), os.fspath(clip), os.fspath(config)
         options.clip_l, options.clip_g, options.t5 = os.fspath(clip_l), os.fspath(clip_g), os.fspath(t5)
         options.no_t5 = bool(no_t5)
+        options.memory, options.prompt_cache = memory, os.fspath(prompt_cache)
         try:
             options.threads, options.max_ram = threads, max_ram
         except TypeError:

@@ -49,14 +49,14 @@ inline OuterBlocks outer_blocks(const dnnl::memory::desc& d) {
   return b;
 }
 
-/// A weight [out, in, 3, 3] in square blocks, [out / block][in / block][3 * 3][block in][block
+/// A weight [out, in, k, k] in square blocks, [out / block][in / block][k * k][block in][block
 /// out].
 struct WeightBlocks {
   std::int64_t block, out_stride, in_stride;  // values from one block to the next
 };
 
 /// Nothing when the layout is another one.
-inline std::optional<WeightBlocks> weight_blocks(const dnnl::memory::desc& d) {
+inline std::optional<WeightBlocks> weight_blocks(const dnnl::memory::desc& d, std::int64_t kernel) {
 #if DNNL_VERSION_MAJOR >= 3
   if (d.get_inner_nblks() != 2) return {};
   const auto blocks = d.get_inner_blks(), dimensions = d.get_inner_idxs(),
@@ -69,7 +69,8 @@ inline std::optional<WeightBlocks> weight_blocks(const dnnl::memory::desc& d) {
 #endif
   const std::int64_t b = blocks[0];
   if (blocks[1] != b || dimensions[0] != 1 || dimensions[1] != 0) return {};
-  if (strides[3] != b * b || strides[2] != 3 * b * b) return {};
+  if (kernel > 1 && (strides[3] != b * b || strides[2] != kernel * b * b)) return {};
+  if (strides[1] != kernel * kernel * b * b) return {};
   return WeightBlocks{b, strides[0], strides[1]};
 }
 

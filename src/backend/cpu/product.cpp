@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/kept_weights.h"
 #include "backend/cpu/parallel.h"
 
 namespace mezzo {
@@ -61,10 +62,13 @@ bool wants_tiles(const Conv2dConfig& c, std::int64_t out_w) {
   return narrow_vectors && c.kernel > 1 && c.stride == 1 && out_w >= 2 * kTileWidth;
 }
 
-PackedProduct::Form form_of(Precision precision) {
-  if (precision == Precision::kF32) return PackedProduct::Form::kF32;
+PackedProduct::Form form_of(Precision precision, bool kept) {
+  if (precision == Precision::kF32)
+    return kept ? PackedProduct::Form::kWidened : PackedProduct::Form::kF32;
   return cpu_has_fast_bf16() ? PackedProduct::Form::kBF16 : PackedProduct::Form::kWidened;
 }
+
+std::int64_t row_values(const Conv2dConfig& c) { return c.in * c.kernel * c.kernel; }
 
 }  // namespace
 
@@ -75,7 +79,8 @@ const dnnl::engine& cpu_engine() {
 
 PackedProduct::PackedProduct(const Conv2dConfig& config, Precision precision, DType source,
                              const ByteCount& count, bool backed)
-    : config_(config), form_(form_of(precision)) {
+    : config_(config), kept_(is_kept(source) && row_values(config) % info(source).block == 0) {
+  form_ = form_of(precision, kept_);
   if (form_ == Form::kBF16) {
     try {
       lay_out();
@@ -87,21 +92,25 @@ PackedProduct::PackedProduct(const Conv2dConfig& config, Precision precision, DT
   // Scales of quantised types are float16, and so is most of what they scale; bfloat16 would lose
   // bits.
   const bool f16 = source == DType::kF16 || is_quantized(source);
-  storage_ = form_ == Form::kF32              ? DType::kF32
+  storage_ = kept_                            ? source
+             : form_ == Form::kF32            ? DType::kF32
              : form_ == Form::kWidened && f16 ? DType::kF16
                                               : DType::kBF16;
-  const Chunk& last = chunks_.back();
-  const std::size_t values_in_all = last.offset + values(last);
-  weights_ =
-      WeightMemory(values_in_all * static_cast<std::size_t>(info(storage_).bytes), count, backed);
+  weights_ = WeightMemory(stored_bytes(), count, backed);
   bias_ = WeightMemory(footprint::floats(config.out), count, backed);
 }
 
+std::size_t PackedProduct::stored_bytes() const {
+  if (kept_)
+    return static_cast<std::size_t>(*byte_size(storage_, config_.out * row_values(config_)));
+  const Chunk& last = chunks_.back();
+  return (last.offset + values(last)) * static_cast<std::size_t>(info(storage_).bytes);
+}
+
 void PackedProduct::lay_out() {
-  const std::int64_t row_bytes =
-      config_.in * config_.kernel * config_.kernel * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t row_bytes = row_values(config_) * static_cast<std::int64_t>(sizeof(float));
   std::int64_t width = config_.out;
-  if (form_ == Form::kWidened && width * row_bytes > 2 * kChunkBytes)
+  if ((form_ == Form::kWidened || kept_) && width * row_bytes > 2 * kChunkBytes)
     width = std::min(width, std::max<std::int64_t>(kChunkBytes / row_bytes / kChunkAlignment, 1) *
                                 kChunkAlignment);
   const auto type = form_ == Form::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
@@ -126,6 +135,21 @@ void PackedProduct::lay_out() {
 
 std::size_t PackedProduct::values(const Chunk& c) const {
   return layout(c).get_size() / (form_ == Form::kBF16 ? 2 : sizeof(float));
+}
+
+std::optional<onednn::WeightBlocks> PackedProduct::blocks(const Chunk& c) const {
+  if (form_ == Form::kBF16) return {};
+  return onednn::weight_blocks(layout(c), config_.kernel);
+}
+
+/// What a chunk of quantised weights needs until it is as the kernel reads it.
+void PackedProduct::add_expansion(const Chunk& c, int threads, footprint::Product& s) const {
+  s.weights = std::max(s.weights, round_up(layout(c).get_size(), footprint::kLine));
+  const auto square = blocks(c);
+  const std::size_t plain = square ? static_cast<std::size_t>(threads) *
+                                         footprint::floats(kept_slice(*this, square->block).values)
+                                   : footprint::floats(c.count * row_values(config_));
+  s.plain = std::max(s.plain, plain);
 }
 
 ProductPlan::Kernel PackedProduct::describe(const Chunk& c, const Geometry& g, Residual residual,
@@ -181,8 +205,9 @@ ProductPlan& PackedProduct::plan(std::int64_t h, std::int64_t w, Residual residu
     if (k.description) continue;
     k = describe(c, geometry, residual, threads);
     const std::size_t repacked = k.repack ? k.description.weights_desc().get_size() : 0;
-    const std::size_t widened = form_ == Form::kWidened ? values(c) * sizeof(float) : 0;
+    const std::size_t widened = form_ == Form::kWidened && !kept_ ? values(c) * sizeof(float) : 0;
     s.weights = std::max(s.weights, round_up(widened, footprint::kLine));
+    if (kept_) add_expansion(c, threads, s);
     s.repacked = std::max(s.repacked, round_up(repacked, footprint::kLine));
     s.library =
         std::max(s.library, round_up(k.description.scratchpad_desc().get_size(), footprint::kLine));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -37,7 +38,8 @@ class Rows;
 struct PackingSpace;
 
 /// A layer's weight in blocks as oneDNN's kernel reads them, in one of three forms: float32; 16
-/// bits, widened chunk by chunk when used; bfloat16 for CPUs that multiply it.
+/// bits, widened chunk by chunk when used; bfloat16 for CPUs that multiply it. Quantised weights
+/// are kept as they are instead and brought into that form chunk by chunk (kept_weights.h).
 class PackedProduct final : public Packed {
  public:
   enum class Form { kF32, kWidened, kBF16 };
@@ -52,6 +54,8 @@ class PackedProduct final : public Packed {
 
   /// Fills the memory from [out, in, k, k] on the host, and the bias when there is one.
   void fill(const Tensor& weight, const Tensor& bias, int threads);
+  /// Working memory of fill().
+  std::size_t packing_bytes(const Tensor& weight, int threads) const;
   /// Primitives for pictures of h x w; kept for the next call.
   ProductPlan& plan(std::int64_t h, std::int64_t w, Residual residual, int threads) const;
 
@@ -63,12 +67,20 @@ class PackedProduct final : public Packed {
   /// The layout of a chunk as its kernel reads it, and how many values that has.
   const dnnl::memory::desc& layout(const Chunk& c) const { return layouts_[c.kernel]; }
   std::size_t values(const Chunk& c) const;
+  /// The square blocks of float32 that the layout of a chunk has, if it is so.
+  std::optional<onednn::WeightBlocks> blocks(const Chunk& c) const;
   DType storage() const { return storage_; }
+  /// Whether the memory has rows of `storage` rather than packed chunks.
+  bool kept() const { return kept_; }
   std::byte* weights() const { return weights_.data(); }
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
 
  private:
   void lay_out();
+  std::int64_t piece_width(std::int64_t row) const;
+  std::size_t stored_bytes() const;
+  void add_expansion(const Chunk&, int threads, footprint::Product&) const;
+  void fill_kept(const Tensor& weight, int threads);
   void fill_chunk(const Chunk&, const Rows&, const PackingSpace&, int threads);
   struct Geometry {  // what a kernel works on
     Conv2dConfig config;
@@ -79,6 +91,7 @@ class PackedProduct final : public Packed {
 
   Conv2dConfig config_;
   Form form_;
+  bool kept_;
   DType storage_;
   std::vector<Chunk> chunks_;
   std::vector<dnnl::memory::desc> layouts_;

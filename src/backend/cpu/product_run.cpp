@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/kept_weights.h"
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/product_tiles.h"
@@ -39,13 +40,14 @@ struct Scratch {
     const auto take = [&p](std::size_t n) { return std::exchange(p, p + n); };
     bias = reinterpret_cast<float*>(take(s.bias));
     weights = reinterpret_cast<float*>(take(s.weights));
+    plain = reinterpret_cast<float*>(take(s.plain));
     repacked = take(s.repacked);
     result = reinterpret_cast<float*>(take(s.result));
     input = take(s.input);
     library = take(s.library);
     tiles = take(s.tiles);
   }
-  float *bias, *weights, *result;
+  float *bias, *weights, *plain, *result;
   std::byte *repacked, *input, *library, *tiles;
 };
 
@@ -85,8 +87,9 @@ class ProductRun {
   }
 
  private:
-  // The chunk's weights as the products need them: widened if they are kept in 16 bits.
-  const void* in_form(const Chunk& chunk) const {
+  // The chunk's weights as the products need them: widened if they are kept in 16 bits or fewer.
+  const void* in_form(const Chunk& chunk) {
+    if (w_.kept()) return expanded(chunk);
     const auto type_bytes = info(w_.storage()).bytes;
     const std::byte* packed = w_.weights() + chunk.offset * static_cast<std::size_t>(type_bytes);
     if (w_.form() != Form::kWidened) return packed;
@@ -98,12 +101,40 @@ class ProductRun {
     return scratch_.weights;
   }
 
+  const void* expanded(const Chunk& chunk) {
+    const Conv2dConfig& c = w_.config();
+    if (const auto blocks = w_.blocks(chunk)) {
+      const KeptSlice slice = kept_slice(w_, blocks->block);
+      parallel_for(
+          call_.threads, ceil_div(chunk.count, slice.block), [&](std::int64_t o, int thread) {
+            float* plain = scratch_.plain + thread * (footprint::floats(slice.values) / 4);
+            for (std::int64_t i = 0; i < c.in; i += slice.channels)
+              expand_slice(
+                  w_, slice, chunk.begin + o * slice.block, i, plain,
+                  scratch_.weights + o * blocks->out_stride + i / slice.block * blocks->in_stride);
+          });
+      return scratch_.weights;
+    }
+    parallel_blocks(call_.threads, chunk.count, 1, [&](std::int64_t row, std::int64_t) {
+      expand_rows(w_, chunk.begin + row, 1, scratch_.plain + row * c.in * c.kernel * c.kernel);
+    });
+    const dnnl::memory::desc rows({chunk.count, c.in, c.kernel, c.kernel},
+                                  dnnl::memory::data_type::f32, dnnl::memory::format_tag::oihw);
+    reorder(rows, scratch_.plain, w_.layout(chunk), scratch_.weights);
+    return scratch_.weights;
+  }
+
+  void reorder(const dnnl::memory::desc& from_layout, const void* from,
+               const dnnl::memory::desc& to_layout, void* to) {
+    dnnl::memory in(from_layout, cpu_engine(), const_cast<void*>(from)),
+        out(to_layout, cpu_engine(), to);
+    dnnl::reorder(in, out).execute(stream_, in, out);
+    stream_.wait();
+  }
+
   const void* in_layout(const Chunk& chunk, const Kernel& kernel, const void* weights) {
     if (!kernel.repack) return weights;
-    dnnl::memory from(w_.layout(chunk), cpu_engine(), const_cast<void*>(weights));
-    dnnl::memory to(kernel.description.weights_desc(), cpu_engine(), scratch_.repacked);
-    dnnl::reorder(from, to).execute(stream_, from, to);
-    stream_.wait();
+    reorder(w_.layout(chunk), weights, kernel.description.weights_desc(), scratch_.repacked);
     return scratch_.repacked;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/cpu/kept_weights.h"
 #include "backend/cpu/kernels/winograd.h"
 #include "backend/cpu/parallel.h"
 #include "tensor/convert.h"
@@ -40,10 +41,14 @@ struct Layout {
     zeros = aligned(c.in);
     spare = aligned(columns);
     block = aligned(c.kernel * c.kernel * kernels::panel_width() * kernels::panel_width());
+    if (call.weights.kept()) {
+      slice = kept_slice(call.weights, call.weights.blocks(call.weights.chunks().front())->block);
+      block = plain = aligned(slice.values);
+    }
     bias = aligned(columns);
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  std::int64_t thread() const { return piece + products + spare + block + bias; }
+  std::int64_t thread() const { return piece + products + spare + block + plain + bias; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {
     const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
@@ -55,13 +60,14 @@ struct Layout {
   std::int64_t points, tiles, slab, columns;
   bool weights_stay;
   std::int64_t picture_point, weight_point, product_point;
-  std::int64_t resident, zeros;                      // shared
-  std::int64_t piece, products, spare, block, bias;  // of each thread
+  KeptSlice slice;
+  std::int64_t resident, zeros;                                 // shared
+  std::int64_t piece, products, spare, block, plain = 0, bias;  // of each thread
 };
 
 // A thread's part of the scratch.
 struct Space {
-  float *piece, *products, *spare, *block, *bias;
+  float *piece, *products, *spare, *block, *plain, *bias;
 };
 
 // Output channels begin, ..., begin + count - 1 of the whole, in one chunk.
@@ -133,26 +139,40 @@ class WinogradRun {
     }
   }
 
+  // Consecutive blocks of input channels of a weight, as float32.
+  struct WeightPiece {
+    const float* values;
+    std::int64_t channels;
+  };
+  // From input channel i of the block of output channels that begins at column o on.
+  WeightPiece weight_at(const Columns& k, std::int64_t o, std::int64_t i, const Space& t) const {
+    const PackedProduct& w = call_.weights;
+    if (w.kept()) {
+      expand_slice(w, l_.slice, k.begin + o, i, t.plain, t.block);
+      return {t.block, std::min(l_.slice.channels, l_.c.in - i)};
+    }
+    const onednn::WeightBlocks b = *w.blocks(k.chunk);
+    const std::int64_t at = static_cast<std::int64_t>(k.chunk.offset) +
+                            (k.begin - k.chunk.begin + o) / b.block * b.out_stride +
+                            i / b.block * b.in_stride;
+    const std::byte* stored = w.weights() + at * static_cast<std::int64_t>(info(w.storage()).bytes);
+    if (w.storage() == DType::kF32) return {reinterpret_cast<const float*>(stored), b.block};
+    to_float(w.storage(), stored, l_.c.kernel * l_.c.kernel * b.block * b.block, t.block);
+    return {t.block, b.block};
+  }
+
   // The weights' points, in panels as the product reads them.
   void transform_weight(const Columns& k, float* out, const Space& t) const {
-    const PackedProduct& w = call_.weights;
-    const onednn::WeightBlocks b = *onednn::weight_blocks(w.layout(k.chunk));
-    const std::int64_t width = kernels::panel_width(),
-                       values = l_.c.kernel * l_.c.kernel * b.block * b.block;
-    const auto bytes = static_cast<std::int64_t>(info(w.storage()).bytes);
-    const std::byte* chunk = w.weights() + static_cast<std::int64_t>(k.chunk.offset) * bytes;
-    for (std::int64_t o = 0; o < k.count; o += b.block)
-      for (std::int64_t i = 0; i < l_.c.in; i += b.block) {
-        const std::int64_t at =
-            (k.begin - k.chunk.begin + o) / b.block * b.out_stride + i / b.block * b.in_stride;
-        const float* weights = reinterpret_cast<const float*>(chunk + at * bytes);
-        if (w.storage() != DType::kF32) {
-          to_float(w.storage(), chunk + at * bytes, values, t.block);
-          weights = t.block;
-        }
-        kernels::winograd_weight(plan_.m, weights, b.block,
-                                 out + o / width * width * l_.c.in + i * width + o % width,
-                                 l_.weight_point);
+    const std::int64_t width = kernels::panel_width(), block = call_.weights.blocks(k.chunk)->block,
+                       values = l_.c.kernel * l_.c.kernel * block;  // of an input channel
+    for (std::int64_t o = 0; o < k.count; o += block)
+      for (std::int64_t i = 0; i < l_.c.in;) {
+        const WeightPiece piece = weight_at(k, o, i, t);
+        for (std::int64_t j = 0; j < piece.channels; j += block)
+          kernels::winograd_weight(plan_.m, piece.values + j * values, block,
+                                   out + o / width * width * l_.c.in + (i + j) * width + o % width,
+                                   l_.weight_point);
+        i += piece.channels;
       }
   }
 
@@ -206,6 +226,7 @@ class WinogradRun {
             .products = take(l_.products),
             .spare = take(l_.spare),
             .block = take(l_.block),
+            .plain = take(l_.plain),
             .bias = take(l_.bias)};
   }
 
@@ -242,7 +263,7 @@ std::optional<WinogradPlan> plan_winograd(const PackedProduct& w, std::int64_t h
   if (c.kernel != 3 || c.stride != 1 || w.form() == PackedProduct::Form::kBF16) return {};
   if (c.out % kernels::panel_width() != 0) return {};
   for (const Chunk& chunk : w.chunks()) {
-    const auto blocks = onednn::weight_blocks(w.layout(chunk));
+    const auto blocks = w.blocks(chunk);
     if (!blocks || !kernels::winograd_reads(blocks->block) || c.in % blocks->block != 0) return {};
   }
   WinogradPlan p = {.m = m,

@@ -63,4 +63,11 @@ void attention_rows(const Head&, Index begin, Index end, const float* keys, cons
 void transpose(const float* x, Index x_stride, Index rows, Index columns, float* out,
                Index out_stride);
 
+// interleave.cpp
+struct WeightRows {  // rows [rows, channels * taps] of a weight, rows <= block
+  Index rows, channels, taps, block;
+};
+/// x -> out[channels / block][taps][block in][block out], zeros where there is no row or channel.
+void interleave(const float* x, Index stride, const WeightRows&, float* out);
+
 }  // namespace mezzo::kernels

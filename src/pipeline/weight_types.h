@@ -1,0 +1,48 @@
+// --weights: the element type of each network's weights, in memory and in converted files, and
+// which layers keep more bits than the rest.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/bundle.h"
+
+namespace mezzo {
+
+/// "q8_0", or by network as in "t5=nf4,unet=q8_0,f16": a type alone is that of all the others.
+class WeightTypes {
+ public:
+  /// Throws UsageError saying which types and networks there are. Empty: says nothing.
+  static WeightTypes parse(const std::string& spec);
+
+  /// Nothing where the text does not say.
+  std::optional<DType> of(std::string_view network) const;
+  std::optional<DType> rest() const { return rest_; }
+
+ private:
+  std::optional<DType> rest_;
+  std::map<std::string, DType, std::less<>> networks_;
+};
+
+/// Layers whose rounding shows most in pictures: they keep 16 bits when the rest is quantised.
+/// `tensor`: canonical name.
+bool is_sensitive(std::string_view tensor);
+
+/// The type that a tensor gets in a network whose weights shall be `wanted`. Blocks that the file
+/// has already are kept where they are no larger and `can_keep` allows: never rounded twice. What
+/// cannot be quantised (norms, biases, rows that are no whole blocks) and sensitive layers get 16
+/// bits.
+DType stored_type(const TensorInfo& tensor, DType wanted,
+                  const std::function<bool(DType)>& can_keep);
+
+/// Bytes of a network's tensors once they have the types that `wanted` gives them in memory
+/// (nothing: as the file has them).
+std::uint64_t weight_bytes(const TensorSource& network, std::optional<DType> wanted);
+
+/// Gives every network of the bundle the types that it shall have in memory.
+void apply_weight_types(ModelBundle& bundle, const WeightTypes& types);
+
+}  // namespace mezzo

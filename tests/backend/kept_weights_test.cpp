@@ -1,0 +1,170 @@
+#include "backend/cpu/kept_weights.h"
+
+#include <array>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/product.h"
+#include "reference.h"
+#include "tensor/blocks.h"
+#include "tensor/convert.h"
+
+namespace mezzo {
+namespace {
+
+constexpr double kSame = 1e-5;  // of products on the same numbers kept as float32
+
+// A tensor of blocks of any type: types that cannot be written get random codes.
+Tensor quantised(const Tensor& x, DType t) {
+  if (can_encode(t)) return cast(x, t);
+  Tensor out(host(), t, x.shape());
+  auto* bytes = out.data<std::uint8_t>();
+  std::uint32_t state = 1;
+  for (std::size_t i = 0; i < out.bytes(); ++i)
+    bytes[i] = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  for (std::size_t i = 0; i < out.bytes(); i += static_cast<std::size_t>(info(t).bytes)) {
+    const float scale = 0.01f;
+    if (info(t).block == 64) std::memcpy(bytes + i, &scale, sizeof(scale));
+    // Both halves of every float16 scale, wherever the type has them: small numbers.
+    if (info(t).block != 64)
+      for (int j = 0; j < info(t).bytes; ++j) bytes[i + static_cast<std::size_t>(j)] &= 0x2f;
+  }
+  return out;
+}
+
+constexpr std::array kTypes = {DType::kQ8_0,   DType::kQ4_0,  DType::kQ4_1, DType::kQ5_0,
+                               DType::kQ5_1,   DType::kQ2_K,  DType::kQ3_K, DType::kQ4_K,
+                               DType::kQ5_K,   DType::kQ6_K,  DType::kNF4,  DType::kFP4,
+                               DType::kF8E4M3, DType::kF8E5M2};
+
+Tensor linear(Backend& backend, const Tensor& x, const Tensor& weight, const Tensor& bias,
+              Precision precision = Precision::kF32) {
+  const PackedPtr packed = backend.pack_linear(weight, bias, precision);
+  Tensor out(backend, DType::kF32, {x.dim(0), x.dim(1), weight.dim(0)});
+  backend.linear(backend.upload(x), *packed, {}, out);
+  return backend.download(out);
+}
+
+Tensor conv2d(Backend& backend, const Tensor& x, const Tensor& weight, const Conv2dConfig& c) {
+  const PackedPtr packed = backend.pack_conv2d(weight, {}, c, Precision::kF32);
+  Tensor out(backend, DType::kF32, test::conv_shape(x, c));
+  backend.conv2d(backend.upload(x), *packed, {}, out);
+  return backend.download(out);
+}
+
+TEST(KeptWeights, GiveTheProductOfTheirValues) {
+  const auto backend = make_cpu_backend();
+  for (const auto& [in, out] :
+       {std::pair<std::int64_t, std::int64_t>{256, 40}, {768, 320}, {1280, 2051}})
+    for (const DType t : kTypes) {
+      SCOPED_TRACE(fmt::format("{} {} -> {}", name(t), in, out));
+      const Tensor x = test::random_tensor({2, 5, in}, 1), bias = test::random_tensor({out}, 3);
+      const Tensor weight = quantised(test::random_tensor({out, in}, 2), t);
+      const auto expected = test::values(linear(*backend, x, cast(weight, DType::kF32), bias));
+      for (const Precision p : {Precision::kF32, Precision::kBF16})
+        if (p == Precision::kF32 || !cpu_has_fast_bf16())
+          EXPECT_LT(test::relative_error(linear(*backend, x, weight, bias, p), expected), kSame);
+    }
+}
+
+TEST(KeptWeights, AreConvolvedDirectlyAndByWinograd) {
+  for (const bool winograd : {false, true}) {
+    const auto backend = make_cpu_backend({.winograd = winograd});
+    for (const Conv2dConfig& c :
+         {Conv2dConfig{.in = 64, .out = 64}, Conv2dConfig{.in = 320, .out = 96},
+          Conv2dConfig{.in = 256, .out = 40, .stride = 2},
+          Conv2dConfig{.in = 96,
+          .out = 64,
+          .kernel = 1,
+          .pad_top = 0,
+          .pad_left = 0,
+          .pad_bottom = 0,
+          .pad_right = 0}})
+      for (const DType t : kTypes) {
+        const Shape shape = {c.out, c.in, c.kernel, c.kernel};
+        if (c.in * c.kernel * c.kernel % info(t).block) continue;
+        SCOPED_TRACE(fmt::format("{} {} winograd {}", name(t), to_string(shape), winograd));
+        const Tensor x = test::random_tensor({1, 24, 25, c.in}, 1);
+        const Tensor weight = quantised(test::random_tensor(shape, 2), t);
+        const auto expected = test::values(conv2d(*backend, x, cast(weight, DType::kF32), c));
+        EXPECT_LT(test::relative_error(conv2d(*backend, x, weight, c), expected), 4 * kSame);
+      }
+  }
+}
+
+TEST(KeptWeights, TakeLayoutsOfOtherKernels) {
+  // Few channels: oneDNN's kernels for them read other layouts than square blocks.
+  const auto backend = make_cpu_backend();
+  for (const Conv2dConfig& c : {Conv2dConfig{.in = 3, .out = 20}, Conv2dConfig{.in = 12, .out = 8},
+                                Conv2dConfig{.in = 4, .out = 3}}) {
+    SCOPED_TRACE(c.in);
+    const Tensor x = test::random_tensor({1, 9, 11, c.in}, 1),
+                 weight = cast(test::random_tensor({c.out, c.in, 3, 3}, 2), DType::kF8E4M3);
+    EXPECT_LT(test::relative_error(conv2d(*backend, x, weight, c),
+                                   test::values(conv2d(*backend, x, cast(weight, DType::kF32), c))),
+              kSame);
+  }
+}
+
+TEST(KeptWeights, TakeAsManyBytesAsInTheFile) {
+  const auto backend = make_cpu_backend(), meta = make_meta_backend();
+  for (const DType t : kTypes) {
+    SCOPED_TRACE(name(t));
+    const Tensor weight = quantised(test::random_tensor({300, 2304}, 2), t),
+                 bias = test::random_tensor({304}, 3).slice(0, 0, 300);
+    const PackedPtr packed = backend->pack_linear(weight, bias, Precision::kBF16);
+    EXPECT_EQ(packed->bytes(), weight.bytes() + 304 * 4);
+    EXPECT_EQ(packed->bytes(), meta->pack_linear(weight, bias, Precision::kBF16)->bytes());
+  }
+}
+
+TEST(KeptWeights, GiveTheSameBytesWithAnyNumberOfThreads) {
+  const Conv2dConfig c = {.in = 256, .out = 160};
+  for (const DType t : {DType::kQ8_0, DType::kQ4_K, DType::kNF4}) {
+    const Tensor x = test::random_tensor({1, 16, 16, c.in}, 1), tokens = x.view({1, 256, c.in}),
+                 kernel = cast(test::random_tensor({c.out, c.in, 3, 3}, 2), t),
+                 matrix = cast(test::random_tensor({5000, c.in}, 4), t),
+                 bias = test::random_tensor({5000}, 5);
+    const auto one = make_cpu_backend({.threads = 1});
+    for (const int threads : {2, 4}) {
+      const auto more = make_cpu_backend({.threads = threads});
+      EXPECT_TRUE(test::same_bits(conv2d(*one, x, kernel, c), conv2d(*more, x, kernel, c)));
+      EXPECT_TRUE(
+          test::same_bits(linear(*one, tokens, matrix, bias), linear(*more, tokens, matrix, bias)));
+    }
+  }
+}
+
+TEST(Interleave, PutsRowsIntoBlocksOnEveryInstructionSet) {
+  test::for_each_target([](const std::string& target) {
+    for (const std::int64_t block : {8, 16})
+      for (const std::int64_t taps : {1, 9})
+        for (const std::int64_t channels : {1, 7, 16, 40, 83})
+          for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{6}, block}) {
+            SCOPED_TRACE(fmt::format("{}: {} rows of {} x {} in blocks of {}", target, rows,
+                                     channels, taps, block));
+            const std::int64_t n = channels * taps, stride = n + 3,
+                               padded = (channels + block - 1) / block * block;
+            const Tensor x = test::random_tensor({rows, stride}, 1);
+            std::vector<float> out(static_cast<std::size_t>(padded * taps * block), 42.0f);
+            kernels::interleave(x.data<float>(), stride,
+                                {.rows = rows, .channels = channels, .taps = taps, .block = block},
+                                out.data());
+            bool right = true;
+            for (std::int64_t c = 0; c < padded; ++c)
+              for (std::int64_t tap = 0; tap < taps; ++tap)
+                for (std::int64_t o = 0; o < block; ++o) {
+                  const bool inside = c < channels && o < rows;
+                  const float want = inside ? x.data<float>()[o * stride + c * taps + tap] : 0.0f;
+                  const auto at = ((c / block * taps + tap) * block + c % block) * block + o;
+                  right &= out[static_cast<std::size_t>(at)] == want;
+                }
+            EXPECT_TRUE(right);
+          }
+  });
+}
+
+}  // namespace
+}  // namespace mezzo
