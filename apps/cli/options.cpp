@@ -89,6 +89,10 @@ void check_strength(const RequestFlags& flags) {
     throw UsageError("strength: there is no picture to start from; give one with --init");
 }
 
+CLI::Option* in_file(CLI::App& app, const char* flag, std::string& target, const char* help) {
+  return add_text(app, flag, target, help)->type_name("FILE");
+}
+
 CLI::Option* in_model_group(CLI::Option* option) {
   option->group("Model");
   return option;
@@ -164,6 +168,10 @@ std::vector<std::string> ModelFlags::folder_list() const {
 
 std::string ModelFlags::find() const { return find_model(model, folder_list()); }
 
+Encoders encoders_of(EngineOptions& engine) {
+  return {engine.clip_l, engine.clip_g, engine.t5, engine.no_t5};
+}
+
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
   add_text(app, "--models-dir", flags.folders,
            "Folders with models, separated by ':'. Environment: MEZZO_MODELS.")
@@ -192,19 +200,21 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       ->type_name("SIZE");
 }
 
+std::vector<CLI::Option*> add_encoder_flags(CLI::App& app, const Encoders& e) {
+  return {in_file(app, "--clip-l", e.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
+          in_file(app, "--clip-g", e.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
+          in_file(app, "--t5", e.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
+          app.add_flag("--no-t5", e.no_t5,
+                       "Stable Diffusion 3: draw without T5; less memory, prompts are followed "
+                       "less well.")};
+}
+
 std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts) {
-  const auto file = [&](const char* flag, std::string& target, const char* help) {
-    return add_text(app, flag, target, help)->type_name("FILE");
-  };
-  return {
-      file("--vae", parts.vae, "A file that replaces the model's VAE."),
-      file("--clip", parts.clip, "A file that replaces the model's text encoder."),
-      file("--clip-l", parts.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
-      file("--clip-g", parts.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
-      file("--t5", parts.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
-      app.add_flag("--no-t5", parts.no_t5,
-                   "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
-                   "well.")};
+  std::vector<CLI::Option*> flags = {
+      in_file(app, "--vae", parts.vae, "A file that replaces the model's VAE."),
+      in_file(app, "--clip", parts.clip, "A file that replaces the model's text encoder.")};
+  for (auto* flag : add_encoder_flags(app, parts.encoders)) flags.push_back(flag);
+  return flags;
 }
 
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
@@ -218,10 +228,7 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
   in_model_group(app.get_option("--models-dir"));
   for (auto* option : add_part_flags(app, {.vae = engine.vae,
                                           .clip = engine.clip,
-                                          .clip_l = engine.clip_l,
-                                          .clip_g = engine.clip_g,
-                                          .t5 = engine.t5,
-                                          .no_t5 = engine.no_t5}))
+                                          .encoders = encoders_of(engine)}))
     in_model_group(option);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))

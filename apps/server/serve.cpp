@@ -78,6 +78,10 @@ Json worker_settings(const ServeOptions& o, const char* name) {
           {"weights", o.engine.weights},
           {"threads", o.engine.threads},
           {"max_ram", o.engine.max_ram},
+          {"clip_l", o.engine.clip_l},
+          {"clip_g", o.engine.clip_g},
+          {"t5", o.engine.t5},
+          {"no_t5", o.engine.no_t5},
           {"folders", o.folders}};
 }
 

@@ -108,6 +108,10 @@ class Worker {
     engine.weights = text_at(settings_, "weights");
     engine.threads = static_cast<int>(number_at(settings_, "threads", 0));
     engine.max_ram = static_cast<std::uint64_t>(number_at(settings_, "max_ram", 0));
+    engine.clip_l = text_at(settings_, "clip_l");
+    engine.clip_g = text_at(settings_, "clip_g");
+    engine.t5 = text_at(settings_, "t5");
+    engine.no_t5 = flag_at(settings_, "no_t5", false);
     models_.emplace(engine);
     asking_ = {.engine = engine, .folders = {}};
     for (const Json& folder : settings_["folders"])

@@ -22,7 +22,8 @@ struct ModelDescription {
   std::int64_t patch = 1;                          // sides of latents are multiples of it
   std::int64_t skippable_layers = 0;               // 0: skip-layer guidance is not for this network
   std::int64_t steps = 25;                         // that its makers recommend
-  double guidance = 7.5;
+  double guidance = 7;
+  int text_encoders = 1;  // that take a prompt
 };
 
 struct Family {

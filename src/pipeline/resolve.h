@@ -11,7 +11,7 @@ namespace mezzo {
 
 struct ModelDefaults {
   std::int64_t steps = 25, width = 512, height = 512;
-  double guidance = 7.5;
+  double guidance = 7;
   double guidance_rescale = 0;
   std::string sampler;                // empty: the scheduler config's
   std::int64_t factor = 8;            // sizes are multiples of it
