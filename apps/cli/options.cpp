@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "cli/settings.h"
+#include "cli/text.h"
 #include "mezzotint/files.h"
 
 namespace mezzo::cli {
@@ -130,9 +131,7 @@ std::uint64_t parse_size(std::string_view text) {
       {{"", 0}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}}};
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  std::transform(unit.begin(), unit.end(), unit.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string unit = ascii_lower(std::string(end, text.data() + text.size()));
   for (const std::string_view tail : {"ib", "b"})
     if (unit.ends_with(tail)) {
       unit.resize(unit.size() - tail.size());
@@ -226,9 +225,8 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
       ->type_name("MODEL");
   add_models_dir_flag(app, flags);
   in_model_group(app.get_option("--models-dir"));
-  for (auto* option : add_part_flags(app, {.vae = engine.vae,
-                                          .clip = engine.clip,
-                                          .encoders = encoders_of(engine)}))
+  for (auto* option : add_part_flags(
+           app, {.vae = engine.vae, .clip = engine.clip, .encoders = encoders_of(engine)}))
     in_model_group(option);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))

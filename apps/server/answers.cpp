@@ -71,7 +71,8 @@ Answer plan_of(const Asking& asking, const Frame& frame) {
 Answer recipe(const Asking&, const Frame& frame) {
   const std::string text = text_at(frame.head, "infotext");
   const Recipe r =
-      text.empty() ? decode_recipe(bytes_of(frame.body), "the picture") : parse_recipe(text);
+      text.empty() ? decode_recipe(bytes_of(frame.body), text_at(frame.head, "name", "the picture"))
+                   : parse_recipe(text);
   return {.result = {{"request", Json::parse(to_json(r.params))},
                      {"infotext", r.infotext},
                      {"model", r.model}}};

@@ -26,11 +26,19 @@ ApiError wrong_state(const Job& job, std::string_view wish) {
           fmt::format("{} is {} and cannot be {}", job_name(job.id), name_of(job.state), wish)};
 }
 
+Json poisoned(const std::string& cause) {
+  return {{"code", "worker"},
+          {"message", cause + "; it was tried twice and will not be tried again"}};
+}
+
 }  // namespace
 
 Queue::Queue(JobStore store, Events& events) : store_(std::move(store)), events_(events) {
   jobs_ = store_.load();
-  for (const auto& [id, job] : jobs_) {
+  for (auto& [id, job] : jobs_) {
+    // The server ended between the death of a worker and the judgement about its job.
+    if (job.state == JobState::kQueued && job.kills >= kMostKills)
+      finish(job, JobState::kPoisoned, poisoned("the worker died"));
     next_id_ = std::max(next_id_, id + 1);
     last_rank_ = std::max(last_rank_, job.rank);
     first_rank_ = std::min(first_rank_, job.rank);
@@ -288,16 +296,19 @@ void Queue::ended(std::int64_t id, JobState state, Json error) {
   finish(at(id), state, std::move(error));
 }
 
-void Queue::killed(std::int64_t id, const std::string& cause) {
+void Queue::count_kill(std::int64_t id) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
   ++job.kills;
   ++counts_.worker_deaths;
+  save(job);
+}
+
+void Queue::killed(std::int64_t id, const std::string& cause) {
+  const std::scoped_lock lock(mutex_);
+  Job& job = at(id);
   if (job.cancelling) return finish(job, JobState::kCancelled, nullptr);
-  if (job.kills >= kMostKills)
-    return finish(job, JobState::kPoisoned,
-                  {{"code", "worker"},
-                   {"message", cause + "; it was tried twice and will not be tried again"}});
+  if (job.kills >= kMostKills) return finish(job, JobState::kPoisoned, poisoned(cause));
   job.warnings.push_back(cause + "; it is tried once more");
   job.state = JobState::kQueued;
   job.rank = --first_rank_;
@@ -344,17 +355,15 @@ Queue::Counts Queue::counts() const {
   return counts;
 }
 
-std::optional<Job> Queue::running() const {
+std::optional<Queue::Running> Queue::running() const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [id, job] : jobs_)
-    if (job.state == JobState::kRunning) {
-      Job copy = job;
-      copy.on_end = nullptr;
-      copy.on_preview = nullptr;
-      copy.on_picture = nullptr;
-      copy.drawn.clear();
-      return copy;
-    }
+    if (job.state == JobState::kRunning)
+      return Running{.id = id,
+                     .progress = job.progress,
+                     .last_preview = job.last_preview,
+                     .passing = job.passing,
+                     .cancelling = job.cancelling};
   return std::nullopt;
 }
 

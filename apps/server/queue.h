@@ -54,7 +54,10 @@ class Queue {
   /// For a job whose pictures are saved. A job that is gone: false.
   bool wants_saving(std::int64_t id) const;
   void ended(std::int64_t id, JobState state, Json error);
-  /// The worker died while it ran: once more from the front, the second time it is poisoned.
+  /// The worker died while it ran. Written down at once: finding out why takes a while, in which
+  /// the server may be ended, too.
+  void count_kill(std::int64_t id);
+  /// What follows from that: once more from the front, the second time it is poisoned.
   void killed(std::int64_t id, const std::string& cause);
   bool is_cancelling(std::int64_t id) const;
   /// Called with a running job that shall stop.
@@ -67,8 +70,12 @@ class Queue {
     std::uint64_t pictures = 0, worker_deaths = 0;
   };
   Counts counts() const;
-  /// The running job with its last preview; nullopt: none.
-  std::optional<Job> running() const;
+  struct Running {
+    std::int64_t id = 0;
+    Json progress, last_preview;  // null where there is none yet
+    bool passing = false, cancelling = false;
+  };
+  std::optional<Running> running() const;
 
  private:
   Job& at(std::int64_t id);

@@ -28,8 +28,6 @@ namespace {
 
 constexpr std::size_t kMaxPixels = std::size_t{16} << 20;  // of a picture that comes in
 
-constexpr std::array<const char*, 4> kPhases = {"load", "encode", "denoise", "decode"};
-
 std::string_view as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -112,6 +110,7 @@ class Worker {
     engine.clip_g = text_at(settings_, "clip_g");
     engine.t5 = text_at(settings_, "t5");
     engine.no_t5 = flag_at(settings_, "no_t5", false);
+    memory_limited_ = engine.max_ram == 0 || limit_memory(engine.max_ram);
     models_.emplace(engine);
     asking_ = {.engine = engine, .folders = {}};
     for (const Json& folder : settings_["folders"])
@@ -119,7 +118,8 @@ class Worker {
     on_warning([this](std::string_view text) { send({{"is", "warning"}, {"text", text}}); });
   }
 
-  [[noreturn]] void serve(const std::vector<std::string>& unprotected) {
+  [[noreturn]] void serve(std::vector<std::string> unprotected) {
+    if (!memory_limited_) unprotected.emplace_back("its memory is not limited");
     send({{"is", "ready"}, {"unprotected", unprotected}});
     for (;;) {
       const Frame frame = inbox_.next();
@@ -177,7 +177,7 @@ class Worker {
     }
     send({{"is", "progress"},
           {"progress",
-           {{"phase", kPhases[static_cast<std::size_t>(p.phase)]},
+           {{"phase", name_of(p.phase)},
             {"step", p.step},
             {"steps", p.steps},
             {"picture", p.picture},
@@ -243,6 +243,7 @@ class Worker {
   std::mutex sending_;
   Inbox inbox_;
   Json settings_;
+  bool memory_limited_ = true;
   Asking asking_;
   std::optional<LoadedModels> models_;
 };

@@ -35,6 +35,12 @@ struct EngineOptions {
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };
 
+/// As JSON and Python call it: "load", "encode", "denoise", "decode".
+constexpr const char* name_of(Phase phase) {
+  constexpr const char* kNames[] = {"load", "encode", "denoise", "decode"};
+  return kNames[static_cast<int>(phase)];
+}
+
 /// Where the work is. Sent after every step and at the start of every phase.
 struct Progress {
   Phase phase = Phase::kLoad;

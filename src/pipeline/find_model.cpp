@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/hf_cache.h"
@@ -39,9 +39,7 @@ bool is_there(const fs::path& path) {
 }
 
 bool is_model_file(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = ascii_lower(path.extension().string());
   std::error_code error;
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end() &&
          fs::is_regular_file(path, error);

@@ -1,0 +1,18 @@
+// Letters of ASCII in lower case, whatever the locale is: file endings, names, keywords.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+namespace mezzo {
+
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+inline std::string ascii_lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) { return ascii_lower(c); });
+  return text;
+}
+
+}  // namespace mezzo
