@@ -56,8 +56,8 @@ void add_convert(CLI::App& app, Session& session) {
       ->type_name("SPEC");
   add_part_flags(app, {.vae = flags->options.vae,
                        .clip = flags->options.clip,
-                       .encoders = {flags->options.clip_l, flags->options.clip_g,
-                                    flags->options.t5, flags->options.no_t5}});
+                       .encoders = {flags->options.clip_l, flags->options.clip_g, flags->options.t5,
+                                    flags->options.no_t5}});
   add_text(app, "--config", flags->options.config,
            "A diffusers folder that describes a single-file model.")
       ->type_name("DIR");

@@ -15,6 +15,7 @@
 namespace mezzo::server {
 namespace {
 
+constexpr double kJpegQuality = 92;
 constexpr std::size_t kMostEnlarged = 64;               // pictures in one request
 constexpr std::size_t kMostEnlargedBytes = 128u << 20;  // of its answer
 
@@ -74,16 +75,59 @@ void read_sampler(const Json& body, Json& params) {
   params["schedule"] = schedule;
 }
 
+/// Numbers of A1111 that nothing here takes, with what leaves them out of use.
+struct UnusedNumber {
+  const char* key;
+  double idle;
+};
+constexpr std::array kUnusedNumbers = {UnusedNumber{"subseed_strength", 0},
+                                       UnusedNumber{"s_churn", 0},
+                                       UnusedNumber{"s_tmin", 0},
+                                       UnusedNumber{"s_noise", 1},
+                                       UnusedNumber{"s_min_uncond", 0},
+                                       UnusedNumber{"initial_noise_multiplier", 1},
+                                       UnusedNumber{"eta_noise_seed_delta", 0}};
+
 /// What is asked for and cannot be done: it is left out, and said.
 Json unsupported(const Json& body) {
   Json names = Json::array();
   for (const char* key : {"restore_faces", "tiling", "enable_hr"})
     if (flag_at(body, key, false)) names.push_back(key);
-  if (number_at(body, "subseed_strength", 0) > 0) names.push_back("subseed_strength");
-  if (!text_at(body, "script_name").empty()) names.push_back("script_name");
+  for (const auto& [key, idle] : kUnusedNumbers)
+    if (number_at(body, key, idle) != idle) names.push_back(key);
+  for (const char* key : {"seed_resize_from_w", "seed_resize_from_h"})
+    if (number_at(body, key, -1) > 0) names.push_back(key);
+  for (const char* key : {"script_name", "refiner_checkpoint"})
+    if (!text_at(body, key).empty() && text_at(body, key) != "None") names.push_back(key);
+  if (const auto it = body.find("styles"); it != body.end() && it->is_array() && !it->empty())
+    names.push_back("styles");
+  if (number_at(body, "resize_mode", 0) == 3) names.push_back("resize_mode");  // in latents
   if (const auto it = body.find("alwayson_scripts"); it != body.end() && it->is_object())
     for (const auto& [name, value] : it->items()) names.push_back("alwayson_scripts." + name);
   return names;
+}
+
+/// The options, with what this request overrides.
+Json settings_of(const Json& body, const SdapiOptions& options) {
+  Json set = options.all();
+  if (const auto it = body.find("override_settings"); it != body.end() && it->is_object())
+    for (const auto& [key, value] : it->items()) set[key] = value;
+  return set;
+}
+
+void read_settings(const Json& set, Submission& s) {
+  const auto skip = loose_number(set, "CLIP_stop_at_last_layers");
+  if (!s.params.contains("clip_skip") && skip && *skip > 1) s.params["clip_skip"] = whole(*skip);
+  if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
+  if (text_at(set, "randn_source") == "CPU") s.params["rng"] = "cpu";
+  const std::string format = text_at(set, "samples_format");
+  if (format == "jpg" || format == "jpeg" || format == "webp")
+    s.draw["extension"] = "." + (format == "jpeg" ? "jpg" : format);
+  s.draw["quality"] = std::clamp<std::int64_t>(
+      whole(loose_number(set, "jpeg_quality").value_or(kJpegQuality)), 1, 100);
+  const auto every = loose_number(set, "show_progress_every_n_steps");
+  if (every) s.preview_every = static_cast<int>(std::clamp(*every, 0.0, 1000.0));
+  if (!flag_at(set, "live_previews_enable", true)) s.preview_every = 0;
 }
 
 Submission submission_of(Context& context, const Json& body, const SdapiOptions& options) {
@@ -95,15 +139,9 @@ Submission submission_of(Context& context, const Json& body, const SdapiOptions&
   const double count =
       loose_number(body, "batch_size").value_or(1) * loose_number(body, "n_iter").value_or(1);
   if (count > 1) s.params["count"] = whole(count);
-  const auto overrides = body.find("override_settings");
-  const bool has_overrides = overrides != body.end() && overrides->is_object();
-  std::string model = options.text("sd_model_checkpoint");
-  if (has_overrides) {
-    model = text_at(*overrides, "sd_model_checkpoint", model);
-    if (const auto skip = loose_number(*overrides, "CLIP_stop_at_last_layers"))
-      s.params["clip_skip"] = std::max<std::int64_t>(1, whole(*skip));
-  }
-  if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
+  const Json set = settings_of(body, options);
+  read_settings(set, s);
+  const std::string model = text_at(set, "sd_model_checkpoint");
   s.model = model_called(context, model);
   if (!model.empty() && s.model.empty())
     throw ApiError(422, "model", "sd_model_checkpoint: there is no model \"" + model + "\"",
@@ -225,6 +263,7 @@ Response draw(Context& context, const Request& r, const SdapiOptions& options, b
     if (!left_out.empty() && r.header("prefer").find("handling=strict") != std::string::npos)
       throw ApiError(422, "usage", "not supported: " + dump(left_out), left_out[0]);
     const bool save = flag_at(body, "save_images", false);
+    if (save) s.draw.erase("extension");  // the gallery keeps PNG
     const bool send = flag_at(body, "send_images", true);
     if (!flag_at(body, "include_init_images", false)) {
       body.erase("init_images");
@@ -359,6 +398,9 @@ void add_sdapi_routes(Router& router, Context& context) {
   router.add("POST", base + "png-info", [c](const Request& r) { return png_info(*c, r); });
   for (const char* name : {"extra-single-image", "extra-batch-images"})
     router.add("POST", base + name, [c](const Request& r) { return enlarge(*c, r); });
+  router.add("POST", base + "interrogate", [](const Request&) {
+    return refuse({404, "not_found", "there is no network here that describes pictures"});
+  });
   add_sdapi_lists(router, context, options);
 }
 

@@ -181,8 +181,7 @@ TEST(ModelsOfTheGoldens, SayWhatTheyHaveNoUseFor) {
     options.no_t5 = true;
     options.clip = options.clip_l = options.clip_g = options.t5 = "";
     for (const ModelEntry& m : list_models({root.string()}, options))
-      if (m.name == "tiny_sd3")
-        EXPECT_THAT(m.unused, ::testing::Contains("prompt_3"));
+      if (m.name == "tiny_sd3") EXPECT_THAT(m.unused, ::testing::Contains("prompt_3"));
   }
   if (!found) GTEST_SKIP() << "no models of the goldens were found";
 }
