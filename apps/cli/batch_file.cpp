@@ -40,7 +40,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kAliases
 }};
 
 std::string canonical(std::string_view name) {
-  std::string key = ascii_lower(std::string(name));
+  std::string key = ascii_lower(name);
   for (char& c : key)
     if (c == '-' || c == ' ') c = '_';
   for (const auto& [alias, field] : kAliases)

@@ -178,7 +178,7 @@ std::string file_name_part(std::string_view text) {
 
 std::string slug(std::string_view prompt) {
   std::string name;
-  for (const char c : ascii_lower(std::string(prompt))) {
+  for (const char c : ascii_lower(prompt)) {
     const auto u = static_cast<unsigned char>(c);
     if (std::isalnum(u) || u >= 0x80)
       name += c;

@@ -60,10 +60,11 @@ std::string wrap(std::string_view words, std::size_t columns, std::string_view i
   return text + line;
 }
 
-std::string ascii_lower(std::string text) {
-  for (char& c : text)
+std::string ascii_lower(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+  return small;
 }
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {

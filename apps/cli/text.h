@@ -17,7 +17,7 @@ std::string format_bytes(std::uint64_t bytes);
 std::string wrap(std::string_view words, std::size_t columns, std::string_view indent);
 
 /// A to Z made small; other bytes stay.
-std::string ascii_lower(std::string text);
+std::string ascii_lower(std::string_view text);
 
 std::string join(const std::vector<std::string>& words, std::string_view between);
 

@@ -138,10 +138,11 @@ std::function<Response()> Later::take() {
   return std::exchange(make_, nullptr);
 }
 
-std::string ascii_lower(std::string text) {
-  for (char& c : text)
+std::string ascii_lower(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+  return small;
 }
 
 Response json_response(std::string body, int status) {

@@ -119,7 +119,7 @@ ApiError as_api_error(const std::exception_ptr& error);
 std::string url_decoded(std::string_view text, bool query);
 std::map<std::string, std::string> parse_query(std::string_view text);
 /// A to Z made small; other bytes stay.
-std::string ascii_lower(std::string text);
+std::string ascii_lower(std::string_view text);
 /// Base64, also as a data: URL. Throws ApiError naming `field`.
 std::string base64_decoded(std::string_view text, const std::string& field);
 std::string base64(std::string_view bytes);

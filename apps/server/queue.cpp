@@ -236,17 +236,19 @@ void Queue::progressed(std::int64_t id, Json progress) {
   events_.publish("progress", id, dump(Json{{"id", job_name(id)}, {"progress", job.progress}}));
 }
 
-void Queue::previewed(std::int64_t id, const std::string& png) {
+void Queue::previewed(std::int64_t id, const std::string& picture) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
-  job.last_preview = base64(png);
-  if (job.on_preview) job.on_preview(png);
+  job.last_preview = base64(picture);
+  if (job.on_preview) job.on_preview(picture);
   // A small model draws many in a second, and each goes to every page that is open.
   const auto now = std::chrono::steady_clock::now();
   if (job.id == previewed_job_ && now < next_preview_) return;
   previewed_job_ = job.id;
   next_preview_ = now + kPreviewPause;
-  const std::string url = "data:image/png;base64," + job.last_preview.get<std::string>();
+  const char* type = picture.starts_with("\x89PNG") ? "png" : "jpeg";
+  const std::string url =
+      fmt::format("data:image/{};base64,{}", type, job.last_preview.get_ref<const std::string&>());
   events_.publish("preview", id, dump(Json{{"id", job_name(id)}, {"image", url}}), false);
 }
 

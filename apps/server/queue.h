@@ -47,7 +47,8 @@ class Queue {
   /// Waits for a job to run and marks it so; nullopt once stopped, or when draining.
   std::optional<Work> next(std::stop_token stop);
   void progressed(std::int64_t id, Json progress);
-  void previewed(std::int64_t id, const std::string& png);
+  /// picture: a JPEG, or a PNG for clients that know nothing else.
+  void previewed(std::int64_t id, const std::string& picture);
   void warned(std::int64_t id, const std::string& text);
   /// saved: the picture as a job shows it, where it is in the gallery.
   void drew(std::int64_t id, Drawn picture, std::optional<Json> saved);

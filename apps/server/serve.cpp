@@ -91,7 +91,7 @@ SecurityOptions security_options(const ServeOptions& options) {
   std::array<char, 256> name{};
   if (!is_loopback(options.host) && ::gethostname(name.data(), name.size() - 1) == 0)
     security.names.emplace_back(name.data());
-  for (std::string& n : security.names) n = ascii_lower(std::move(n));
+  for (std::string& n : security.names) n = ascii_lower(n);
   return security;
 }
 

@@ -27,6 +27,7 @@ namespace mezzo::server {
 namespace {
 
 constexpr std::size_t kMaxPixels = std::size_t{16} << 20;  // of a picture that comes in
+constexpr int kPreviewQuality = 85;                        // they are many, and soon replaced
 
 std::string_view as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -172,7 +173,7 @@ class Worker {
     if (p.preview != nullptr) {
       Picture preview;
       preview.image = *p.preview;
-      send({{"is", "preview"}}, as_text(encode_picture(preview, ".png")));
+      send({{"is", "preview"}}, as_text(encode_picture(preview, preview_format_, kPreviewQuality)));
       return;
     }
     send({{"is", "progress"},
@@ -196,6 +197,7 @@ class Worker {
     load_pictures(frame, params);
     const std::string path = text_at(head, "model"), extension = text_at(head, "extension", ".png");
     const int quality = static_cast<int>(number_at(head, "quality", 92));
+    preview_format_ = text_at(head, "preview_format", ".jpg");
     Engine& engine = models_->get(path, params, run);
     send({{"is", "loaded"}, {"models", models_->paths()}, {"family", engine.info().family}});
     engine.generate(params, run, [&](const Picture& picture) {
@@ -244,6 +246,7 @@ class Worker {
   Inbox inbox_;
   Json settings_;
   bool memory_limited_ = true;
+  std::string preview_format_;
   Asking asking_;
   std::optional<LoadedModels> models_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace mezzo {
 
@@ -10,9 +11,10 @@ constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-inline std::string ascii_lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return ascii_lower(c); });
-  return text;
+inline std::string ascii_lower(std::string_view text) {
+  std::string small(text);
+  std::ranges::transform(small, small.begin(), [](char c) { return ascii_lower(c); });
+  return small;
 }
 
 }  // namespace mezzo

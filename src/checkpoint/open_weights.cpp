@@ -52,7 +52,7 @@ constexpr std::array kForeign = {
 bool begins_like_web_page(std::string_view head) {
   const auto at = head.find_first_not_of(" \t\r\n\xef\xbb\xbf");
   if (at == std::string_view::npos || head[at] != '<') return false;
-  const std::string tag = ascii_lower(std::string(head.substr(at, 32)));
+  const std::string tag = ascii_lower(head.substr(at, 32));
   return tag.starts_with("<!doctype") || tag.starts_with("<html") || tag.starts_with("<head") ||
          tag.starts_with("<?xml") || tag.starts_with("<!--");
 }

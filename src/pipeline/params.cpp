@@ -184,7 +184,7 @@ std::optional<double> parse(const Field& f, std::string_view text, std::optional
 }
 
 bool parse(const Field& f, std::string_view text, bool*) {
-  const std::string lower = ascii_lower(std::string(text));
+  const std::string lower = ascii_lower(text);
   if (is_choice("true|1|yes|on", lower)) return true;
   if (is_choice("false|0|no|off", lower)) return false;
   fail<UsageError>("{}: {} is neither true nor false; give one of them", f.name, shown(text));
