@@ -180,8 +180,10 @@ TEST(ModelsOfTheGoldens, SayWhatTheyHaveNoUseFor) {
     EXPECT_EQ(sd3.clip + sd3.clip_l + sd3.clip_g + sd3.t5, "lgt5");
     options.no_t5 = true;
     options.clip = options.clip_l = options.clip_g = options.t5 = "";
-    for (const ModelEntry& m : list_models({root.string()}, options))
-      if (m.name == "tiny_sd3") EXPECT_THAT(m.unused, ::testing::Contains("prompt_3"));
+    for (const ModelEntry& m : list_models({root.string()}, options)) {
+      if (m.name != "tiny_sd3") continue;
+      EXPECT_THAT(m.unused, ::testing::Contains("prompt_3"));
+    }
   }
   if (!found) GTEST_SKIP() << "no models of the goldens were found";
 }

@@ -57,7 +57,7 @@ test('Stable Diffusion 3 shows its own settings and ranges, and nothing that it 
   for (const label of onlyThree) assert.ok((await shown()).includes(label), label);
   for (const label of notThree) assert.ok(!(await shown()).includes(label), label);
 
-  const slider = (name) => page.getByRole('slider', { name: `${name}, slider` });
+  const slider = (name) => page.getByRole('slider', { name: `${name}, slider`, exact: true });
   const limits = async (name) => Promise.all(['min', 'max'].map((side) => slider(name).getAttribute(side)));
   assert.deepEqual(await limits('Steps'), ['1', '50']);
   assert.deepEqual(await limits('Guidance'), ['1', '10']);
