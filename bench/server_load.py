@@ -49,7 +49,7 @@ async def listen(port, counts):
         writer.close()
 
 
-async def load(port, o):
+async def load(port, o, seconds):
     counts = {"bytes": 0, "lost": 0}
     streams = [asyncio.create_task(listen(port, counts)) for _ in range(o.streams)]
     times, errors, running = [], 0, set()
@@ -64,7 +64,7 @@ async def load(port, o):
             errors += 1
 
     begin, n = time.perf_counter(), 0
-    while time.perf_counter() - begin < o.seconds:
+    while time.perf_counter() - begin < seconds:
         task = asyncio.create_task(one(STATUS[n % len(STATUS)]))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -144,7 +144,7 @@ async def measure(server, port, o):
             if kind == "alone":
                 spans[kind].append(await drawing.keep(o.alone))
             else:
-                (t, e, counts), span = await asyncio.gather(load(port, o), drawing.keep(o.seconds / o.rounds))
+                (t, e, counts), span = await asyncio.gather(load(port, o, o.seconds / o.rounds), drawing.keep(o.seconds / o.rounds))
                 times, errors, lost = times + t, errors + e, lost + counts["lost"]
                 received += counts["bytes"]
                 spans[kind].append(span)
