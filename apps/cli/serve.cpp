@@ -56,7 +56,7 @@ void add_serve(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 3600))
       ->type_name("N");
   add_models_dir_flag(app, flags->model);
-  add_encoder_flags(app, encoders_of(flags->model.engine));
+  for (auto* flag : add_encoder_flags(app, encoders_of(flags->model.engine))) flag->group("Model");
   add_engine_flags(app, flags->model);
   app.footer(
       "Examples:\n"

@@ -88,8 +88,8 @@ std::vector<std::string> unused_fields(const Model& model, const ModelBundle& bu
   const bool flow = sampling::SchedulerConfig(scheduler_config(bundle)).is_flow();
   std::vector<std::string> unused;
   for (const FieldNeed& need : kNeeds)
-    if (need.text_encoders > d.text_encoders || (need.skippable_layers && d.skippable_layers == 0) ||
-        (need.diffusion && flow))
+    if (need.text_encoders > d.text_encoders ||
+        (need.skippable_layers && d.skippable_layers == 0) || (need.diffusion && flow))
       unused.emplace_back(need.field);
   return unused;
 }
