@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "cli/settings.h"
@@ -90,14 +91,11 @@ void check_strength(const RequestFlags& flags) {
     throw UsageError("strength: there is no picture to start from; give one with --init");
 }
 
-CLI::Option* in_file(CLI::App& app, const char* flag, std::string& target, const char* help) {
-  return add_text(app, flag, target, help)->type_name("FILE");
+Flag in_file(CLI::App& app, const char* name, std::string& target, const char* help) {
+  return add_text(app, name, target, help).type_name("FILE");
 }
 
-CLI::Option* in_model_group(CLI::Option* option) {
-  option->group("Model");
-  return option;
-}
+Flag in_model_group(Flag flag) { return flag.group("Model"); }
 
 void append_stdin_lines(std::vector<std::string>& prompts) {
   for (std::string line; std::getline(std::cin, line);) {
@@ -146,14 +144,6 @@ std::uint64_t parse_size(std::string_view text) {
       fmt::format("\"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
 }
 
-CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& target,
-                      const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          names, [&target](const std::string& text) { target = unprotected(text); }, help)
-      ->type_name("TEXT");
-}
-
 std::vector<std::string> ModelFlags::folder_list() const {
   std::vector<std::string> list;
   std::string_view rest = folders;
@@ -174,45 +164,43 @@ Encoders encoders_of(EngineOptions& engine) {
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
   add_text(app, "--models-dir", flags.folders,
            "Folders with models, separated by ':'. Environment: MEZZO_MODELS.")
-      ->type_name("DIR");
+      .type_name("DIR");
 }
 
 void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   EngineOptions& engine = flags.engine;
   in_model_group(add_text(app, "--precision", engine.precision,
                           "Arithmetic: auto, f32 or bf16. Default: auto."))
-      ->type_name("NAME");
+      .type_name("NAME");
   in_model_group(
       add_text(
           app, "--weights", engine.weights,
           "How weights are kept in memory: f32, f16 or bf16. Default: as the precision has it."))
-      ->type_name("NAME");
-  in_model_group(
-      app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
-          ->check(CLI::Range(0, 4096)))
-      ->type_name("N");
-  in_model_group(
-      app.add_option_function<std::string>(
-          "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-          "Memory that the program may use, such as 6G; work that needs more is refused. "
-          "Default: no limit."))
-      ->type_name("SIZE");
+      .type_name("NAME");
+  in_model_group(add_number(app, "--threads", engine.threads,
+                            "Processor threads. Default: one per core.", {0, 4096}));
+  const auto set_limit = [&engine](const std::string& text) { engine.max_ram = parse_size(text); };
+  in_model_group(Flag(app.add_option_function<std::string>(
+                     "--max-ram", set_limit,
+                     "Memory that the program may use, such as 6G; work that needs more is "
+                     "refused. Default: no limit.")))
+      .type_name("SIZE");
 }
 
-std::vector<CLI::Option*> add_encoder_flags(CLI::App& app, const Encoders& e) {
+std::vector<Flag> add_encoder_flags(CLI::App& app, const Encoders& e) {
   return {in_file(app, "--clip-l", e.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
           in_file(app, "--clip-g", e.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
           in_file(app, "--t5", e.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
-          app.add_flag("--no-t5", e.no_t5,
-                       "Stable Diffusion 3: draw without T5; less memory, prompts are followed "
-                       "less well.")};
+          add_switch(app, "--no-t5", e.no_t5,
+                     "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
+                     "well.")};
 }
 
-std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts) {
-  std::vector<CLI::Option*> flags = {
+std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts) {
+  std::vector<Flag> flags = {
       in_file(app, "--vae", parts.vae, "A file that replaces the model's VAE."),
       in_file(app, "--clip", parts.clip, "A file that replaces the model's text encoder.")};
-  for (auto* flag : add_encoder_flags(app, parts.encoders)) flags.push_back(flag);
+  for (const Flag flag : add_encoder_flags(app, parts.encoders)) flags.push_back(flag);
   return flags;
 }
 
@@ -222,24 +210,27 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
       add_text(app, "-m,--model", flags.model,
                "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
                "Default: the shipped model."))
-      ->type_name("MODEL");
+      .type_name("MODEL");
   add_models_dir_flag(app, flags);
-  in_model_group(app.get_option("--models-dir"));
-  for (auto* option : add_part_flags(
+  in_model_group(Flag(app.get_option("--models-dir")));
+  for (const Flag flag : add_part_flags(
            app, {.vae = engine.vae, .clip = engine.clip, .encoders = encoders_of(engine)}))
-    in_model_group(option);
+    in_model_group(flag);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))
-      ->type_name("DIR");
+      .type_name("DIR");
   add_engine_flags(app, flags);
 }
 
 void add_request_flags(CLI::App& app, RequestFlags& flags) {
   for (const Field& field : generate_fields()) add_field(app, flags, field);
+}
+
+void add_picture_flags(CLI::App& app, RequestFlags& flags) {
   add_text(app, "--init", flags.init, "A picture to start from (image-to-image).")
-      ->type_name("IMAGE");
+      .type_name("IMAGE");
   add_text(app, "--mask", flags.mask, "With --init: white is repainted, black is kept.")
-      ->type_name("IMAGE");
+      .type_name("IMAGE");
 }
 
 void add_prompts(CLI::App& app, RequestFlags& flags) {
@@ -249,14 +240,14 @@ void add_prompts(CLI::App& app, RequestFlags& flags) {
 }
 
 void add_json_flag(CLI::App& app, Session& session) {
-  app.add_flag("--json", session.json, "Print the result as JSON.");
+  add_switch(app, "--json", session.json, "Print the result as JSON.");
 }
 
 void add_progress_flags(CLI::App& app, Session& session) {
   add_text(app, "--progress", session.progress,
            "How to show progress: auto, bar, plain, json or none. Default: auto.")
-      ->type_name("NAME");
-  app.add_flag("-q,--quiet", session.quiet, "Print nothing but results and errors.");
+      .type_name("NAME");
+  add_switch(app, "-q,--quiet", session.quiet, "Print nothing but results and errors.");
 }
 
 GenerateParams RequestFlags::load() const {

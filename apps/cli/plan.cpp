@@ -34,13 +34,14 @@ void add_plan(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   add_prompts(app, flags->request);
   add_request_flags(app, flags->request);
+  add_picture_flags(app, flags->request);
   add_model_flags(app, flags->model);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo plan --width 768 --height 768 --steps 30\n"
-      "  mezzo plan -m v1-5-pruned-emaonly.safetensors --max-ram 4G --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo plan --width 768 --height 768 --steps 30\n"
+             "  mezzo plan -m v1-5-pruned-emaonly.safetensors --max-ram 4G --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       GenerateParams request = flags->request.load();
       if (request.prompts.empty()) request.prompts = {""};  // every prompt costs the same

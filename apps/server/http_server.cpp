@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#define BOOST_ASIO_NO_DEPRECATED
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

@@ -42,6 +42,9 @@ inline Tensor tanh(const Tensor& x) { return activate(x, Activation::kTanh); }
 
 Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width);
 Tensor concat(std::span<const Tensor> parts, int dim);
+/// x [B, ...] again and again until there are `rows`, a multiple of B; x itself where there are as
+/// many already.
+Tensor repeat_rows(const Tensor& x, std::int64_t rows);
 Tensor contiguous(const Tensor& x);
 
 /// Where latents and pictures enter and leave: [B, C, H, W] <-> [B, H, W, C].

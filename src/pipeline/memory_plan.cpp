@@ -142,7 +142,7 @@ Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Preci
     };
     for_all(text.tokens);
     for_all(text.pooled);
-    Tensor x = zeros(*meta, {rows, h, w, model.description.in_channels});
+    Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
     ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
     text = {};
   }

@@ -29,10 +29,8 @@ class GuidedDenoiser {
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
-    if (!job_.guided())
-      return download_latents((*model_.denoiser)(in, {.timestep = t, .text = text_}));
-    const auto out = download_latents(
-        (*model_.denoiser)(ops::concat(std::array{in, in}, 0), {.timestep = t, .text = text_}));
+    auto out = download_latents((*model_.denoiser)(in, {.timestep = t, .text = text_}));
+    if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));

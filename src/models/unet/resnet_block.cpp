@@ -20,7 +20,8 @@ ResnetBlock::ResnetBlock(const Weights& w, const Config& c)
 Tensor ResnetBlock::operator()(Tensor x, const Tensor& temb) const {
   Tensor h = norm1(x);
   if (conv_shortcut) x = (*conv_shortcut)(x);
-  h = conv1(h, {.channel_add = time_emb_proj ? (*time_emb_proj)(temb) : Tensor()});
+  h = conv1(h, {.channel_add =
+                    time_emb_proj ? ops::repeat_rows((*time_emb_proj)(temb), x.dim(0)) : Tensor()});
   h = norm2(h);
   return conv2(h, {.add = x});
 }

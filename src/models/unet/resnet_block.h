@@ -15,8 +15,8 @@ class ResnetBlock {
     float eps;
   };  // temb 0: no timestep
   ResnetBlock(const Weights& w, const Config& c);
-  Tensor operator()(Tensor x,
-                    const Tensor& temb = {}) const;  // [B, H, W, in], SiLU(embedding) [B, temb]
+  /// x [nB, H, W, in], SiLU(embedding of the timestep) [B, temb]
+  Tensor operator()(Tensor x, const Tensor& temb = {}) const;
 
  private:
   nn::GroupNorm norm1;
