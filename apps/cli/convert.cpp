@@ -89,16 +89,14 @@ void add_convert(CLI::App& app, Session& session) {
       .type_name("SPEC");
   add_part_flags(app, {.vae = flags->options.vae,
                        .clip = flags->options.clip,
-                       .clip_l = flags->options.clip_l,
-                       .clip_g = flags->options.clip_g,
-                       .t5 = flags->options.t5,
-                       .no_t5 = flags->options.no_t5});
+                       .encoders = {flags->options.clip_l, flags->options.clip_g, flags->options.t5,
+                                    flags->options.no_t5}});
   add_text(app, "--config", flags->options.config,
            "A diffusers folder that describes a single-file model.")
       .type_name("DIR");
   add_switch(app, "--overwrite", flags->options.overwrite, "Replace OUT where it exists.");
-  add_switch(app, 
-      "--report", flags->report,
+  add_switch(
+      app, "--report", flags->report,
       "Tell how many tensors of each type were written and what was lost: draws a picture with "
       "both models.");
   add_models_dir_flag(app, flags->model);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/settings.h"
+#include "cli/text.h"
 #include "mezzotint/files.h"
 
 namespace mezzo::cli {
@@ -90,6 +91,10 @@ void check_strength(const RequestFlags& flags) {
     throw UsageError("strength: there is no picture to start from; give one with --init");
 }
 
+Flag in_file(CLI::App& app, const char* name, std::string& target, const char* help) {
+  return add_text(app, name, target, help).type_name("FILE");
+}
+
 Flag in_model_group(Flag flag) { return flag.group("Model"); }
 
 void append_stdin_lines(std::vector<std::string>& prompts) {
@@ -124,9 +129,7 @@ std::uint64_t parse_size(std::string_view text) {
       {{"", 0}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}}};
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  std::transform(unit.begin(), unit.end(), unit.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string unit = ascii_lower(std::string(end, text.data() + text.size()));
   for (const std::string_view tail : {"ib", "b"})
     if (unit.ends_with(tail)) {
       unit.resize(unit.size() - tail.size());
@@ -154,6 +157,10 @@ std::vector<std::string> ModelFlags::folder_list() const {
 
 std::string ModelFlags::find() const { return find_model(model, folder_list()); }
 
+Encoders encoders_of(EngineOptions& engine) {
+  return {engine.clip_l, engine.clip_g, engine.t5, engine.no_t5};
+}
+
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
   add_text(app, "--models-dir", flags.folders,
            "Folders with models, separated by ':'. Environment: MEZZO_MODELS.")
@@ -175,12 +182,12 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       .type_name("NAME");
   in_model_group(add_number(app, "--threads", engine.threads,
                             "Processor threads. Default: one per core.", {0, 4096}));
-  in_model_group(Flag(app.add_option_function<std::string>(
-                     "--max-ram",
-                     [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-                     "Memory that the program may use, such as 6G: it holds less at a time until "
-                     "the work fits "
-                     "(see mezzo plan), or refuses. Default: what the machine has free.")))
+  in_model_group(
+      Flag(app.add_option_function<std::string>(
+          "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
+          "Memory that the program may use, such as 6G: it holds less at a time until "
+          "the work fits "
+          "(see mezzo plan), or refuses. Default: what the machine has free.")))
       .type_name("SIZE");
   in_model_group(Flag(app.add_flag_callback(
       "--offload", [&engine] { engine.memory = "offload"; },
@@ -195,18 +202,21 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       .type_name("DIR");
 }
 
-std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts) {
-  const auto file = [&](const char* flag, std::string& target, const char* help) {
-    return add_text(app, flag, target, help).type_name("FILE");
-  };
-  return {file("--vae", parts.vae, "A file that replaces the model's VAE."),
-          file("--clip", parts.clip, "A file that replaces the model's text encoder."),
-          file("--clip-l", parts.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
-          file("--clip-g", parts.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
-          file("--t5", parts.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
-          add_switch(app, "--no-t5", parts.no_t5,
+std::vector<Flag> add_encoder_flags(CLI::App& app, const Encoders& e) {
+  return {in_file(app, "--clip-l", e.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
+          in_file(app, "--clip-g", e.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
+          in_file(app, "--t5", e.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
+          add_switch(app, "--no-t5", e.no_t5,
                      "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
                      "well.")};
+}
+
+std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts) {
+  std::vector<Flag> flags = {
+      in_file(app, "--vae", parts.vae, "A file that replaces the model's VAE."),
+      in_file(app, "--clip", parts.clip, "A file that replaces the model's text encoder.")};
+  for (const Flag flag : add_encoder_flags(app, parts.encoders)) flags.push_back(flag);
+  return flags;
 }
 
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
@@ -218,12 +228,8 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
       .type_name("MODEL");
   add_models_dir_flag(app, flags);
   in_model_group(Flag(app.get_option("--models-dir")));
-  for (const Flag flag : add_part_flags(app, {.vae = engine.vae,
-                                             .clip = engine.clip,
-                                             .clip_l = engine.clip_l,
-                                             .clip_g = engine.clip_g,
-                                             .t5 = engine.t5,
-                                             .no_t5 = engine.no_t5}))
+  for (const Flag flag : add_part_flags(
+           app, {.vae = engine.vae, .clip = engine.clip, .encoders = encoders_of(engine)}))
     in_model_group(flag);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))

@@ -38,10 +38,16 @@ struct RequestFlags {
 };
 
 /// Where the flags that replace or supply networks of a model put their values.
-struct ModelParts {
-  std::string &vae, &clip, &clip_l, &clip_g, &t5;
+struct Encoders {  // the text encoders of Stable Diffusion 3
+  std::string &clip_l, &clip_g, &t5;
   bool& no_t5;
 };
+struct ModelParts {
+  std::string &vae, &clip;
+  Encoders encoders;
+};
+Encoders encoders_of(EngineOptions& engine);
+std::vector<Flag> add_encoder_flags(CLI::App& app, const Encoders& encoders);
 std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts);
 
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags);

@@ -56,6 +56,7 @@ void add_serve(CLI::App& app, Session& session) {
              "Seconds that a running job gets to finish when the server is ended. Default: 60.",
              {0, 3600});
   add_models_dir_flag(app, flags->model);
+  for (Flag flag : add_encoder_flags(app, encoders_of(flags->model.engine))) flag.group("Model");
   add_engine_flags(app, flags->model);
   set_footer(app,
              "Examples:\n"

@@ -49,19 +49,20 @@ Engine& LoadedModels::get(const std::string& path, const GenerateParams& params,
     if (models_.size() > 1) {
       std::list<Loaded> wanted;
       wanted.splice(wanted.begin(), models_, models_.begin());
-      make_room(plan(path, options_, params).peak);
+      make_room(plan(path, options_for(path, options_), params).peak);
       models_.splice(models_.begin(), wanted);
     }
     return models_.front().engine;
   }
   if (it != models_.end()) models_.erase(it);
-  const Plan needs = plan(path, options_, params);
+  const EngineOptions options = options_for(path, options_);
+  const Plan needs = plan(path, options, params);
   make_room(needs.peak);
   const auto changed = changed_at(path);  // before: a file replaced during the load is loaded again
   models_.push_front({.path = path,
                       .changed = changed,
                       .weights = weights_of(needs),
-                      .engine = Engine::open(path, options_, run)});
+                      .engine = Engine::open(path, options, run)});
   return models_.front().engine;
 }
 

@@ -73,7 +73,7 @@ py::dict describe(const TokenReport& report) {
 py::dict describe(const ModelEntry& entry) {
   return py::dict("name"_a = entry.name, "path"_a = entry.path, "family"_a = entry.family,
                   "form"_a = entry.form, "bytes"_a = entry.bytes, "shipped"_a = entry.shipped,
-                  "objects"_a = entry.objects, "error"_a = entry.error);
+                  "objects"_a = entry.objects, "unused"_a = entry.unused, "error"_a = entry.error);
 }
 
 py::list models(const std::vector<std::string>& folders) {

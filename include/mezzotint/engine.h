@@ -45,6 +45,12 @@ struct EngineOptions {
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };
 
+/// As JSON and Python call it: "load", "encode", "denoise", "decode".
+constexpr const char* name_of(Phase phase) {
+  constexpr const char* kNames[] = {"load", "encode", "denoise", "decode"};
+  return kNames[static_cast<int>(phase)];
+}
+
 /// Where the work is. Sent after every step and at the start of every phase.
 struct Progress {
   Phase phase = Phase::kLoad;
@@ -82,7 +88,7 @@ struct PlanPhase {
 struct Plan {
   std::vector<PlanPhase> phases = {};
   std::vector<std::string> measures = {};  // what is done to need less memory, one line each
-  std::uint64_t peak = 0;             // resident bytes of the process at its highest point
+  std::uint64_t peak = 0;                  // resident bytes of the process at its highest point
   double seconds = 0;
   std::string precision = {};
 };

@@ -174,10 +174,11 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
        .winograd = strategy.winograd});
   backend->set_stop(run.stop);
   const Loading loading{*backend, precision_under(strategy, precision), strategy};
-  model = std::make_unique<Model>(bundle_under(strategy, bundle), loading, [&](const char*, int index, int count) {
-    if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
-    if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
-  });
+  model = std::make_unique<Model>(
+      bundle_under(strategy, bundle), loading, [&](const char*, int index, int count) {
+        if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
+        if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
+      });
   backend->trim();
   std::optional<PromptCache> prompts;
   if (!options.prompt_cache.empty())

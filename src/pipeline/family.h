@@ -24,6 +24,7 @@ struct ModelDescription {
   std::int64_t skippable_layers = 0;               // 0: skip-layer guidance is not for this network
   std::int64_t steps = 25;                         // that its makers recommend
   double guidance = 7.5;
+  int text_encoders = 1;  // that take a prompt
 };
 
 struct Family {

@@ -9,6 +9,30 @@
 #include "sampling/scheduler_config.h"
 
 namespace mezzo {
+namespace {
+
+/// What a model must have for a field to count.
+struct FieldNeed {
+  std::string_view field;
+  int text_encoders = 1;
+  bool skippable_layers = false;
+  bool diffusion = false;  // steps of a diffusion process, not those of flow matching
+};
+constexpr FieldNeed kNeeds[] = {
+    {.field = "prompt_2", .text_encoders = 2},
+    {.field = "prompt_3", .text_encoders = 3},
+    {.field = "negative_prompt_2", .text_encoders = 2},
+    {.field = "negative_prompt_3", .text_encoders = 3},
+    {.field = "t5_length", .text_encoders = 3},
+    {.field = "skip_layer_guidance", .skippable_layers = true},
+    {.field = "skip_layers", .skippable_layers = true},
+    {.field = "skip_layer_start", .skippable_layers = true},
+    {.field = "skip_layer_stop", .skippable_layers = true},
+    {.field = "spacing", .diffusion = true},
+    {.field = "prediction", .diffusion = true},
+};
+
+}  // namespace
 
 nlohmann::json scheduler_config(const ModelBundle& bundle) {
   return bundle.scheduler.is_object() ? bundle.scheduler : find_family(bundle).scheduler(bundle);
@@ -93,6 +117,17 @@ ModelDefaults defaults_of(const Model& model, const ModelBundle& bundle) {
   family.inpainting = model.is_inpainting();
   family.skippable_layers = d.skippable_layers;
   return ModelDefaults::from(bundle.defaults, family, bundle.path.string());
+}
+
+std::vector<std::string> unused_fields(const Model& model, const ModelBundle& bundle) {
+  const ModelDescription& d = model.description;
+  const bool flow = sampling::SchedulerConfig(scheduler_config(bundle)).is_flow();
+  std::vector<std::string> unused;
+  for (const FieldNeed& need : kNeeds)
+    if (need.text_encoders > d.text_encoders ||
+        (need.skippable_layers && d.skippable_layers == 0) || (need.diffusion && flow))
+      unused.emplace_back(need.field);
+  return unused;
 }
 
 }  // namespace mezzo

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "pipeline/autoencoder.h"
 #include "pipeline/family.h"
@@ -39,5 +41,8 @@ class Model {
 
 /// What a request gets that says nothing: the model's own recommendations, else its family's.
 ModelDefaults defaults_of(const Model& model, const ModelBundle& bundle);
+
+/// Fields of a request that do nothing for a model, or that it refuses.
+std::vector<std::string> unused_fields(const Model& model, const ModelBundle& bundle);
 
 }  // namespace mezzo

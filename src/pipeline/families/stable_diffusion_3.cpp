@@ -239,13 +239,15 @@ constexpr std::array kPublished = {
 };
 
 ModelDescription describe(const ModelBundle& bundle) {
-  const auto c = configs_of(bundle).transformer;
+  const Configs configs = configs_of(bundle);
+  const MMDiTConfig& c = configs.transformer;
   ModelDescription d{.family = "Stable Diffusion 3",
                      .in_channels = c.in_channels,
                      .out_channels = c.out_channels,
                      .sample_size = c.sample_size,
                      .patch = c.patch_size,
-                     .skippable_layers = c.num_layers};
+                     .skippable_layers = c.num_layers,
+                     .text_encoders = configs.t5 ? 3 : 2};
   const auto row = std::ranges::find_if(kPublished, [&](const Published& p) {
     return p.dual_attention == c.any_dual_attention() && p.qk_norm == c.qk_norm;
   });
