@@ -56,8 +56,8 @@ Tensor conv2d(Backend& backend, const Tensor& x, const Tensor& weight, const Con
 
 TEST(KeptWeights, GiveTheProductOfTheirValues) {
   const auto backend = make_cpu_backend();
-  for (const auto& [in, out] :
-       {std::pair<std::int64_t, std::int64_t>{256, 40}, {768, 320}, {1280, 2051}})
+  using Sides = std::pair<std::int64_t, std::int64_t>;
+  for (const auto& [in, out] : {Sides{256, 40}, Sides{768, 320}, Sides{1280, 2051}})
     for (const DType t : kTypes) {
       SCOPED_TRACE(fmt::format("{} {} -> {}", name(t), in, out));
       const Tensor x = test::random_tensor({2, 5, in}, 1), bias = test::random_tensor({out}, 3);
