@@ -38,7 +38,7 @@ struct Nested {
   float offset = 0;
 };
 
-struct Packed {
+struct FourBit {
   std::string name;
   const Kind* kind = nullptr;
   Shape shape;
@@ -53,29 +53,29 @@ class StateReader {
   StateReader(const TensorSource& source, std::size_t state) : source_(source) {
     const std::string& name = source.tensors()[state].name;
     const auto at = name.find(kState);
-    packed_.name = name.substr(0, at);
-    what_ = source.origin() + ": " + packed_.name;
+    weight_.name = name.substr(0, at);
+    what_ = source.origin() + ": " + weight_.name;
     json_ = parse_json(text_of(state), what_ + " (quantisation state)");
   }
 
-  Packed read() {
+  FourBit read() {
     const ConfigReader state(json_, what_ + " (quantisation state)");
     const auto kind = state.text("quant_type", std::nullopt);
     const auto row = std::ranges::find(kKinds, kind, &Kind::name);
     if (row == kKinds.end()) reject("has the unknown quant_type \"" + kind.substr(0, 20) + "\"");
-    packed_.kind = &*row;
-    packed_.block = state.integer("blocksize", std::nullopt, 1, kMaxBlock);
-    if (packed_.block % kBlock != 0) reject("has blocks that are no multiple of 64");
-    packed_.shape = shape();
-    const std::int64_t values = packed_.shape.numel();
-    packed_.codes = tensor("", DType::kU8, ceil_div<std::int64_t>(values, 2));
+    weight_.kind = &*row;
+    weight_.block = state.integer("blocksize", std::nullopt, 1, kMaxBlock);
+    if (weight_.block % kBlock != 0) reject("has blocks that are no multiple of 64");
+    weight_.shape = shape();
+    const std::int64_t values = weight_.shape.numel();
+    weight_.codes = tensor("", DType::kU8, ceil_div<std::int64_t>(values, 2));
     check_map();
-    const std::int64_t blocks = ceil_div(values, packed_.block);
-    const auto absmax = source_.find(packed_.name + ".absmax");
+    const std::int64_t blocks = ceil_div(values, weight_.block);
+    const auto absmax = source_.find(weight_.name + ".absmax");
     const bool nested = absmax >= 0 && at(absmax).dtype == DType::kU8;
-    packed_.absmax = tensor(".absmax", nested ? DType::kU8 : DType::kF32, blocks);
-    if (nested) packed_.nested = read_nested(state, blocks);
-    return packed_;
+    weight_.absmax = tensor(".absmax", nested ? DType::kU8 : DType::kF32, blocks);
+    if (nested) weight_.nested = read_nested(state, blocks);
+    return weight_;
   }
 
  private:
@@ -112,20 +112,20 @@ class StateReader {
 
   /// The tensor of that name behind the weight's, with so many values of the type.
   std::size_t tensor(std::string_view part, DType dtype, std::int64_t values) const {
-    const auto i = source_.find(packed_.name + std::string(part));
-    if (i < 0) reject(fmt::format("lacks its tensor {}{}", packed_.name, part));
+    const auto i = source_.find(weight_.name + std::string(part));
+    if (i < 0) reject(fmt::format("lacks its tensor {}{}", weight_.name, part));
     const TensorInfo& t = at(i);
     if (t.dtype != dtype || t.shape.numel() != values)
-      reject(fmt::format("needs {}{} as {} values of {}, found {} {}", packed_.name, part, values,
+      reject(fmt::format("needs {}{} as {} values of {}, found {} {}", weight_.name, part, values,
                          name(dtype), name(t.dtype), to_string(t.shape)));
     return static_cast<std::size_t>(i);
   }
 
   void check_map() const {
-    if (!source_.has(packed_.name + ".quant_map")) return;
+    if (!source_.has(weight_.name + ".quant_map")) return;
     const auto map = load_floats(source_, tensor(".quant_map", DType::kF32, 16));
-    if (!std::ranges::equal(map, packed_.kind->codes))
-      reject(fmt::format("has a quant_map that is not that of {}", packed_.kind->name));
+    if (!std::ranges::equal(map, weight_.kind->codes))
+      reject(fmt::format("has a quant_map that is not that of {}", weight_.kind->name));
   }
 
   Nested read_nested(const ConfigReader& state, std::int64_t blocks) const {
@@ -140,11 +140,11 @@ class StateReader {
   const TensorSource& source_;
   std::string what_;
   nlohmann::json json_;
-  Packed packed_;
+  FourBit weight_;
 };
 
 /// The factor of every block.
-std::vector<float> factors(const TensorSource& source, const Packed& p) {
+std::vector<float> factors(const TensorSource& source, const FourBit& p) {
   if (!p.nested) return load_floats(source, p.absmax);
   const auto scale = load_floats(source, p.nested->absmax),
              map = load_floats(source, p.nested->map);
@@ -158,7 +158,7 @@ std::vector<float> factors(const TensorSource& source, const Packed& p) {
   return out;
 }
 
-void read_blocks(const TensorSource& source, const Packed& p, std::span<std::byte> out) {
+void read_blocks(const TensorSource& source, const FourBit& p, std::span<std::byte> out) {
   const auto absmax = factors(source, p);
   std::vector<std::byte> codes(source.tensors()[p.codes].bytes());
   source.read(p.codes, codes);
@@ -170,7 +170,7 @@ void read_blocks(const TensorSource& source, const Packed& p, std::span<std::byt
   }
 }
 
-void read_floats(const TensorSource& source, const Packed& p, std::span<std::byte> out) {
+void read_floats(const TensorSource& source, const FourBit& p, std::span<std::byte> out) {
   const auto absmax = factors(source, p);
   std::vector<std::byte> codes(source.tensors()[p.codes].bytes());
   source.read(p.codes, codes);
@@ -182,7 +182,7 @@ void read_floats(const TensorSource& source, const Packed& p, std::span<std::byt
   }
 }
 
-DerivedTensor derive(const std::shared_ptr<const TensorSource>& source, const Packed& p) {
+DerivedTensor derive(const std::shared_ptr<const TensorSource>& source, const FourBit& p) {
   const std::int64_t row = p.shape.numel() == 0 ? 1 : p.shape.numel() / p.shape[0];
   const bool whole = row % kBlock == 0;
   return {{p.name, whole ? p.kind->dtype : DType::kF32, p.shape},
@@ -199,7 +199,7 @@ std::shared_ptr<const TensorSource> with_bitsandbytes(std::shared_ptr<const Tens
   std::vector<DerivedTensor> derived;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].name.find(kState) == std::string::npos) continue;
-    const Packed p = StateReader(*source, i).read();
+    const FourBit p = StateReader(*source, i).read();
     hidden[i] = true;
     for (const auto part :
          {""sv, ".absmax"sv, ".quant_map"sv, ".nested_absmax"sv, ".nested_quant_map"sv})

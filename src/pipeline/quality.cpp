@@ -155,10 +155,12 @@ std::vector<WeightQuality::Layer> compare_layers(const ModelBundle& original,
       const bool possible = t.shape.numel() / t.shape[0] % info(*type).block == 0;
       const DType measured = is_quantized(got) || !possible ? got : *type;
       if (measured == t.dtype) continue;
-      layers.push_back({.tensor = name + "." + t.name,
-                        .type = std::string(mezzo::name(got)),
-                        .error = rounding_error(*component.weights, i, measured),
-                        .kept = got != measured});
+      const double error = rounding_error(*component.weights, i, measured);
+      if (error > 0)
+        layers.push_back({.tensor = name + "." + t.name,
+                          .type = std::string(mezzo::name(got)),
+                          .error = error,
+                          .kept = got != measured});
     }
   }
   std::ranges::sort(layers, std::greater(), &WeightQuality::Layer::error);

@@ -1,5 +1,7 @@
 #include "checkpoint/bitsandbytes.h"
 
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -25,7 +25,7 @@ Image draw(const std::string& weights, int threads = 0) {
 double psnr(const Image& a, const Image& b) {
   double squares = 1e-9;
   for (std::size_t i = 0; i < a.pixels.size(); ++i)
-    squares += std::pow(double{a.pixels[i]} - b.pixels[i], 2);
+    squares += std::pow(static_cast<double>(a.pixels[i]) - static_cast<double>(b.pixels[i]), 2);
   return 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
 }
 
