@@ -80,7 +80,7 @@ class InTurns final : public Denoiser {
   std::int64_t rows_;
 };
 
-std::unique_ptr<Denoiser> make_denoiser(const ModelBundle& bundle, const Loading& loading) {
+std::unique_ptr<Denoiser> build_denoiser(const ModelBundle& bundle, const Loading& loading) {
   auto denoiser = find_family(bundle).make_denoiser(bundle, loading);
   if (!loading.strategy.rows_at_once) return denoiser;
   return std::make_unique<InTurns>(std::move(denoiser), loading.strategy.rows_at_once);
@@ -94,7 +94,7 @@ Model::Model(const ModelBundle& bundle, const Loading& loading, const OnNetwork&
       text((on_network ? on_network("text encoder", 0, 3) : void(),
             find_family(bundle).text_conditioner(bundle, loading))),
       denoiser((on_network ? on_network(find_family(bundle).denoiser_name.data(), 1, 3) : void(),
-                make_denoiser(bundle, loading))),
+                build_denoiser(bundle, loading))),
       vae((on_network ? on_network("VAE", 2, 3) : void(),
            make_autoencoder(bundle.components.at("vae"), loading))) {
   if (description.out_channels != vae->latent_channels() ||
