@@ -36,8 +36,9 @@ class Waves final : public TensorSource {
 
 TEST(CastSource, ConvertsWhatThePolicyNames) {
   const auto waves = std::make_shared<Waves>();
-  const auto s =
-      cast_to(waves, [](const TensorInfo& t) { return t.name == "a" ? DType::kQ8_0 : t.dtype; });
+  const auto s = cast_to(
+      waves, [](const TensorInfo& t) { return t.name == "a" ? DType::kQ8_0 : t.dtype; },
+      Precision::kF32);
   EXPECT_EQ(s->tensors()[0].dtype, DType::kQ8_0);
   EXPECT_EQ(s->tensors()[1].dtype, DType::kF32);
   const Tensor whole = s->load("a"), expected = cast(waves->load("a"), DType::kQ8_0);
