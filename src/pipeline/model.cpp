@@ -55,24 +55,48 @@ std::vector<std::string> drawable_objects(const ModelBundle& bundle) {
 
 namespace {
 
-/// The denoiser with some rows of a batch at a time. A row's result does not depend on the others.
+struct Range {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+};
+
+/// Of rows [text 0 of all pictures, text 1 of all, ...] those of some texts and pictures.
+Tensor rows_of(const Tensor& all, std::int64_t pictures, Range texts, Range some) {
+  if (!all) return all;
+  std::vector<Tensor> rows;
+  for (auto t = texts.begin; t < texts.end; ++t)
+    rows.push_back(all.slice(0, t * pictures + some.begin, t * pictures + some.end));
+  return rows.size() == 1 ? rows[0] : ops::concat(rows, 0);
+}
+
+/// The denoiser with some rows of a batch at a time: pictures with all their texts, or, where that
+/// is too much, one picture with some of its texts. A row's result does not depend on the others.
 class InTurns final : public Denoiser {
  public:
   InTurns(std::unique_ptr<Denoiser> denoiser, std::int64_t rows)
       : denoiser_(std::move(denoiser)), rows_(rows) {}
 
   Tensor operator()(const Tensor& x, const Call& call) const override {
-    if (x.dim(0) <= rows_) return (*denoiser_)(x, call);
-    std::vector<Tensor> parts;
-    for (std::int64_t begin = 0; begin < x.dim(0); begin += rows_) {
-      const auto end = std::min(begin + rows_, x.dim(0));
-      const auto some = [&](const Tensor& all) { return all ? all.slice(0, begin, end) : all; };
-      const TextEmbedding text{.tokens = some(call.text.tokens), .pooled = some(call.text.pooled)};
-      parts.push_back((*denoiser_)(
-          some(x),
-          {.timestep = call.timestep, .text = text, .skipped_layers = call.skipped_layers}));
-    }
-    return ops::concat(parts, 0);
+    const auto pictures = x.dim(0), texts = call.text.tokens.dim(0) / pictures;
+    if (pictures * texts <= rows_) return (*denoiser_)(x, call);
+    const auto texts_at_once = std::min(rows_, texts), at_once = rows_ / texts_at_once;
+    std::vector<std::vector<Tensor>> results(static_cast<std::size_t>(texts));
+    for (std::int64_t p = 0; p < pictures; p += at_once)
+      for (std::int64_t t = 0; t < texts; t += texts_at_once) {
+        const Range some{p, std::min(p + at_once, pictures)};
+        const Range of{t, std::min(t + texts_at_once, texts)};
+        const TextEmbedding text{.tokens = rows_of(call.text.tokens, pictures, of, some),
+                                 .pooled = rows_of(call.text.pooled, pictures, of, some)};
+        const Tensor out = (*denoiser_)(
+            x.slice(0, some.begin, some.end),
+            {.timestep = call.timestep, .text = text, .skipped_layers = call.skipped_layers});
+        for (std::int64_t i = 0; i < of.size(); ++i)
+          results[static_cast<std::size_t>(t + i)].push_back(
+              out.slice(0, i * some.size(), (i + 1) * some.size()));
+      }
+    std::vector<Tensor> all;
+    for (const auto& of_text : results) all.insert(all.end(), of_text.begin(), of_text.end());
+    return ops::concat(all, 0);
   }
 
  private:
