@@ -3,11 +3,12 @@
 
     bench/server_load.py MEZZO [--seconds 300] [--streams 200] [--rate 50]
 
-Draws alone for a while, then under load, then alone again, and prints one JSON object: errors, percentiles of the
-status calls in milliseconds, the supervisor's memory, and how much longer a picture took under load. Needs nothing
-but Python 3.9.
+Draws alone and under load in turns, and prints one JSON object: errors, percentiles of the status calls in
+milliseconds, the supervisor's memory, how much longer a picture took under load, and the CPU time that this program,
+the supervisor and the worker took: where this program shares the cores with the server, it slows the drawing by its
+own share, too. Needs nothing but Python 3.9.
 """
-import argparse, asyncio, json, re, statistics, subprocess, tempfile, time, urllib.request
+import argparse, asyncio, json, os, re, statistics, subprocess, tempfile, time, urllib.request
 
 STATUS = ["/health", "/api/v1/jobs?limit=20", "/api/v1/images?limit=20", "/metrics", "/sdapi/v1/progress",
           "/api/v1/options"]
@@ -17,7 +18,8 @@ def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("mezzo")
     p.add_argument("--seconds", type=float, default=300)
-    p.add_argument("--alone", type=float, default=30, help="seconds of drawing without load, before and after")
+    p.add_argument("--rounds", type=int, default=4, help="how often alone and under load take turns")
+    p.add_argument("--alone", type=float, default=20, help="seconds of drawing without load in each round")
     p.add_argument("--streams", type=int, default=200)
     p.add_argument("--rate", type=float, default=50, help="status calls a second")
     p.add_argument("--request", default='{"prompt": "a red apple", "steps": 20}')
@@ -47,7 +49,7 @@ async def listen(port, counts):
         writer.close()
 
 
-async def load(port, o):
+async def load(port, o, seconds):
     counts = {"bytes": 0, "lost": 0}
     streams = [asyncio.create_task(listen(port, counts)) for _ in range(o.streams)]
     times, errors, running = [], 0, set()
@@ -62,7 +64,7 @@ async def load(port, o):
             errors += 1
 
     begin, n = time.perf_counter(), 0
-    while time.perf_counter() - begin < o.seconds:
+    while time.perf_counter() - begin < seconds:
         task = asyncio.create_task(one(STATUS[n % len(STATUS)]))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -111,23 +113,59 @@ def memory_mb(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
 
 
+def cpu_seconds(pid):
+    fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Cpu:
+    """CPU seconds of this program, the supervisor and its workers."""
+
+    def __init__(self, server):
+        self.pids = {"client": os.getpid(), "supervisor": server.pid}
+        children = open(f"/proc/{server.pid}/task/{server.pid}/children").read().split()
+        for task in os.listdir(f"/proc/{server.pid}/task"):  # a thread of its own starts the worker that draws
+            children += open(f"/proc/{server.pid}/task/{task}/children").read().split()
+        for pid in set(children):
+            self.pids[open(f"/proc/{pid}/comm").read().strip()] = int(pid)
+
+    def now(self):
+        return {name: cpu_seconds(pid) for name, pid in self.pids.items()}
+
+
 async def measure(server, port, o):
     drawing = Drawing(port, o.request)
-    before = await drawing.keep(o.alone)
-    (times, errors, counts), during = await asyncio.gather(load(port, o), drawing.keep(o.seconds))
-    after = await drawing.keep(o.alone)
+    await drawing.keep(2)  # the model is loaded
+    cpu, spans, used = Cpu(server), {"alone": [], "loaded": []}, {"alone": {}, "loaded": {}}
+    times, errors, lost, received = [], 0, 0, 0
+    for _ in range(o.rounds):
+        for kind in ("alone", "loaded"):
+            before = cpu.now()
+            if kind == "alone":
+                spans[kind].append(await drawing.keep(o.alone))
+            else:
+                (t, e, counts), span = await asyncio.gather(load(port, o, o.seconds / o.rounds), drawing.keep(o.seconds / o.rounds))
+                times, errors, lost = times + t, errors + e, lost + counts["lost"]
+                received += counts["bytes"]
+                spans[kind].append(span)
+            for name, seconds in cpu.now().items():
+                used[kind][name] = used[kind].get(name, 0) + seconds - before[name]
     offset = time.timezone if not time.localtime().tm_isdst else time.altzone  # stamps are in UTC
     jobs = [(at - offset, s) for at, s in drawing.seconds_of_jobs()]
-    within = lambda span: [s for at, s in jobs if span[0] + 1 <= at <= span[1] - 1]
-    alone, loaded = within(before) + within(after), within(during)
+    within = lambda kind: [s for at, s in jobs if any(b + 1 <= at <= e - 1 for b, e in spans[kind])]
+    alone, loaded = within("alone"), within("loaded")
+    took = {kind: sum(e - b for b, e in spans[kind]) for kind in spans}
     times.sort()
     at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1)
-    return {"calls": len(times), "errors": errors, "streams": o.streams, "streams_lost": counts["lost"],
-            "events_mb": round(counts["bytes"] / 2**20, 1), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1),
+    return {"calls": len(times), "errors": errors, "streams": o.streams, "streams_lost": lost,
+            "events_mb": round(received / 2**20, 1), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1),
             "supervisor_mb": round(memory_mb(server.pid), 1), "pictures_alone": len(alone),
             "pictures_loaded": len(loaded), "picture_s_alone": round(statistics.median(alone), 4),
             "picture_s_loaded": round(statistics.median(loaded), 4),
-            "slower": round(statistics.median(loaded) / statistics.median(alone) - 1, 4)}
+            "slower": round(statistics.median(loaded) / statistics.median(alone) - 1, 4),
+            "cores": os.cpu_count(),
+            "cpu_share_of_a_core": {kind: {name: round(s / took[kind], 4) for name, s in used[kind].items()}
+                                    for kind in used}}
 
 
 def main():

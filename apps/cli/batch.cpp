@@ -234,30 +234,29 @@ void add_batch(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   flags->output.output = "outputs";
   add_text(app, "file", flags->file, "A .txt, .csv or .jsonl file (docs/cli.md describes them).")
-      ->required()
-      ->type_name("FILE");
+      .required()
+      .type_name("FILE");
   add_text(app, "-o,--output", flags->output.output,
            "The folder for pictures and manifest.jsonl. Default: outputs.")
-      ->type_name("FOLDER");
-  app.add_flag("--resume", flags->resume, "Skip the lines whose pictures are there already.");
+      .type_name("FOLDER");
+  add_switch(app, "--resume", flags->resume, "Skip the lines whose pictures are there already.");
   add_text(app, "--shard", flags->shard,
            "Draw part i of n of the lines, as in 2/4: for several machines.")
-      ->type_name("i/n");
+      .type_name("i/n");
   add_request_flags(app, flags->request);
-  app.remove_option(app.get_option("--init"));  // a line has its own
-  app.remove_option(app.get_option("--mask"));
   add_preview_flags(app, flags->output);
   add_model_flags(app, flags->model);
   add_progress_flags(app, session);
   add_json_flag(app, session);
-  app.footer(
+  set_footer(
+      app,
       "Flags set the defaults of every line. A line that fails is told and the others go on; the "
       "exit code is then 1.\n"
       "Examples:\n"
       "  mezzo batch prompts.txt -o pictures\n"
       "  mezzo batch products.csv -o pictures --steps 30 --resume\n"
       "  mezzo batch requests.jsonl -o pictures --shard 2/4");
-  app.callback([flags, &session] {
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] { return run_batch(session, *flags); };
   });
 }

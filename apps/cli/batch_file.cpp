@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/text.h"
 #include "mezzotint/errors.h"
 
 namespace mezzo::cli {
@@ -40,10 +40,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kAliases
 }};
 
 std::string canonical(std::string_view name) {
-  std::string key(name);
-  std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) {
-    return c == '-' || c == ' ' ? '_' : static_cast<char>(std::tolower(c));
-  });
+  std::string key = ascii_lower(name);
+  for (char& c : key)
+    if (c == '-' || c == ' ') c = '_';
   for (const auto& [alias, field] : kAliases)
     if (alias == key) return std::string(field);
   return key;

@@ -69,26 +69,23 @@ std::string as_lines(const Json& r) {
 void add_bench(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   BenchOptions& options = flags->options;
-  const auto add_number = [&](const char* name, int& target, int least, int most,
-                              const char* help) {
-    app.add_option(name, target, help)->check(CLI::Range(least, most))->type_name("N");
-  };
-  add_number("--width", options.width, 8, 4096, "Width in pixels. Default: the model's.");
-  add_number("--height", options.height, 8, 4096, "Height in pixels. Default: the model's.");
-  add_number("--steps", options.steps, 1, 1000,
-             "Steps of the picture that the time is for. Default: 20.");
-  add_number("--repeats", options.repeats, 1, 1000, "How often each part is measured. Default: 3.");
-  app.add_flag("--layers", options.layers, "Also tell the time of every layer.");
-  app.add_flag("--whole", options.whole,
-               "Also draw a whole picture, rather than adding up its parts.");
+  add_number(app, "--width", options.width, "Width in pixels. Default: the model's.", {8, 4096});
+  add_number(app, "--height", options.height, "Height in pixels. Default: the model's.", {8, 4096});
+  add_number(app, "--steps", options.steps,
+             "Steps of the picture that the time is for. Default: 20.", {1, 1000});
+  add_number(app, "--repeats", options.repeats, "How often each part is measured. Default: 3.",
+             {1, 1000});
+  add_switch(app, "--layers", options.layers, "Also tell the time of every layer.");
+  add_switch(app, "--whole", options.whole,
+             "Also draw a whole picture, rather than adding up its parts.");
   add_model_flags(app, flags->model);
   add_progress_flags(app, session);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo bench\n"
-      "  mezzo bench -m v1-5-pruned-emaonly.safetensors --width 512 --height 512 --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo bench\n"
+             "  mezzo bench -m v1-5-pruned-emaonly.safetensors --width 512 --height 512 --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const RunOptions run = session.begin();
       Engine engine = Engine::open(flags->model.find(), flags->model.engine, run);

@@ -3,8 +3,7 @@
 
 #include <array>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/flags.h"
 #include "cli/session.h"
 
 namespace mezzo::cli {

@@ -79,36 +79,34 @@ int run_convert(Session& session, const Flags& flags) {
 void add_convert(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   add_text(app, "in", flags->model.model, "The model: a file, a folder or a name.")
-      ->required()
-      ->type_name("IN");
-  add_text(app, "out", flags->out, "The file to write (.gguf).")->required()->type_name("OUT");
+      .required()
+      .type_name("IN");
+  add_text(app, "out", flags->out, "The file to write (.gguf).").required().type_name("OUT");
   add_text(
       app, "--weights", flags->options.weights,
       "Type of the weights: f16, bf16, f32, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0, or by network as "
       "in unet=q8_0,vae=f16. Default: f16.")
-      ->type_name("SPEC");
+      .type_name("SPEC");
   add_part_flags(app, {.vae = flags->options.vae,
                        .clip = flags->options.clip,
-                       .clip_l = flags->options.clip_l,
-                       .clip_g = flags->options.clip_g,
-                       .t5 = flags->options.t5,
-                       .no_t5 = flags->options.no_t5});
+                       .encoders = {flags->options.clip_l, flags->options.clip_g, flags->options.t5,
+                                    flags->options.no_t5}});
   add_text(app, "--config", flags->options.config,
            "A diffusers folder that describes a single-file model.")
-      ->type_name("DIR");
-  app.add_flag("--overwrite", flags->options.overwrite, "Replace OUT where it exists.");
-  app.add_flag(
-      "--report", flags->report,
+      .type_name("DIR");
+  add_switch(app, "--overwrite", flags->options.overwrite, "Replace OUT where it exists.");
+  add_switch(
+      app, "--report", flags->report,
       "Tell how many tensors of each type were written and what was lost: draws a picture with "
       "both models.");
   add_models_dir_flag(app, flags->model);
   add_progress_flags(app, session);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo convert v1-5-pruned-emaonly.safetensors sd15.gguf\n"
-      "  mezzo convert my-diffusers-folder small.gguf --weights q8_0 --report");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo convert v1-5-pruned-emaonly.safetensors sd15.gguf\n"
+             "  mezzo convert my-diffusers-folder small.gguf --weights q8_0 --report");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] { return run_convert(session, *flags); };
   });
 }

@@ -58,15 +58,15 @@ void add_info(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<ModelFlags>();
   add_text(app, "file", flags->model,
            "A file or folder, or the name of a model. Default: the shipped model.")
-      ->type_name("FILE");
+      .type_name("FILE");
   add_models_dir_flag(app, *flags);
   add_json_flag(app, session);
-  app.footer(
-      "Reads headers only; nothing in the file is run.\n"
-      "Examples:\n"
-      "  mezzo info v1-5-pruned-emaonly.safetensors\n"
-      "  mezzo info downloaded.ckpt --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Reads headers only; nothing in the file is run.\n"
+             "Examples:\n"
+             "  mezzo info v1-5-pruned-emaonly.safetensors\n"
+             "  mezzo info downloaded.ckpt --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const FileReport report = inspect(flags->find());
       print(session.json ? mezzo::to_json(report) + "\n" : describe(report));

@@ -1,6 +1,7 @@
 // mezzo manual: the manual page mezzo(1) as troff (man macros), made from the parser.
 #include <array>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "cli/command_tree.h"

@@ -49,11 +49,11 @@ void add_models(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<ModelFlags>();
   add_models_dir_flag(app, *flags);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo models\n"
-      "  mezzo models --models-dir ~/models:/data/models --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo models\n"
+             "  mezzo models --models-dir ~/models:/data/models --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const auto models = list_models(flags->folder_list());
       if (!session.json) {

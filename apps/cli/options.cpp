@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "cli/settings.h"
+#include "cli/text.h"
 #include "mezzotint/files.h"
 
 namespace mezzo::cli {
@@ -89,10 +91,11 @@ void check_strength(const RequestFlags& flags) {
     throw UsageError("strength: there is no picture to start from; give one with --init");
 }
 
-CLI::Option* in_model_group(CLI::Option* option) {
-  option->group("Model");
-  return option;
+Flag in_file(CLI::App& app, const char* name, std::string& target, const char* help) {
+  return add_text(app, name, target, help).type_name("FILE");
 }
+
+Flag in_model_group(Flag flag) { return flag.group("Model"); }
 
 void append_stdin_lines(std::vector<std::string>& prompts) {
   for (std::string line; std::getline(std::cin, line);) {
@@ -126,9 +129,7 @@ std::uint64_t parse_size(std::string_view text) {
       {{"", 0}, {"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}}};
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  std::transform(unit.begin(), unit.end(), unit.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string unit = ascii_lower(std::string(end, text.data() + text.size()));
   for (const std::string_view tail : {"ib", "b"})
     if (unit.ends_with(tail)) {
       unit.resize(unit.size() - tail.size());
@@ -141,14 +142,6 @@ std::uint64_t parse_size(std::string_view text) {
     }
   throw UsageError(
       fmt::format("\"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
-}
-
-CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& target,
-                      const std::string& help) {
-  return app
-      .add_option_function<std::string>(
-          names, [&target](const std::string& text) { target = unprotected(text); }, help)
-      ->type_name("TEXT");
 }
 
 std::vector<std::string> ModelFlags::folder_list() const {
@@ -164,17 +157,21 @@ std::vector<std::string> ModelFlags::folder_list() const {
 
 std::string ModelFlags::find() const { return find_model(model, folder_list()); }
 
+Encoders encoders_of(EngineOptions& engine) {
+  return {engine.clip_l, engine.clip_g, engine.t5, engine.no_t5};
+}
+
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags) {
   add_text(app, "--models-dir", flags.folders,
            "Folders with models, separated by ':'. Environment: MEZZO_MODELS.")
-      ->type_name("DIR");
+      .type_name("DIR");
 }
 
 void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   EngineOptions& engine = flags.engine;
   in_model_group(add_text(app, "--precision", engine.precision,
                           "Arithmetic: auto, f32 or bf16. Default: auto."))
-      ->type_name("NAME");
+      .type_name("NAME");
   in_model_group(
       add_text(
           app, "--weights", engine.weights,
@@ -182,32 +179,44 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
           "nf4, "
           "or by network as in t5=nf4,unet=q8_0,f16. Default: quantised files as they are, others "
           "as the precision has it."))
-      ->type_name("NAME");
+      .type_name("NAME");
+  in_model_group(add_number(app, "--threads", engine.threads,
+                            "Processor threads. Default: one per core.", {0, 4096}));
   in_model_group(
-      app.add_option("--threads", engine.threads, "Processor threads. Default: one per core.")
-          ->check(CLI::Range(0, 4096)))
-      ->type_name("N");
-  in_model_group(
-      app.add_option_function<std::string>(
+      Flag(app.add_option_function<std::string>(
           "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-          "Memory that the program may use, such as 6G; work that needs more is refused. "
-          "Default: no limit."))
-      ->type_name("SIZE");
+          "Memory that the program may use, such as 6G: it holds less at a time until "
+          "the work fits "
+          "(see mezzo plan), or refuses. Default: what the machine has free.")))
+      .type_name("SIZE");
+  in_model_group(Flag(app.add_flag_callback(
+      "--offload", [&engine] { engine.memory = "offload"; },
+      "Keep text encoders in memory only while a new prompt is encoded.")));
+  in_model_group(Flag(app.add_flag_callback(
+      "--low-ram", [&engine] { engine.memory = "low-ram"; },
+      "Take as little memory as possible: networks are read from the file layer by layer, in every "
+      "step.")));
+  in_model_group(add_text(app, "--prompt-cache", engine.prompt_cache,
+                          "Keep encoded prompts in this folder (1 GiB at most): text encoders are "
+                          "not read for a prompt seen before."))
+      .type_name("DIR");
 }
 
-std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts) {
-  const auto file = [&](const char* flag, std::string& target, const char* help) {
-    return add_text(app, flag, target, help)->type_name("FILE");
-  };
-  return {
-      file("--vae", parts.vae, "A file that replaces the model's VAE."),
-      file("--clip", parts.clip, "A file that replaces the model's text encoder."),
-      file("--clip-l", parts.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
-      file("--clip-g", parts.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
-      file("--t5", parts.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
-      app.add_flag("--no-t5", parts.no_t5,
-                   "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
-                   "well.")};
+std::vector<Flag> add_encoder_flags(CLI::App& app, const Encoders& e) {
+  return {in_file(app, "--clip-l", e.clip_l, "Stable Diffusion 3: a file with the CLIP-L encoder."),
+          in_file(app, "--clip-g", e.clip_g, "Stable Diffusion 3: a file with the CLIP-G encoder."),
+          in_file(app, "--t5", e.t5, "Stable Diffusion 3: a file with the T5-XXL encoder."),
+          add_switch(app, "--no-t5", e.no_t5,
+                     "Stable Diffusion 3: draw without T5; less memory, prompts are followed less "
+                     "well.")};
+}
+
+std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts) {
+  std::vector<Flag> flags = {
+      in_file(app, "--vae", parts.vae, "A file that replaces the model's VAE."),
+      in_file(app, "--clip", parts.clip, "A file that replaces the model's text encoder.")};
+  for (const Flag flag : add_encoder_flags(app, parts.encoders)) flags.push_back(flag);
+  return flags;
 }
 
 void add_model_flags(CLI::App& app, ModelFlags& flags) {
@@ -216,28 +225,27 @@ void add_model_flags(CLI::App& app, ModelFlags& flags) {
       add_text(app, "-m,--model", flags.model,
                "A file, a diffusers folder, a name in --models-dir or a Hugging Face id. "
                "Default: the shipped model."))
-      ->type_name("MODEL");
+      .type_name("MODEL");
   add_models_dir_flag(app, flags);
-  in_model_group(app.get_option("--models-dir"));
-  for (auto* option : add_part_flags(app, {.vae = engine.vae,
-                                          .clip = engine.clip,
-                                          .clip_l = engine.clip_l,
-                                          .clip_g = engine.clip_g,
-                                          .t5 = engine.t5,
-                                          .no_t5 = engine.no_t5}))
-    in_model_group(option);
+  in_model_group(Flag(app.get_option("--models-dir")));
+  for (const Flag flag : add_part_flags(
+           app, {.vae = engine.vae, .clip = engine.clip, .encoders = encoders_of(engine)}))
+    in_model_group(flag);
   in_model_group(add_text(app, "--config", engine.config,
                           "A diffusers folder that describes a single-file model."))
-      ->type_name("DIR");
+      .type_name("DIR");
   add_engine_flags(app, flags);
 }
 
 void add_request_flags(CLI::App& app, RequestFlags& flags) {
   for (const Field& field : generate_fields()) add_field(app, flags, field);
+}
+
+void add_picture_flags(CLI::App& app, RequestFlags& flags) {
   add_text(app, "--init", flags.init, "A picture to start from (image-to-image).")
-      ->type_name("IMAGE");
+      .type_name("IMAGE");
   add_text(app, "--mask", flags.mask, "With --init: white is repainted, black is kept.")
-      ->type_name("IMAGE");
+      .type_name("IMAGE");
 }
 
 void add_prompts(CLI::App& app, RequestFlags& flags) {
@@ -247,14 +255,14 @@ void add_prompts(CLI::App& app, RequestFlags& flags) {
 }
 
 void add_json_flag(CLI::App& app, Session& session) {
-  app.add_flag("--json", session.json, "Print the result as JSON.");
+  add_switch(app, "--json", session.json, "Print the result as JSON.");
 }
 
 void add_progress_flags(CLI::App& app, Session& session) {
   add_text(app, "--progress", session.progress,
            "How to show progress: auto, bar, plain, json or none. Default: auto.")
-      ->type_name("NAME");
-  app.add_flag("-q,--quiet", session.quiet, "Print nothing but results and errors.");
+      .type_name("NAME");
+  add_switch(app, "-q,--quiet", session.quiet, "Print nothing but results and errors.");
 }
 
 GenerateParams RequestFlags::load() const {

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/flags.h"
 #include "cli/session.h"
 #include "mezzotint/engine.h"
 
@@ -38,22 +37,27 @@ struct RequestFlags {
   GenerateParams over(GenerateParams request) const;
 };
 
-/// Text after a prompt or file name as it was typed (see protect_brackets).
-CLI::Option* add_text(CLI::App& app, const std::string& names, std::string& target,
-                      const std::string& help);
-
 /// Where the flags that replace or supply networks of a model put their values.
-struct ModelParts {
-  std::string &vae, &clip, &clip_l, &clip_g, &t5;
+struct Encoders {  // the text encoders of Stable Diffusion 3
+  std::string &clip_l, &clip_g, &t5;
   bool& no_t5;
 };
-std::vector<CLI::Option*> add_part_flags(CLI::App& app, const ModelParts& parts);
+struct ModelParts {
+  std::string &vae, &clip;
+  Encoders encoders;
+};
+Encoders encoders_of(EngineOptions& engine);
+std::vector<Flag> add_encoder_flags(CLI::App& app, const Encoders& encoders);
+std::vector<Flag> add_part_flags(CLI::App& app, const ModelParts& parts);
 
 void add_models_dir_flag(CLI::App& app, ModelFlags& flags);
-/// How a model is run: --precision, --weights, --threads, --max-ram.
+/// How a model is run: --precision, --weights, --threads, --max-ram, --offload, --low-ram,
+/// --prompt-cache.
 void add_engine_flags(CLI::App& app, ModelFlags& flags);
 void add_model_flags(CLI::App& app, ModelFlags& flags);
 void add_request_flags(CLI::App& app, RequestFlags& flags);
+/// --init and --mask.
+void add_picture_flags(CLI::App& app, RequestFlags& flags);
 void add_prompts(CLI::App& app, RequestFlags& flags);
 void add_json_flag(CLI::App& app, Session& session);
 void add_progress_flags(CLI::App& app, Session& session);

@@ -15,6 +15,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "cli/text.h"
 #include "mezzotint/errors.h"
 
 namespace mezzo::cli {
@@ -26,15 +27,9 @@ constexpr std::size_t kSlugBytes = 48;
 constexpr std::string_view kRefused = "<>:\"/\\|?*";
 constexpr std::array<std::string_view, 4> kExtensions = {".png", ".jpg", ".jpeg", ".webp"};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 bool has_picture_extension(const fs::path& file) {
-  return std::find(kExtensions.begin(), kExtensions.end(), lower(file.extension().string())) !=
-         kExtensions.end();
+  return std::find(kExtensions.begin(), kExtensions.end(),
+                   ascii_lower(file.extension().string())) != kExtensions.end();
 }
 
 /// At most `bytes` of a UTF-8 text, cut between characters.
@@ -183,10 +178,10 @@ std::string file_name_part(std::string_view text) {
 
 std::string slug(std::string_view prompt) {
   std::string name;
-  for (const char c : prompt) {
+  for (const char c : ascii_lower(prompt)) {
     const auto u = static_cast<unsigned char>(c);
     if (std::isalnum(u) || u >= 0x80)
-      name += static_cast<char>(u < 0x80 ? std::tolower(u) : u);
+      name += c;
     else if (!name.empty() && name.back() != '-')
       name += '-';
   }

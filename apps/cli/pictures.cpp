@@ -30,18 +30,16 @@ void add_output_flag(CLI::App& app, OutputFlags& flags) {
            "Where to save: a file (.png, .jpg, .webp), a folder, or a pattern such as "
            "\"[seed]-[prompt].png\". "
            "Default: a name made from the prompt.")
-      ->type_name("OUT");
-  app.add_option("--quality", flags.quality, "Quality of JPEG and WebP, 1 to 100. Default: 92.")
-      ->check(CLI::Range(1, 100))
-      ->type_name("N");
+      .type_name("OUT");
+  add_number(app, "--quality", flags.quality, "Quality of JPEG and WebP, 1 to 100. Default: 92.",
+             {1, 100});
 }
 
 void add_preview_flags(CLI::App& app, OutputFlags& flags) {
   add_text(app, "--preview", flags.preview, "Keep saving the unfinished picture to this file.")
-      ->type_name("FILE");
-  app.add_option("--preview-every", flags.preview_every, "Steps between previews. Default: 5.")
-      ->check(CLI::Range(1, 1000))
-      ->type_name("N");
+      .type_name("FILE");
+  add_number(app, "--preview-every", flags.preview_every, "Steps between previews. Default: 5.",
+             {1, 1000});
 }
 
 void add_preview(RunOptions& run, const OutputFlags& flags, Session& session) {

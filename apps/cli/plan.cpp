@@ -20,8 +20,20 @@ std::string describe(const Plan& p) {
                         format_bytes(phase.weights), format_bytes(phase.activations),
                         format_bytes(phase.peak), static_cast<double>(phase.flops) / 1e9,
                         phase.seconds);
-  return text + fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
-                            format_bytes(p.peak), format_time(p.seconds), p.precision);
+  text += fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
+                      format_bytes(p.peak), format_time(p.seconds), p.precision);
+  if (!p.measures.empty()) text += "\nto need less memory:\n";
+  for (const std::string& measure : p.measures) text += fmt::format("  {}\n", measure);
+  return text;
+}
+
+std::string describe(const std::vector<PlanAlternative>& alternatives) {
+  std::string text = fmt::format("\n{:<39} {:>10} {:>10}\n",
+                                 "from fast to small, one after the other", "peak", "time");
+  for (const PlanAlternative& a : alternatives)
+    text +=
+        fmt::format("{:<39} {:>10} {:>10}\n", a.name, format_bytes(a.peak), format_time(a.seconds));
+  return text;
 }
 
 }  // namespace
@@ -34,19 +46,23 @@ void add_plan(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   add_prompts(app, flags->request);
   add_request_flags(app, flags->request);
+  add_picture_flags(app, flags->request);
   add_model_flags(app, flags->model);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo plan --width 768 --height 768 --steps 30\n"
-      "  mezzo plan -m v1-5-pruned-emaonly.safetensors --max-ram 4G --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo plan --width 768 --height 768 --steps 30\n"
+             "  mezzo plan -m v1-5-pruned-emaonly.safetensors --max-ram 4G --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       GenerateParams request = flags->request.load();
       if (request.prompts.empty()) request.prompts = {""};  // every prompt costs the same
       validate(request);
-      const Plan result = plan(flags->model.find(), flags->model.engine, request);
-      print(session.json ? mezzo::to_json(result) + "\n" : describe(result));
+      const std::string model = flags->model.find();
+      const Plan result = plan(model, flags->model.engine, request);
+      const auto others = plan_alternatives(model, flags->model.engine, request);
+      print(session.json ? mezzo::to_json(result, others) + "\n"
+                         : describe(result) + describe(others));
       return kDone;
     };
   });

@@ -20,18 +20,11 @@ constexpr int kShortestBar = 6;  // characters; below that there is only text
 constexpr int kLongestBar = 40;
 constexpr auto kRedraw = std::chrono::milliseconds(50);
 
-struct PhaseName {
-  const char* text;
-  const char* key;  // in JSON
-};
-constexpr std::array<PhaseName, 4> kPhases = {{
-    {"loading the model", "load"},
-    {"reading the prompt", "encode"},
-    {"drawing", "denoise"},
-    {"decoding", "decode"},
-}};
-
-const PhaseName& name_of(Phase phase) { return kPhases[static_cast<std::size_t>(phase)]; }
+/// What people are told of a phase.
+const char* text_of(Phase phase) {
+  constexpr std::array kTexts = {"loading the model", "reading the prompt", "drawing", "decoding"};
+  return kTexts[static_cast<std::size_t>(phase)];
+}
 
 double fraction(const Progress& p) {
   return p.steps > 0 ? std::clamp(static_cast<double>(p.step) / p.steps, 0.0, 1.0) : 0.0;
@@ -104,7 +97,7 @@ std::string format_time(double seconds) {
 }
 
 std::string format_bar(const Progress& p, int columns, bool utf8) {
-  const std::string head = picture_text(p) + name_of(p.phase).text;
+  const std::string head = picture_text(p) + text_of(p.phase);
   const std::string tail = steps_text(p);
   // Head and tail are ASCII: bytes are columns.
   const int text_width =
@@ -121,12 +114,11 @@ std::string format_bar(const Progress& p, int columns, bool utf8) {
 
 std::string format_plain(const Progress& p) {
   const std::string tail = steps_text(p);
-  return fmt::format("{}{}{}{}", picture_text(p), name_of(p.phase).text, tail.empty() ? "" : ": ",
-                     tail);
+  return fmt::format("{}{}{}{}", picture_text(p), text_of(p.phase), tail.empty() ? "" : ": ", tail);
 }
 
 std::string format_json(const Progress& p) {
-  const nlohmann::ordered_json json = {{"phase", name_of(p.phase).key},
+  const nlohmann::ordered_json json = {{"phase", name_of(p.phase)},
                                        {"step", p.step},
                                        {"steps", p.steps},
                                        {"picture", p.picture},

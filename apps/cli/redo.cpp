@@ -43,22 +43,24 @@ void add_redo(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
   add_text(app, "image", flags->image,
            "A picture that Mezzotint or another Stable Diffusion program made.")
-      ->required()
-      ->type_name("IMAGE");
+      .required()
+      .type_name("IMAGE");
   add_output_flag(app, flags->output);
   add_request_flags(app, flags->request);
+  add_picture_flags(app, flags->request);
   add_preview_flags(app, flags->output);
   add_model_flags(app, flags->model);
   add_progress_flags(app, session);
   add_json_flag(app, session);
-  app.footer(
-      "Flags replace what the recipe says.\n"
-      "Examples:\n"
-      "  mezzo redo apple.png -o again.png\n"
-      "  mezzo redo apple.png --seed 7 --steps 40\n"
-      "  mezzo redo from-the-web.png -m my-model.safetensors");
-  app.callback(
-      [flags, &session] { session.command = [flags, &session] { return redo(session, *flags); }; });
+  set_footer(app,
+             "Flags replace what the recipe says.\n"
+             "Examples:\n"
+             "  mezzo redo apple.png -o again.png\n"
+             "  mezzo redo apple.png --seed 7 --steps 40\n"
+             "  mezzo redo from-the-web.png -m my-model.safetensors");
+  when_chosen(app, [flags, &session] {
+    session.command = [flags, &session] { return redo(session, *flags); };
+  });
 }
 
 }  // namespace mezzo::cli

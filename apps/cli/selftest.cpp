@@ -12,11 +12,11 @@ namespace mezzo::cli {
 
 void add_selftest(CLI::App& app, Session& session) {
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo selftest\n"
-      "  mezzo selftest --json");
-  app.callback([&session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo selftest\n"
+             "  mezzo selftest --json");
+  when_chosen(app, [&session] {
     session.command = [&session] {
       auto checks = nlohmann::ordered_json::array();
       const bool passed = selftest([&](bool ok, std::string_view line) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace mezzo::cli {
 namespace {
@@ -57,6 +58,13 @@ std::string wrap(std::string_view words, std::size_t columns, std::string_view i
     words.remove_prefix(std::min(end + 1, words.size()));
   }
   return text + line;
+}
+
+std::string ascii_lower(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
 }
 
 std::string join(const std::vector<std::string>& words, std::string_view between) {

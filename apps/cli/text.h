@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace mezzo::cli {
 
@@ -15,6 +15,9 @@ std::string format_bytes(std::uint64_t bytes);
 
 /// Words in lines of at most `columns` characters, each beginning with `indent`.
 std::string wrap(std::string_view words, std::size_t columns, std::string_view indent);
+
+/// A to Z made small; other bytes stay.
+std::string ascii_lower(std::string_view text);
 
 std::string join(const std::vector<std::string>& words, std::string_view between);
 

@@ -40,14 +40,14 @@ std::string describe(const TokenReport& report) {
 
 void add_tokens(CLI::App& app, Session& session) {
   const auto flags = std::make_shared<Flags>();
-  add_text(app, "prompt", flags->prompt, "The text.")->required()->type_name("PROMPT");
+  add_text(app, "prompt", flags->prompt, "The text.").required().type_name("PROMPT");
   add_model_flags(app, flags->model);
   add_json_flag(app, session);
-  app.footer(
-      "Examples:\n"
-      "  mezzo tokens \"a red apple\"\n"
-      "  mezzo tokens \"a red apple\" -m my-model.safetensors --json");
-  app.callback([flags, &session] {
+  set_footer(app,
+             "Examples:\n"
+             "  mezzo tokens \"a red apple\"\n"
+             "  mezzo tokens \"a red apple\" -m my-model.safetensors --json");
+  when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const TokenReport report =
           count_tokens(flags->model.find(), flags->model.engine, flags->prompt);

@@ -27,7 +27,7 @@ Answer png(const Image& image) {
 
 Answer models(const Asking& asking, const Frame&) {
   Json list = Json::array();
-  for (const ModelEntry& m : list_models(asking.folders)) {
+  for (const ModelEntry& m : list_models(asking.folders, asking.engine)) {
     const auto& d = m.defaults;
     list.push_back({{"name", m.name},
                     {"path", m.path},
@@ -37,6 +37,8 @@ Answer models(const Asking& asking, const Frame&) {
                     {"shipped", m.shipped},
                     {"inpainting", d.inpainting},
                     {"objects", m.objects},
+                    {"unused", m.unused},
+                    {"size_step", d.size_step},
                     {"defaults",
                      {{"width", d.width},
                       {"height", d.height},
@@ -49,8 +51,9 @@ Answer models(const Asking& asking, const Frame&) {
 }
 
 Answer tokens(const Asking& asking, const Frame& frame) {
+  const std::string model = text_at(frame.head, "model");
   const TokenReport report =
-      count_tokens(text_at(frame.head, "model"), asking.engine, text_at(frame.head, "prompt"));
+      count_tokens(model, options_for(model, asking.engine), text_at(frame.head, "prompt"));
   Json pieces = Json::array();
   for (const TokenPiece& p : report.pieces) pieces.push_back({{"id", p.id}, {"text", p.text}});
   return {.result = {{"used", report.used},
@@ -61,14 +64,15 @@ Answer tokens(const Asking& asking, const Frame& frame) {
 
 Answer plan_of(const Asking& asking, const Frame& frame) {
   const GenerateParams params = params_from_json(dump(frame.head.at("params")));
-  return {.result =
-              Json::parse(to_json(plan(text_at(frame.head, "model"), asking.engine, params)))};
+  const std::string model = text_at(frame.head, "model");
+  return {.result = Json::parse(to_json(plan(model, options_for(model, asking.engine), params)))};
 }
 
 Answer recipe(const Asking&, const Frame& frame) {
   const std::string text = text_at(frame.head, "infotext");
   const Recipe r =
-      text.empty() ? decode_recipe(bytes_of(frame.body), "the picture") : parse_recipe(text);
+      text.empty() ? decode_recipe(bytes_of(frame.body), text_at(frame.head, "name", "the picture"))
+                   : parse_recipe(text);
   return {.result = {{"request", Json::parse(to_json(r.params))},
                      {"infotext", r.infotext},
                      {"model", r.model}}};

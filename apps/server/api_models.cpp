@@ -27,7 +27,7 @@ Json names(const std::vector<std::pair<std::string, std::string>>& pairs) {
   return list;
 }
 
-Response options() {
+std::string options_text() {
   Json fields = Json::array();
   for (const Field& f : generate_fields())
     fields.push_back({{"name", f.name},
@@ -37,10 +37,15 @@ Response options() {
                       {"choices", choices_of(f)},
                       {"default", f.default_text},
                       {"help", f.help}});
-  return json_response(dump({{"fields", std::move(fields)},
-                             {"samplers", names(sampler_names())},
-                             {"schedules", names(schedule_names())},
-                             {"version", version()}}));
+  return dump({{"fields", std::move(fields)},
+               {"samplers", names(sampler_names())},
+               {"schedules", names(schedule_names())},
+               {"version", version()}});
+}
+
+Response options() {
+  static const std::string kText = options_text();  // never changes while the program runs
+  return json_response(kText);
 }
 
 Response tokens(Context& context, const Request& r) {

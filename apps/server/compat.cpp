@@ -25,6 +25,7 @@ Response wait_for_job(Context& context, Submission submission, bool save,
                       std::function<Response(const ApiError&)> refuse) {
   Job job = make_job(context, std::move(submission));
   job.passing = true;
+  job.draw["preview_format"] = ".png";
   job.save = save;
   auto later = std::make_shared<Later>();
   job.on_end = [later, answer = std::move(answer), refuse](const Job& over) {

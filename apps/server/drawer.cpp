@@ -151,6 +151,8 @@ void Drawer::draw(const Queue::Work& work) {
       continue;
     }
     if (got == Received::kEnd) {
+      const bool ending = thread_.get_stop_token().stop_requested();  // then we ended it ourselves
+      if (!ending) queue_.count_kill(work.id);
       const std::string cause = worker_->cause_of_death();
       log(fmt::format("{}: {}", job_name(work.id), cause));
       {
@@ -159,7 +161,7 @@ void Drawer::draw(const Queue::Work& work) {
         loaded_.clear();
         status_ = "down";
       }
-      if (!thread_.get_stop_token().stop_requested()) queue_.killed(work.id, cause);
+      if (!ending) queue_.killed(work.id, cause);
       return;
     }
     const auto now = std::chrono::steady_clock::now();

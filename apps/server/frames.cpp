@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -49,6 +50,18 @@ bool read_all(int fd, char* to, std::size_t size, Clock::time_point until) {
   return true;
 }
 
+/// The memory grows with what arrives: a length alone takes none.
+bool read_text(int fd, std::string& to, std::size_t size, Clock::time_point until) {
+  constexpr std::size_t kPiece = 1u << 20;
+  to.clear();
+  while (to.size() < size) {
+    const std::size_t have = to.size(), piece = std::min(size - have, kPiece);
+    to.resize(have + piece);
+    if (!read_all(fd, to.data() + have, piece, until)) return false;
+  }
+  return true;
+}
+
 void put_length(std::string& out, std::size_t n) {
   for (int k = 0; k < 4; ++k) out += static_cast<char>(n >> (8 * k) & 0xFF);
 }
@@ -81,9 +94,8 @@ Received receive_frame(int fd, Frame& frame, Milliseconds wait) {
   if (!read_all(fd, start.data(), start.size(), until)) return Received::kEnd;
   const std::size_t head = get_length(start.data()), body = get_length(start.data() + 4);
   if (head > kMaxFrameHead || body > kMaxFrameBody) return Received::kEnd;
-  std::string text(head, '\0');
-  frame.body.resize(body);
-  if (!read_all(fd, text.data(), head, until) || !read_all(fd, frame.body.data(), body, until))
+  std::string text;
+  if (!read_text(fd, text, head, until) || !read_text(fd, frame.body, body, until))
     return Received::kEnd;
   frame.head = Json::parse(text, nullptr, false);
   return frame.head.is_object() ? Received::kFrame : Received::kEnd;

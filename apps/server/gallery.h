@@ -75,8 +75,6 @@ class Gallery {
   std::filesystem::path folder_;
 };
 
-/// A Gallery::Reader that decodes in this process.
-Drawn drawn_from_file(const std::filesystem::path& path);
 /// Writes a file whole or not at all, and never over another: false where `path` is taken. Throws
 /// DeviceError.
 bool write_new_file(const std::filesystem::path& path, std::string_view bytes);

@@ -173,20 +173,6 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-Drawn drawn_from_file(const fs::path& path) {
-  Drawn drawn{.png = read_file(path), .head = Json::object()};
-  const auto bytes = std::as_bytes(std::span(drawn.png.data(), drawn.png.size()));
-  const Image image = decode_picture(bytes, path.filename().string());
-  const Recipe recipe = decode_recipe(bytes, path.filename().string());
-  Json request = Json::parse(to_json(recipe.params));
-  request["model"] = recipe.model;
-  drawn.head = {{"width", image.width},
-                {"height", image.height},
-                {"recipe", dump(request)},
-                {"infotext", recipe.infotext}};
-  return drawn;
-}
-
 std::set<std::string> Gallery::known_files() {
   std::set<std::string> known;
   Statement s(db_, "SELECT file FROM images WHERE trashed IS NULL");

@@ -98,14 +98,16 @@ void Waited::on_abandoned(std::function<void()> told) {
   told();
 }
 
-void Stream::push(std::string piece) {
+void Stream::push(std::string_view piece) {
   {
     const std::scoped_lock lock(mutex_);
     if (closed_) return;
+    const bool known = !waiting_.empty();  // the connection was woken for what is there already
     if (waiting_.size() + piece.size() > most_)
       closed_ = true;  // a listener of events comes back with Last-Event-ID
     else
       waiting_ += piece;
+    if (known && !closed_) return;
   }
   wake();
 }
@@ -134,6 +136,13 @@ void Later::answer(std::function<Response()> make) {
 std::function<Response()> Later::take() {
   const std::scoped_lock lock(mutex_);
   return std::exchange(make_, nullptr);
+}
+
+std::string ascii_lower(std::string_view text) {
+  std::string small(text);
+  for (char& c : small)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return small;
 }
 
 Response json_response(std::string body, int status) {

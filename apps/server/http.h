@@ -83,7 +83,7 @@ class Stream : public Waited {
 
   /// A client that leaves more than `most` bytes waiting is cut off.
   explicit Stream(std::size_t most = kMaxWaiting) : most_(most) {}
-  void push(std::string piece);
+  void push(std::string_view piece);
   void close();
   /// All that waits, and whether it is the end.
   std::pair<std::string, bool> take();
@@ -118,6 +118,8 @@ ApiError as_api_error(const std::exception_ptr& error);
 /// "%41+b" -> "A b" (plus is a space in queries only). Throws ApiError for a broken escape.
 std::string url_decoded(std::string_view text, bool query);
 std::map<std::string, std::string> parse_query(std::string_view text);
+/// A to Z made small; other bytes stay.
+std::string ascii_lower(std::string_view text);
 /// Base64, also as a data: URL. Throws ApiError naming `field`.
 std::string base64_decoded(std::string_view text, const std::string& field);
 std::string base64(std::string_view bytes);

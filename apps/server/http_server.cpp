@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#define BOOST_ASIO_NO_DEPRECATED
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -35,6 +36,10 @@ constexpr int kHandlers = 8;
 constexpr auto kForHead = std::chrono::seconds(30), kForBody = std::chrono::seconds(120),
                kForAnswer = std::chrono::seconds(60), kHeartbeat = std::chrono::seconds(15),
                kToLinger = std::chrono::seconds(5);
+/// A stream rests after each piece for as many milliseconds as there are streams: a thousand pieces
+/// a second for all of them, however many events there are. What happens meanwhile goes together.
+constexpr auto kRestPerStream = std::chrono::milliseconds(1),
+               kLongestRest = std::chrono::milliseconds(250);
 
 std::string address_text(const Tcp::endpoint& endpoint) {
   const auto address = endpoint.address();
@@ -52,8 +57,7 @@ Request request_of(const http::request_header<>& head, const std::string& local_
   request.method = std::string(head.method_string());
   request.local_address = local_address;
   for (const auto& field : head) {
-    std::string name(field.name_string());
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string name = ascii_lower(std::string(field.name_string()));
     auto& value = request.headers[name];
     if (name == "host" && !value.empty()) throw ApiError(400, "usage", "two Host headers");
     value += (value.empty() ? "" : ", ") + std::string(field.value());
@@ -91,6 +95,7 @@ struct HttpServer::State {
   net::thread_pool handlers{kHandlers};
   Tcp::acceptor acceptor{io};
   std::atomic<int> connections = 0;
+  int streams = 0;  // connections that are streams; of the network's thread
   std::atomic<std::size_t> bodies = 0;
   std::thread thread;
 
@@ -287,7 +292,12 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
   timer->expires_after(kHeartbeat);
   source->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
   // Tells the source that nobody listens any more, whichever way this ends.
-  const std::shared_ptr<void> farewell(nullptr, [source](void*) { source->abandon(); });
+  ++streams;
+  const std::shared_ptr<void> farewell(nullptr, [this, source](void*) {
+    --streams;
+    source->abandon();
+  });
+  net::steady_timer rest(io);
   for (;;) {
     auto [text, over] = source->take();
     if (text.empty() && !over) {
@@ -309,6 +319,9 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
       co_return;
     }
     stream.expires_never();
+    rest.expires_after(std::min<std::chrono::milliseconds>(streams * kRestPerStream, kLongestRest));
+    ErrorCode ignored;
+    co_await rest.async_wait(net::redirect_error(net::use_awaitable, ignored));
   }
 }
 

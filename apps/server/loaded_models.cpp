@@ -21,11 +21,8 @@ std::filesystem::file_time_type changed_at(const std::string& path) {
   return std::filesystem::last_write_time(path, error);
 }
 
-std::uint64_t weights_of(const Plan& plan) {
-  std::uint64_t most = 0;
-  for (const PlanPhase& phase : plan.phases) most = std::max(most, phase.weights);
-  return most;
-}
+/// What stays in memory between requests.
+std::uint64_t weights_of(const Plan& plan) { return plan.phases.front().weights; }
 
 }  // namespace
 
@@ -52,19 +49,20 @@ Engine& LoadedModels::get(const std::string& path, const GenerateParams& params,
     if (models_.size() > 1) {
       std::list<Loaded> wanted;
       wanted.splice(wanted.begin(), models_, models_.begin());
-      make_room(plan(path, options_, params).peak);
+      make_room(plan(path, options_for(path, options_), params).peak);
       models_.splice(models_.begin(), wanted);
     }
     return models_.front().engine;
   }
   if (it != models_.end()) models_.erase(it);
-  const Plan needs = plan(path, options_, params);
+  const EngineOptions options = options_for(path, options_);
+  const Plan needs = plan(path, options, params);
   make_room(needs.peak);
   const auto changed = changed_at(path);  // before: a file replaced during the load is loaded again
   models_.push_front({.path = path,
                       .changed = changed,
                       .weights = weights_of(needs),
-                      .engine = Engine::open(path, options_, run)});
+                      .engine = Engine::open(path, options, run)});
   return models_.front().engine;
 }
 

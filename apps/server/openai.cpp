@@ -173,6 +173,7 @@ Response answer_in_events(Context& context, Submission submission, const Output&
                              {"output_format", "png"}});
   };
   job.passing = true;
+  job.draw["preview_format"] = ".png";
   job.save = false;
   job.on_picture = [send, format = output.format](const Drawn& d) {
     send("completed", {{"b64_json", base64(d.png)},

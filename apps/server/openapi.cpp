@@ -224,13 +224,6 @@ Json operation(const Described& d) {
   return o;
 }
 
-std::string lower(std::string_view method) {
-  std::string text(method);
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 Json description(const Router& router) {
   Json paths = Json::object();
   std::set<std::pair<std::string, std::string>> described;
@@ -238,7 +231,7 @@ Json description(const Router& router) {
     described.emplace(d.method, d.path);
     std::string path(d.path);
     if (const auto place = path.find("{}"); place != path.npos) path.replace(place, 2, "{id}");
-    paths[path][lower(d.method)] = operation(d);
+    paths[path][ascii_lower(d.method)] = operation(d);
   }
   Json forgotten = Json::array();  // a test sees to it that there are none
   for (const auto& [method, pattern] : router.routes())

@@ -26,11 +26,19 @@ ApiError wrong_state(const Job& job, std::string_view wish) {
           fmt::format("{} is {} and cannot be {}", job_name(job.id), name_of(job.state), wish)};
 }
 
+Json poisoned(const std::string& cause) {
+  return {{"code", "worker"},
+          {"message", cause + "; it was tried twice and will not be tried again"}};
+}
+
 }  // namespace
 
 Queue::Queue(JobStore store, Events& events) : store_(std::move(store)), events_(events) {
   jobs_ = store_.load();
-  for (const auto& [id, job] : jobs_) {
+  for (auto& [id, job] : jobs_) {
+    // The server ended between the death of a worker and the judgement about its job.
+    if (job.state == JobState::kQueued && job.kills >= kMostKills)
+      finish(job, JobState::kPoisoned, poisoned("the worker died"));
     next_id_ = std::max(next_id_, id + 1);
     last_rank_ = std::max(last_rank_, job.rank);
     first_rank_ = std::min(first_rank_, job.rank);
@@ -228,17 +236,19 @@ void Queue::progressed(std::int64_t id, Json progress) {
   events_.publish("progress", id, dump(Json{{"id", job_name(id)}, {"progress", job.progress}}));
 }
 
-void Queue::previewed(std::int64_t id, const std::string& png) {
+void Queue::previewed(std::int64_t id, const std::string& picture) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
-  job.last_preview = base64(png);
-  if (job.on_preview) job.on_preview(png);
+  job.last_preview = base64(picture);
+  if (job.on_preview) job.on_preview(picture);
   // A small model draws many in a second, and each goes to every page that is open.
   const auto now = std::chrono::steady_clock::now();
   if (job.id == previewed_job_ && now < next_preview_) return;
   previewed_job_ = job.id;
   next_preview_ = now + kPreviewPause;
-  const std::string url = "data:image/png;base64," + job.last_preview.get<std::string>();
+  const char* type = picture.starts_with("\x89PNG") ? "png" : "jpeg";
+  const std::string url =
+      fmt::format("data:image/{};base64,{}", type, job.last_preview.get_ref<const std::string&>());
   events_.publish("preview", id, dump(Json{{"id", job_name(id)}, {"image", url}}), false);
 }
 
@@ -288,16 +298,19 @@ void Queue::ended(std::int64_t id, JobState state, Json error) {
   finish(at(id), state, std::move(error));
 }
 
-void Queue::killed(std::int64_t id, const std::string& cause) {
+void Queue::count_kill(std::int64_t id) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
   ++job.kills;
   ++counts_.worker_deaths;
+  save(job);
+}
+
+void Queue::killed(std::int64_t id, const std::string& cause) {
+  const std::scoped_lock lock(mutex_);
+  Job& job = at(id);
   if (job.cancelling) return finish(job, JobState::kCancelled, nullptr);
-  if (job.kills >= kMostKills)
-    return finish(job, JobState::kPoisoned,
-                  {{"code", "worker"},
-                   {"message", cause + "; it was tried twice and will not be tried again"}});
+  if (job.kills >= kMostKills) return finish(job, JobState::kPoisoned, poisoned(cause));
   job.warnings.push_back(cause + "; it is tried once more");
   job.state = JobState::kQueued;
   job.rank = --first_rank_;
@@ -344,17 +357,15 @@ Queue::Counts Queue::counts() const {
   return counts;
 }
 
-std::optional<Job> Queue::running() const {
+std::optional<Queue::Running> Queue::running() const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [id, job] : jobs_)
-    if (job.state == JobState::kRunning) {
-      Job copy = job;
-      copy.on_end = nullptr;
-      copy.on_preview = nullptr;
-      copy.on_picture = nullptr;
-      copy.drawn.clear();
-      return copy;
-    }
+    if (job.state == JobState::kRunning)
+      return Running{.id = id,
+                     .progress = job.progress,
+                     .last_preview = job.last_preview,
+                     .passing = job.passing,
+                     .cancelling = job.cancelling};
   return std::nullopt;
 }
 

@@ -47,14 +47,18 @@ class Queue {
   /// Waits for a job to run and marks it so; nullopt once stopped, or when draining.
   std::optional<Work> next(std::stop_token stop);
   void progressed(std::int64_t id, Json progress);
-  void previewed(std::int64_t id, const std::string& png);
+  /// picture: a JPEG, or a PNG for clients that know nothing else.
+  void previewed(std::int64_t id, const std::string& picture);
   void warned(std::int64_t id, const std::string& text);
   /// saved: the picture as a job shows it, where it is in the gallery.
   void drew(std::int64_t id, Drawn picture, std::optional<Json> saved);
   /// For a job whose pictures are saved. A job that is gone: false.
   bool wants_saving(std::int64_t id) const;
   void ended(std::int64_t id, JobState state, Json error);
-  /// The worker died while it ran: once more from the front, the second time it is poisoned.
+  /// The worker died while it ran. Written down at once: finding out why takes a while, in which
+  /// the server may be ended, too.
+  void count_kill(std::int64_t id);
+  /// What follows from that: once more from the front, the second time it is poisoned.
   void killed(std::int64_t id, const std::string& cause);
   bool is_cancelling(std::int64_t id) const;
   /// Called with a running job that shall stop.
@@ -67,8 +71,12 @@ class Queue {
     std::uint64_t pictures = 0, worker_deaths = 0;
   };
   Counts counts() const;
-  /// The running job with its last preview; nullopt: none.
-  std::optional<Job> running() const;
+  struct Running {
+    std::int64_t id = 0;
+    Json progress, last_preview;  // null where there is none yet
+    bool passing = false, cancelling = false;
+  };
+  std::optional<Running> running() const;
 
  private:
   Job& at(std::int64_t id);

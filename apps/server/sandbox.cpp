@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -91,6 +92,14 @@ std::vector<std::string> enter_sandbox() {
     missing.emplace_back("no-new-privileges is not available");
   if (!forbid_calls()) missing.emplace_back("seccomp is not available");
   return missing;
+}
+
+bool limit_memory(std::uint64_t bytes) {
+  constexpr std::uint64_t kBeside = 256u << 20;  // stacks and whatever else nobody touches
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_DATA, &limit) != 0) return false;
+  limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(bytes + bytes / 4 + kBeside, limit.rlim_max);
+  return ::setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
 bool can_open_sockets() {

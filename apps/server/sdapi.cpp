@@ -1,5 +1,7 @@
 // /sdapi/v1: AUTOMATIC1111's web UI, for the programs that speak to it (reference: its
 // modules/api). Unknown keys are ignored, as it does.
+#include "server/sdapi.h"
+
 #include <algorithm>
 #include <array>
 #include <ctime>
@@ -10,24 +12,11 @@
 #include "mezzotint/files.h"
 #include "server/api.h"
 #include "server/compat.h"
-#include "server/sdapi_lists.h"
 
 namespace mezzo::server {
 namespace {
 
-constexpr std::size_t kMostEnlarged = 64;               // pictures in one request
-constexpr std::size_t kMostEnlargedBytes = 128u << 20;  // of its answer
-
-Response refuse(const ApiError& e) {
-  Json body = {{"error", e.code}, {"detail", e.what()}, {"body", ""}, {"errors", e.what()}};
-  if (e.status == 422 || (e.status == 400 && !e.field.empty()))
-    body["detail"] = Json::array(
-        {{{"loc", Json::array({"body", e.field})}, {"msg", e.what()}, {"type", "value_error"}}});
-  const int status = e.status == 400 ? 422 : e.status;
-  Response response = json_response(dump(body), status);
-  if (status == 429 || status == 503) response.headers.emplace_back("Retry-After", "5");
-  return response;
-}
+constexpr double kJpegQuality = 92;
 
 /// A1111's key for a field of ours.
 struct NumberKey {
@@ -74,16 +63,59 @@ void read_sampler(const Json& body, Json& params) {
   params["schedule"] = schedule;
 }
 
+/// Numbers of A1111 that nothing here takes, with what leaves them out of use.
+struct UnusedNumber {
+  const char* key;
+  double idle;
+};
+constexpr std::array kUnusedNumbers = {UnusedNumber{"subseed_strength", 0},
+                                       UnusedNumber{"s_churn", 0},
+                                       UnusedNumber{"s_tmin", 0},
+                                       UnusedNumber{"s_noise", 1},
+                                       UnusedNumber{"s_min_uncond", 0},
+                                       UnusedNumber{"initial_noise_multiplier", 1},
+                                       UnusedNumber{"eta_noise_seed_delta", 0}};
+
 /// What is asked for and cannot be done: it is left out, and said.
 Json unsupported(const Json& body) {
   Json names = Json::array();
   for (const char* key : {"restore_faces", "tiling", "enable_hr"})
     if (flag_at(body, key, false)) names.push_back(key);
-  if (number_at(body, "subseed_strength", 0) > 0) names.push_back("subseed_strength");
-  if (!text_at(body, "script_name").empty()) names.push_back("script_name");
+  for (const auto& [key, idle] : kUnusedNumbers)
+    if (number_at(body, key, idle) != idle) names.push_back(key);
+  for (const char* key : {"seed_resize_from_w", "seed_resize_from_h"})
+    if (number_at(body, key, -1) > 0) names.push_back(key);
+  for (const char* key : {"script_name", "refiner_checkpoint"})
+    if (!text_at(body, key).empty() && text_at(body, key) != "None") names.push_back(key);
+  if (const auto it = body.find("styles"); it != body.end() && it->is_array() && !it->empty())
+    names.push_back("styles");
+  if (number_at(body, "resize_mode", 0) == 3) names.push_back("resize_mode");  // in latents
   if (const auto it = body.find("alwayson_scripts"); it != body.end() && it->is_object())
     for (const auto& [name, value] : it->items()) names.push_back("alwayson_scripts." + name);
   return names;
+}
+
+/// The options, with what this request overrides.
+Json settings_of(const Json& body, const SdapiOptions& options) {
+  Json set = options.all();
+  if (const auto it = body.find("override_settings"); it != body.end() && it->is_object())
+    for (const auto& [key, value] : it->items()) set[key] = value;
+  return set;
+}
+
+void read_settings(const Json& set, Submission& s) {
+  const auto skip = loose_number(set, "CLIP_stop_at_last_layers");
+  if (!s.params.contains("clip_skip") && skip && *skip > 1) s.params["clip_skip"] = whole(*skip);
+  if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
+  if (text_at(set, "randn_source") == "CPU") s.params["rng"] = "cpu";
+  const std::string format = text_at(set, "samples_format");
+  if (format == "jpg" || format == "jpeg" || format == "webp")
+    s.draw["extension"] = "." + (format == "jpeg" ? "jpg" : format);
+  s.draw["quality"] = std::clamp<std::int64_t>(
+      whole(loose_number(set, "jpeg_quality").value_or(kJpegQuality)), 1, 100);
+  const auto every = loose_number(set, "show_progress_every_n_steps");
+  if (every) s.preview_every = static_cast<int>(std::clamp(*every, 0.0, 1000.0));
+  if (!flag_at(set, "live_previews_enable", true)) s.preview_every = 0;
 }
 
 Submission submission_of(Context& context, const Json& body, const SdapiOptions& options) {
@@ -95,15 +127,9 @@ Submission submission_of(Context& context, const Json& body, const SdapiOptions&
   const double count =
       loose_number(body, "batch_size").value_or(1) * loose_number(body, "n_iter").value_or(1);
   if (count > 1) s.params["count"] = whole(count);
-  const auto overrides = body.find("override_settings");
-  const bool has_overrides = overrides != body.end() && overrides->is_object();
-  std::string model = options.text("sd_model_checkpoint");
-  if (has_overrides) {
-    model = text_at(*overrides, "sd_model_checkpoint", model);
-    if (const auto skip = loose_number(*overrides, "CLIP_stop_at_last_layers"))
-      s.params["clip_skip"] = std::max<std::int64_t>(1, whole(*skip));
-  }
-  if (s.params.contains("clip_skip") && s.params["clip_skip"] < 1) s.params.erase("clip_skip");
+  const Json set = settings_of(body, options);
+  read_settings(set, s);
+  const std::string model = text_at(set, "sd_model_checkpoint");
   s.model = model_called(context, model);
   if (!model.empty() && s.model.empty())
     throw ApiError(422, "model", "sd_model_checkpoint: there is no model \"" + model + "\"",
@@ -225,6 +251,7 @@ Response draw(Context& context, const Request& r, const SdapiOptions& options, b
     if (!left_out.empty() && r.header("prefer").find("handling=strict") != std::string::npos)
       throw ApiError(422, "usage", "not supported: " + dump(left_out), left_out[0]);
     const bool save = flag_at(body, "save_images", false);
+    if (save) s.draw.erase("extension");  // the gallery keeps PNG
     const bool send = flag_at(body, "send_images", true);
     if (!flag_at(body, "include_init_images", false)) {
       body.erase("init_images");
@@ -239,9 +266,9 @@ Response draw(Context& context, const Request& r, const SdapiOptions& options, b
       if (!left_out.empty()) response.headers.emplace_back("X-SD-Warnings", dump(left_out));
       return response;
     };
-    return wait_for_job(context, std::move(s), save, std::move(answer), refuse);
+    return wait_for_job(context, std::move(s), save, std::move(answer), sdapi_refusal);
   } catch (...) {
-    return refuse(as_api_error(std::current_exception()));
+    return sdapi_refusal(as_api_error(std::current_exception()));
   }
 }
 
@@ -282,61 +309,6 @@ void interrupt(Context& context) {
   if (job && job->passing) cancel_quietly(context.queue, job->id);
 }
 
-Response png_info(Context& context, const Request& r) {
-  try {
-    const Json body = parse_object(r.body);
-    const std::string bytes = base64_decoded(text_at(body, "image"), "image");
-    const Json found = context.questions.ask({{"what", "recipe"}}, bytes).head.at("result");
-    return json_response(dump({{"info", found.at("infotext")},
-                               {"items", {{"parameters", found.at("infotext")}}},
-                               {"parameters", found.at("request")}}));
-  } catch (const ApiError& e) {
-    if (std::string_view(e.what()).find("holds no recipe") == std::string_view::npos)
-      return refuse(e);
-    return json_response(
-        dump({{"info", ""}, {"items", Json::object()}, {"parameters", Json::object()}}));
-  }
-}
-
-std::string enlarged(Context& context, const Json& body, const std::string& picture) {
-  Json question = {{"what", "resized"}, {"scale", number_at(body, "upscaling_resize", 2)}};
-  if (number_at(body, "resize_mode", 0) != 0) {
-    question["width"] = number_at(body, "upscaling_resize_w", 512);
-    question["height"] = number_at(body, "upscaling_resize_h", 512);
-  }
-  return base64(context.questions.ask(question, base64_decoded(picture, "image")).body);
-}
-
-/// One picture under "image", or several under "imageList".
-Response enlarge(Context& context, const Request& r) {
-  try {
-    const Json body = parse_object(r.body);
-    Json answer = {{"html_info", ""}};
-    const auto list = body.find("imageList");
-    if (list == body.end()) {
-      answer["image"] = enlarged(context, body, text_at(body, "image"));
-      return json_response(dump(answer));
-    }
-    if (!list->is_array() || list->size() > kMostEnlarged)
-      throw ApiError(422, "usage", fmt::format("imageList: give up to {} pictures", kMostEnlarged),
-                     "imageList");
-    answer["images"] = Json::array();
-    std::size_t bytes = 0;
-    for (const Json& entry : *list) {
-      std::string picture =
-          enlarged(context, body, entry.is_object() ? text_at(entry, "data") : std::string());
-      bytes += picture.size();
-      if (bytes > kMostEnlargedBytes)
-        throw ApiError(422, "usage", "imageList: the results are too large; send fewer pictures",
-                       "imageList");
-      answer["images"].push_back(std::move(picture));
-    }
-    return json_response(dump(answer));
-  } catch (...) {
-    return refuse(as_api_error(std::current_exception()));
-  }
-}
-
 }  // namespace
 
 void add_sdapi_routes(Router& router, Context& context) {
@@ -356,9 +328,7 @@ void add_sdapi_routes(Router& router, Context& context) {
     interrupt(*c);
     return json_response("null");
   });
-  router.add("POST", base + "png-info", [c](const Request& r) { return png_info(*c, r); });
-  for (const char* name : {"extra-single-image", "extra-batch-images"})
-    router.add("POST", base + name, [c](const Request& r) { return enlarge(*c, r); });
+  add_sdapi_pictures(router, context);
   add_sdapi_lists(router, context, options);
 }
 

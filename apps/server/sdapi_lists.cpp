@@ -1,10 +1,9 @@
-#include "server/sdapi_lists.h"
-
 #include <array>
 #include <filesystem>
 
 #include "mezzotint/files.h"
 #include "server/compat.h"
+#include "server/sdapi.h"
 
 namespace mezzo::server {
 namespace {

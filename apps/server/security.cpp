@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::string_view kCookie = "mezzo_token=";
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool changes_something(const Request& r) {
   return r.method != "GET" && r.method != "HEAD" && r.method != "OPTIONS";
 }
@@ -42,7 +35,7 @@ constexpr std::array kBodyTypes = {
 };
 
 bool is_fitting_type(const Request& r) {
-  const std::string type = lower(r.header("content-type"));
+  const std::string type = ascii_lower(r.header("content-type"));
   const bool empty = r.header("content-length").empty() || r.header("content-length") == "0";
   if (type.empty()) return empty && r.header("transfer-encoding").empty();
   if (type == "application/json" || type.starts_with("application/json;")) return true;
@@ -61,7 +54,7 @@ std::string cookie_token(const std::string& cookies) {
 /// The secret in "Bearer SECRET" or "Basic base64(user:SECRET)".
 std::string authorization_token(const std::string& header) {
   const auto space = header.find(' ');
-  const std::string scheme = lower(header.substr(0, space));
+  const std::string scheme = ascii_lower(header.substr(0, space));
   if (space == header.npos) return "";
   const std::string value = header.substr(header.find_first_not_of(' ', space) == header.npos
                                               ? header.size()
@@ -88,7 +81,7 @@ bool same_secret(std::string_view given, std::string_view secret) {
 
 bool Security::is_own_name(const Request& request, std::string_view text) const {
   const auto [own_host, own_port] = host_and_port(request.local_address);
-  const auto [host, port] = host_and_port(lower(text));
+  const auto [host, port] = host_and_port(ascii_lower(text));
   if (port != own_port) return false;
   if (host == own_host) return true;
   if (is_loopback(own_host) && (host == "localhost" || host == "127.0.0.1" || host == "[::1]"))

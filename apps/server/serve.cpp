@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "mezzotint/files.h"
+#include "server/answers.h"
 #include "server/api.h"
 #include "server/http_server.h"
 #include "server/security.h"
@@ -78,6 +79,12 @@ Json worker_settings(const ServeOptions& o, const char* name) {
           {"weights", o.engine.weights},
           {"threads", o.engine.threads},
           {"max_ram", o.engine.max_ram},
+          {"memory", o.engine.memory},
+          {"prompt_cache", o.engine.prompt_cache},
+          {"clip_l", o.engine.clip_l},
+          {"clip_g", o.engine.clip_g},
+          {"t5", o.engine.t5},
+          {"no_t5", o.engine.no_t5},
           {"folders", o.folders}};
 }
 
@@ -86,9 +93,7 @@ SecurityOptions security_options(const ServeOptions& options) {
   std::array<char, 256> name{};
   if (!is_loopback(options.host) && ::gethostname(name.data(), name.size() - 1) == 0)
     security.names.emplace_back(name.data());
-  for (std::string& n : security.names)
-    std::transform(n.begin(), n.end(), n.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (std::string& n : security.names) n = ascii_lower(n);
   return security;
 }
 
@@ -109,16 +114,16 @@ void wait(const ServeOptions& options, std::stop_token stop, Context& context) {
   std::this_thread::sleep_for(100ms);  // the last answers go out
 }
 
-/// Reads a picture of the gallery in the worker that answers questions.
-Gallery::Reader reader_of(Questions& questions) {
-  return [&questions](const fs::path& file) {
+/// Reads pictures of the gallery by asking what they are: a worker, or this process itself.
+template <class Ask>
+Gallery::Reader reader_of(Ask ask) {
+  return [ask](const fs::path& file) {
     Drawn drawn{.png = read_file(file), .head = Json::object()};
     const Json name = file.filename().string();
-    const Frame size = questions.ask({{"what", "picture"}, {"name", name}}, drawn.png);
-    const Json recipe = questions.ask({{"what", "recipe"}}, drawn.png).head.at("result");
+    drawn.head = ask({{"what", "picture"}, {"name", name}}, drawn.png);
+    const Json recipe = ask({{"what", "recipe"}, {"name", name}}, drawn.png);
     Json request = recipe.at("request");
     request["model"] = recipe.at("model");
-    drawn.head = size.head.at("result");
     drawn.head["recipe"] = dump(request);
     drawn.head["infotext"] = recipe.at("infotext");
     return drawn;
@@ -127,7 +132,10 @@ Gallery::Reader reader_of(Questions& questions) {
 
 /// After a server that was killed; says what it did.
 void recover(Gallery& gallery, Questions& questions) {
-  const Gallery::Rebuilt done = gallery.recover(reader_of(questions));
+  const Gallery::Rebuilt done =
+      gallery.recover(reader_of([&](const Json& question, const std::string& picture) -> Json {
+        return questions.ask(question, picture).head.at("result");
+      }));
   std::string told;
   if (done.added > 0)
     told = fmt::format("mezzo: pictures of a server that was killed, added to the gallery: {}\n",
@@ -178,7 +186,11 @@ int rebuild_gallery(const std::string& outputs) {
   const fs::path folder = fs::absolute(outputs);
   const FolderLock lock(folder);
   Database db(folder / "mezzotint.sqlite");
-  const Gallery::Rebuilt done = Gallery(db, folder).rebuild(drawn_from_file);
+  const Gallery::Rebuilt done =
+      Gallery(db, folder)
+          .rebuild(reader_of([](const Json& question, const std::string& picture) -> Json {
+            return answer_question({}, {.head = question, .body = picture}).result;
+          }));
   for (const std::string& text : done.skipped)
     std::fputs(fmt::format("mezzo: skipped: {}\n", text).c_str(), stderr);
   std::fputs(fmt::format("{} pictures in {}: {} added to the index, {} that are gone removed\n",

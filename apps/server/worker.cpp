@@ -27,8 +27,7 @@ namespace mezzo::server {
 namespace {
 
 constexpr std::size_t kMaxPixels = std::size_t{16} << 20;  // of a picture that comes in
-
-constexpr std::array<const char*, 4> kPhases = {"load", "encode", "denoise", "decode"};
+constexpr int kPreviewQuality = 85;                        // they are many, and soon replaced
 
 std::string_view as_text(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -108,6 +107,13 @@ class Worker {
     engine.weights = text_at(settings_, "weights");
     engine.threads = static_cast<int>(number_at(settings_, "threads", 0));
     engine.max_ram = static_cast<std::uint64_t>(number_at(settings_, "max_ram", 0));
+    engine.memory = text_at(settings_, "memory");
+    engine.prompt_cache = text_at(settings_, "prompt_cache");
+    engine.clip_l = text_at(settings_, "clip_l");
+    engine.clip_g = text_at(settings_, "clip_g");
+    engine.t5 = text_at(settings_, "t5");
+    engine.no_t5 = flag_at(settings_, "no_t5", false);
+    memory_limited_ = engine.max_ram == 0 || limit_memory(engine.max_ram);
     models_.emplace(engine);
     asking_ = {.engine = engine, .folders = {}};
     for (const Json& folder : settings_["folders"])
@@ -115,7 +121,8 @@ class Worker {
     on_warning([this](std::string_view text) { send({{"is", "warning"}, {"text", text}}); });
   }
 
-  [[noreturn]] void serve(const std::vector<std::string>& unprotected) {
+  [[noreturn]] void serve(std::vector<std::string> unprotected) {
+    if (!memory_limited_) unprotected.emplace_back("its memory is not limited");
     send({{"is", "ready"}, {"unprotected", unprotected}});
     for (;;) {
       const Frame frame = inbox_.next();
@@ -168,12 +175,12 @@ class Worker {
     if (p.preview != nullptr) {
       Picture preview;
       preview.image = *p.preview;
-      send({{"is", "preview"}}, as_text(encode_picture(preview, ".png")));
+      send({{"is", "preview"}}, as_text(encode_picture(preview, preview_format_, kPreviewQuality)));
       return;
     }
     send({{"is", "progress"},
           {"progress",
-           {{"phase", kPhases[static_cast<std::size_t>(p.phase)]},
+           {{"phase", name_of(p.phase)},
             {"step", p.step},
             {"steps", p.steps},
             {"picture", p.picture},
@@ -192,6 +199,7 @@ class Worker {
     load_pictures(frame, params);
     const std::string path = text_at(head, "model"), extension = text_at(head, "extension", ".png");
     const int quality = static_cast<int>(number_at(head, "quality", 92));
+    preview_format_ = text_at(head, "preview_format", ".jpg");
     Engine& engine = models_->get(path, params, run);
     send({{"is", "loaded"}, {"models", models_->paths()}, {"family", engine.info().family}});
     engine.generate(params, run, [&](const Picture& picture) {
@@ -239,6 +247,8 @@ class Worker {
   std::mutex sending_;
   Inbox inbox_;
   Json settings_;
+  bool memory_limited_ = true;
+  std::string preview_format_;
   Asking asking_;
   std::optional<LoadedModels> models_;
 };

@@ -73,7 +73,7 @@ py::dict describe(const TokenReport& report) {
 py::dict describe(const ModelEntry& entry) {
   return py::dict("name"_a = entry.name, "path"_a = entry.path, "family"_a = entry.family,
                   "form"_a = entry.form, "bytes"_a = entry.bytes, "shipped"_a = entry.shipped,
-                  "objects"_a = entry.objects, "error"_a = entry.error);
+                  "objects"_a = entry.objects, "unused"_a = entry.unused, "error"_a = entry.error);
 }
 
 py::list models(const std::vector<std::string>& folders) {
@@ -126,7 +126,9 @@ void add_engine(py::module_& m) {
       .def_readwrite("no_t5", &EngineOptions::no_t5)
       .def_readwrite("config", &EngineOptions::config)
       .def_readwrite("threads", &EngineOptions::threads)
-      .def_readwrite("max_ram", &EngineOptions::max_ram);
+      .def_readwrite("max_ram", &EngineOptions::max_ram)
+      .def_readwrite("memory", &EngineOptions::memory)
+      .def_readwrite("prompt_cache", &EngineOptions::prompt_cache);
   py::class_<Engine>(m, "Engine")
       .def(py::init(&open_engine), "model"_a, "options"_a, "progress"_a = py::none())
       .def("generate", &generate, "settings"_a, "init"_a = py::none(), "mask"_a = py::none(),

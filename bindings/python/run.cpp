@@ -70,24 +70,10 @@ class Mailbox {
   std::exception_ptr error_;
 };
 
-const char* phase_name(Phase phase) {
-  switch (phase) {
-    case Phase::kLoad:
-      return "load";
-    case Phase::kEncode:
-      return "encode";
-    case Phase::kDenoise:
-      return "denoise";
-    case Phase::kDecode:
-      return "decode";
-  }
-  return "";
-}
-
 py::dict to_python(const Report& report) {
   const Progress& p = report.progress;
   py::dict d;
-  d["phase"] = phase_name(p.phase);
+  d["phase"] = name_of(p.phase);
   d["step"] = p.step;
   d["steps"] = p.steps;
   d["picture"] = p.picture;

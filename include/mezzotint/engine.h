@@ -31,11 +31,25 @@ struct EngineOptions {
   /// A diffusers folder that describes a single file (sizes, heads, tokenizer, scheduler).
   std::string config = {};
   int threads = 0;  // 0: one per physical core
-  /// Bytes for the whole process; 0: no limit. Work that would need more is refused.
+  /// Bytes for the whole process; 0: no limit but what the machine has free. The engine keeps to it
+  /// by holding less in memory (docs/memory.md), and refuses what does not fit even so.
   std::uint64_t max_ram = 0;
+  /// What is held in memory: "auto" or "" (as much as fits), "offload" (text encoders only while
+  /// they are used), "low-ram" (as little as possible: networks are read from their file layer by
+  /// layer, every time).
+  std::string memory = {};
+  /// A folder where encoded prompts are kept, so that text encoders are not read for prompts seen
+  /// before; empty: none.
+  std::string prompt_cache = {};
 };
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };
+
+/// As JSON and Python call it: "load", "encode", "denoise", "decode".
+constexpr const char* name_of(Phase phase) {
+  constexpr const char* kNames[] = {"load", "encode", "denoise", "decode"};
+  return kNames[static_cast<int>(phase)];
+}
 
 /// Where the work is. Sent after every step and at the start of every phase.
 struct Progress {
@@ -72,10 +86,11 @@ struct PlanPhase {
   double seconds = 0;
 };
 struct Plan {
-  std::vector<PlanPhase> phases;
-  std::uint64_t peak = 0;  // resident bytes of the process at its highest point
+  std::vector<PlanPhase> phases = {};
+  std::vector<std::string> measures = {};  // what is done to need less memory, one line each
+  std::uint64_t peak = 0;                  // resident bytes of the process at its highest point
   double seconds = 0;
-  std::string precision;
+  std::string precision = {};
 };
 
 struct TokenPiece {
@@ -135,6 +150,18 @@ class Engine {
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// A way to run a request, and what it takes.
+struct PlanAlternative {
+  std::string name;        // the measure that it takes beside those before it
+  std::string what;        // and what that means
+  std::uint64_t peak = 0;  // bytes
+  double seconds = 0;
+};
+/// The ways to run a request, from the fastest to the smallest.
+std::vector<PlanAlternative> plan_alternatives(const std::string& model,
+                                               const EngineOptions& options,
+                                               const GenerateParams& params);
 
 /// Predicts memory, work and time of a request from the model's headers. Throws OutOfMemory when it
 /// needs more than options.max_ram.

@@ -23,17 +23,24 @@ struct ModelEntry {
   std::uint64_t bytes = 0;
   bool shipped = false;
   std::vector<std::string> objects;  // what it says that it can draw
+  std::vector<std::string> unused;   // fields of a request that change nothing, or are refused
   struct Defaults {                  // what a request gets that says nothing
     int width = 0, height = 0, steps = 0;
     double guidance = 0;
     std::string sampler;
     bool inpainting = false;  // needs a picture and a mask
+    int size_step = 8;        // pixels: width and height are multiples of it
   } defaults;
   std::string error;  // why it cannot be used, where it cannot
 };
 /// Every model in these folders, in the Hugging Face cache, and the shipped one. Reads headers
-/// only.
-std::vector<ModelEntry> list_models(const std::vector<std::string>& folders);
+/// only. options: text encoders for the models that bring none (see options_for()).
+std::vector<ModelEntry> list_models(const std::vector<std::string>& folders,
+                                    const EngineOptions& options = {});
+
+/// Options that are meant for many models, as this one takes them: without the files that belong
+/// to models of another kind, which Engine::open() refuses. Reads headers only. Throws LoadError.
+EngineOptions options_for(const std::string& model, EngineOptions options);
 
 /// What a file is, from its header: kind, networks, types, missing and unknown tensors, and which
 /// option takes it.
@@ -56,7 +63,7 @@ struct FileReport {
 };
 FileReport inspect(const std::string& path);
 std::string to_json(const FileReport& report);
-std::string to_json(const Plan& plan);
+std::string to_json(const Plan& plan, const std::vector<PlanAlternative>& alternatives = {});
 
 /// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
 /// weights: "f16" (default), "bf16", "f32" or a quantised type, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0

@@ -104,6 +104,13 @@ class Backend : public Device {
   virtual void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const GroupNormConfig&,
                           Tensor& out) = 0;  // [B, ..., C]
+  /// The two halves of group_norm(), for pictures that are normalised piece by piece: a factor and
+  /// an offset for each channel from the statistics of all of x, out [B, 2, C] ...
+  virtual void group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                  const GroupNormConfig&, Tensor& out) = 0;
+  /// ... and activation(x * factor + offset) for any rows of it.
+  virtual void group_norm_apply(const Tensor& x, const Tensor& factors, Activation,
+                                Tensor& out) = 0;
   virtual void layer_norm(
       const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
       Tensor& out) = 0;  // over the last dimension; weight and bias may be undefined
@@ -134,9 +141,17 @@ class Backend : public Device {
   virtual void joint_attention(std::span<const AttentionPart> parts, const AttentionConfig&,
                                std::span<Tensor> outs);
 
+  /// Counts that many bytes, which somebody holds beside this backend's memory, among the weights
+  /// for as long as the result lives.
+  virtual PackedPtr count_weight(std::size_t bytes) = 0;
+
   /// Bytes of packed weights alive, and of activations at the highest point so far.
   virtual std::size_t weight_bytes() const = 0;
   virtual std::size_t activation_peak() const = 0;
+  /// Bytes of weights, activations and of what packing needs, all at one time: the most since
+  /// start_peak().
+  virtual std::size_t memory_peak() const = 0;
+  virtual void start_peak() = 0;
   /// Gives unused working memory back to the system (between phases).
   virtual void trim() {}
 

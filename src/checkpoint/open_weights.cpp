@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "checkpoint/bitsandbytes.h"
 #include "checkpoint/float8_scales.h"
@@ -54,9 +54,7 @@ constexpr std::array kForeign = {
 bool begins_like_web_page(std::string_view head) {
   const auto at = head.find_first_not_of(" \t\r\n\xef\xbb\xbf");
   if (at == std::string_view::npos || head[at] != '<') return false;
-  std::string tag(head.substr(at, 32));
-  std::ranges::transform(tag, tag.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string tag = ascii_lower(head.substr(at, 32));
   return tag.starts_with("<!doctype") || tag.starts_with("<html") || tag.starts_with("<head") ||
          tag.starts_with("<?xml") || tag.starts_with("<!--");
 }

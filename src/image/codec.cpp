@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -182,9 +182,7 @@ std::vector<std::byte> encode_image(const Image& image, ImageFormat format,
 }
 
 ImageFormat format_for(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = ascii_lower(path.extension().string());
   std::string known;
   for (const Format& f : kFormats) {
     for (const auto e : f.extensions) {

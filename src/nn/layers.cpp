@@ -8,19 +8,33 @@
 namespace mezzo::nn {
 namespace {
 
+constexpr std::int64_t kSmallTable = 1 << 18;  // values: held even where weights are streamed
+
 Tensor bias_of(const Weights& w, bool bias, std::int64_t out) {
   return bias ? w.get("bias", {out}) : Tensor();
 }
 
 }  // namespace
 
+PackedWeight::PackedWeight(const Weights& w, const Shapes& shapes, Pack pack)
+    : pack_(std::move(pack)) {
+  if (w.holds("weight", shapes.weight)) {
+    held_ = pack_();
+    pack_ = {};
+    return;
+  }
+  w.lazy("weight", shapes.weight);
+  if (shapes.bias) w.lazy("bias", {shapes.out});
+}
+
 Linear::Linear(const Weights& w, const Config& c)
-    : out_(c.out),
-      weight_(w.backend().pack_linear(w.get("weight", {c.out, c.in}), bias_of(w, c.bias, c.out),
-                                      w.precision())) {}
+    : out_(c.out), weight_(w, {{c.out, c.in}, c.out, c.bias}, [w, c] {
+        return w.backend().pack_linear(w.get("weight", {c.out, c.in}), bias_of(w, c.bias, c.out),
+                                       w.precision());
+      }) {}
 
 Tensor Linear::operator()(const Tensor& x, const Epilogue& epilogue) const {
-  return ops::linear(x, *weight_, out_, epilogue);
+  return ops::linear(x, *weight_(), out_, epilogue);
 }
 
 Conv2d::Conv2d(const Weights& w, const Config& c)
@@ -32,11 +46,13 @@ Conv2d::Conv2d(const Weights& w, const Config& c)
               .pad_left = c.pad_end_only ? 0 : c.padding,
               .pad_bottom = c.padding,
               .pad_right = c.padding},
-      weight_(w.backend().pack_conv2d(w.get("weight", {c.out, c.in, c.kernel, c.kernel}),
-                                      bias_of(w, c.bias, c.out), config_, w.precision())) {}
+      weight_(w, {{c.out, c.in, c.kernel, c.kernel}, c.out, c.bias}, [w, c, config = config_] {
+        return w.backend().pack_conv2d(w.get("weight", {c.out, c.in, c.kernel, c.kernel}),
+                                       bias_of(w, c.bias, c.out), config, w.precision());
+      }) {}
 
 Tensor Conv2d::operator()(const Tensor& x, const Epilogue& epilogue) const {
-  return ops::conv2d(x, *weight_, config_, epilogue);
+  return ops::conv2d(x, *weight_(), config_, epilogue);
 }
 
 GroupNorm::GroupNorm(const Weights& w, const Config& c)
@@ -46,6 +62,14 @@ GroupNorm::GroupNorm(const Weights& w, const Config& c)
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
   return ops::group_norm(x, weight_, bias_, config_);
+}
+
+Tensor GroupNorm::factors(const Tensor& x) const {
+  return ops::group_norm_factors(x, weight_, bias_, config_);
+}
+
+Tensor GroupNorm::apply(const Tensor& rows, const Tensor& factors) const {
+  return ops::group_norm_apply(rows, factors, config_.activation);
 }
 
 LayerNorm::LayerNorm(const Weights& w, const Config& c)
@@ -68,21 +92,30 @@ Tensor RmsNorm::by_head(const Tensor& x) const {
 }
 
 Embedding::Embedding(const Weights& w, const Config& c)
-    : backend_(w.backend()), weight_(w.get("weight", {c.count, c.width})) {
+    : backend_(w.backend()), count_(c.count), width_(c.width) {
+  if (w.streamed() && c.count * c.width > kSmallTable) {
+    in_file_ = w.lazy("weight", {c.count, c.width});
+    return;
+  }
+  weight_ = w.get("weight", {c.count, c.width});
   if (!byte_size(weight_.dtype(), c.width))
     fail<LoadError>("{}: rows of {} numbers cannot be kept as {}", w.path("weight"), c.width,
                     name(weight_.dtype()));
+  counted_ = backend_.count_weight(weight_.bytes());
 }
 
 Tensor Embedding::operator()(const Tensor& ids) const {
-  const auto width = weight_.dim(1),
-             row_bytes = static_cast<std::int64_t>(*byte_size(weight_.dtype(), width));
-  Tensor rows(host(), DType::kF32, {ids.dim(0), ids.dim(1), width});
+  Tensor rows(host(), DType::kF32, {ids.dim(0), ids.dim(1), width_});
   for (std::int64_t i = 0; backend_.has_data() && i < ids.numel(); ++i) {
     const auto id = ids.data<std::int32_t>()[i];
-    check(0 <= id && id < weight_.dim(0), "a token id is inside the vocabulary");
-    to_float(weight_.dtype(), weight_.data<std::byte>() + id * row_bytes, width,
-             rows.data<float>() + i * width);
+    check(0 <= id && id < count_, "a token id is inside the vocabulary");
+    float* row = rows.data<float>() + i * width_;
+    if (in_file_) {
+      in_file_->read(id * width_, width_, row);
+      continue;
+    }
+    const auto row_bytes = static_cast<std::int64_t>(*byte_size(weight_.dtype(), width_));
+    to_float(weight_.dtype(), weight_.data<std::byte>() + id * row_bytes, width_, row);
   }
   return backend_.upload(rows);
 }
@@ -90,7 +123,7 @@ Tensor Embedding::operator()(const Tensor& ids) const {
 Tensor Embedding::first(std::int64_t count) const {
   Tensor ids(host(), DType::kI32, {1, count});
   std::iota(ids.data<std::int32_t>(), ids.data<std::int32_t>() + count, 0);
-  return (*this)(ids).view({count, weight_.dim(1)});
+  return (*this)(ids).view({count, width_});
 }
 
 Attention::Attention(const Weights& w, const Config& c)

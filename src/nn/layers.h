@@ -2,12 +2,33 @@
 // Members carry the names of the checkpoint. Layers are small enough to live in one header.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "ops/ops.h"
 #include "weights/weights.h"
 
 namespace mezzo::nn {
+
+/// The packed weight of a layer: held, or read and packed anew at each use (Weights::stream()), so
+/// that one layer's weight is in memory at a time. The numbers are the same.
+class PackedWeight {
+ public:
+  using Pack = std::function<PackedPtr()>;
+  /// `weight` and `out`: the shapes of the layer's tensors, for the check that a streamed network
+  /// gets when it is built.
+  struct Shapes {
+    Shape weight;
+    std::int64_t out;
+    bool bias;
+  };
+  PackedWeight(const Weights& w, const Shapes& shapes, Pack pack);
+  PackedPtr operator()() const { return held_ ? held_ : pack_(); }
+
+ private:
+  PackedPtr held_;
+  Pack pack_;
+};
 
 /// y = x W^T + b. Weight [out, in].
 class Linear {
@@ -22,7 +43,7 @@ class Linear {
 
  private:
   std::int64_t out_;
-  PackedPtr weight_;
+  PackedWeight weight_;
 };
 
 /// Convolution on [B, H, W, in]. Weight [out, in, k, k].
@@ -39,7 +60,7 @@ class Conv2d {
 
  private:
   Conv2dConfig config_;
-  PackedPtr weight_;
+  PackedWeight weight_;
 };
 
 /// Group normalisation (Wu & He 2018) over [B, ..., C], with the activation that follows it.
@@ -53,6 +74,9 @@ class GroupNorm {
   };
   GroupNorm(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;
+  /// The same in two halves: what the statistics of all of x come to, and rows of x normalised.
+  Tensor factors(const Tensor& x) const;
+  Tensor apply(const Tensor& rows, const Tensor& factors) const;
 
  private:
   GroupNormConfig config_;
@@ -90,8 +114,8 @@ class RmsNorm {
   Tensor weight_;
 };
 
-/// Rows of a table. The table stays on the host in the file's type: only the rows asked for are
-/// converted.
+/// Rows of a table. The table stays on the host in the file's type, or in the file where weights
+/// are streamed: only the rows asked for are converted.
 class Embedding {
  public:
   struct Config {
@@ -103,7 +127,10 @@ class Embedding {
 
  private:
   Backend& backend_;
+  std::int64_t count_, width_;
   Tensor weight_;
+  PackedPtr counted_;  // its bytes, among the backend's weights
+  std::optional<LazyTensor> in_file_;
 };
 
 /// Multi-head attention with separate projections (to_q, to_k, to_v, to_out.0), as diffusers'

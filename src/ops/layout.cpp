@@ -26,6 +26,12 @@ Tensor concat(std::span<const Tensor> parts, int dim) {
   return out;
 }
 
+Tensor repeat_rows(const Tensor& x, std::int64_t rows) {
+  check(rows >= x.dim(0) && rows % x.dim(0) == 0, "rows are repeated a whole number of times");
+  if (rows == x.dim(0)) return x;
+  return concat(std::vector<Tensor>(static_cast<std::size_t>(rows / x.dim(0)), x), 0);
+}
+
 Tensor contiguous(const Tensor& x) {
   if (x.contiguous()) return x;
   Tensor out(x.device(), DType::kF32, x.shape());

@@ -26,6 +26,10 @@ std::vector<Tensor> joint_attention(std::span<const AttentionPart> parts,
 
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const GroupNormConfig& config);
+/// group_norm() in two halves: [B, 2, C] from the statistics of x, and any rows of x normalised.
+Tensor group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const GroupNormConfig& config);
+Tensor group_norm_apply(const Tensor& rows, const Tensor& factors, Activation activation);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps);
 /// Layer norm without weights, then x * (1 + scale) + shift; scale and shift [B, C].
@@ -42,6 +46,9 @@ inline Tensor tanh(const Tensor& x) { return activate(x, Activation::kTanh); }
 
 Tensor upsample_nearest(const Tensor& x, std::int64_t height, std::int64_t width);
 Tensor concat(std::span<const Tensor> parts, int dim);
+/// x [B, ...] again and again until there are `rows`, a multiple of B; x itself where there are as
+/// many already.
+Tensor repeat_rows(const Tensor& x, std::int64_t rows);
 Tensor contiguous(const Tensor& x);
 
 /// Where latents and pictures enter and leave: [B, C, H, W] <-> [B, H, W, C].

@@ -5,11 +5,13 @@
 namespace mezzo {
 namespace {
 
+constexpr std::int64_t kBandValues = std::int64_t{1} << 22;  // 16 MiB of an activation
+
 /// Reads the weights of one half; what belongs to the other half is not an unused tensor.
 template <class Half, class Config>
-std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision precision,
-                            const Config& config) {
-  const Weights w(vae.weights, backend, precision, "vae");
+std::unique_ptr<Half> build(const Component& vae, const Loading& loading, const Config& config) {
+  Weights w(vae.weights, loading.backend, loading.precision, "vae");
+  if (loading.strategy.vae == MemoryStrategy::Vae::kBands) w.stream(0);
   auto half = std::make_unique<Half>(w, config);
   w.finish();
   return half;
@@ -19,12 +21,11 @@ std::unique_ptr<Half> build(const Component& vae, Backend& backend, Precision pr
 template <class Config, class Decoder, class Encoder>
 class Halves : public Autoencoder {
  public:
-  Halves(const Component& vae, Backend& backend, Precision precision, const Config& config)
+  Halves(const Component& vae, const Loading& loading, const Config& config)
       : config_(config),
         vae_(vae),
-        backend_(backend),
-        precision_(precision),
-        decoder_(build<Decoder>(vae, backend, precision, config)) {}
+        loading_(loading),
+        decoder_(build<Decoder>(vae, loading, config)) {}
 
   std::int64_t latent_channels() const override { return config_.latent_channels; }
   std::int64_t factor() const override { return config_.factor(); }
@@ -32,15 +33,17 @@ class Halves : public Autoencoder {
  protected:
   const Decoder& decoder() const { return *decoder_; }
   const Encoder& encoder() {
-    if (!encoder_) encoder_ = build<Encoder>(vae_, backend_, precision_, config_);
+    if (!encoder_) encoder_ = build<Encoder>(vae_, loading_, config_);
     return *encoder_;
+  }
+  std::int64_t band_values() const {
+    return loading_.strategy.vae == MemoryStrategy::Vae::kBands ? kBandValues : 0;
   }
   const Config config_;
 
  private:
   Component vae_;
-  Backend& backend_;
-  Precision precision_;
+  Loading loading_;
   std::unique_ptr<Decoder> decoder_;
   std::unique_ptr<Encoder> encoder_;
 };
@@ -50,11 +53,12 @@ class KlAutoencoder final : public Halves<AutoencoderKLConfig, VaeDecoder, VaeEn
   using Halves::Halves;
 
   Tensor decode(const Tensor& latents) const override {
-    return decoder()(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor));
+    return decoder()(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor), {},
+                     band_values());
   }
 
   Tensor encode(const Tensor& image, const PosteriorNoise& noise) override {
-    const auto [mean, logvar] = encoder()(image);
+    const auto [mean, logvar] = encoder()(image, {}, band_values());
     const Tensor deviation = ops::activate(ops::scale(logvar, 0.5f), Activation::kExp);
     const Tensor z = ops::add(mean, ops::multiply(deviation, noise(mean.shape())));
     return ops::scale(z, config_.scaling_factor, -config_.shift_factor * config_.scaling_factor);
@@ -71,16 +75,15 @@ class TinyAutoencoder final : public Halves<AutoencoderTinyConfig, TinyDecoder, 
 
 }  // namespace
 
-std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend,
-                                              Precision precision) {
+std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, const Loading& loading) {
   const auto origin = vae.weights->origin() + " (vae config)";
   if (ConfigReader(vae.config, origin).text("_class_name", "") == "AutoencoderTiny")
-    return std::make_unique<TinyAutoencoder>(vae, backend, precision,
+    return std::make_unique<TinyAutoencoder>(vae, loading,
                                              AutoencoderTinyConfig::parse(vae.config, origin));
   if (vae.config.is_null() && vae.weights->has("decoder.layers.2.conv.0.weight"))
-    return std::make_unique<TinyAutoencoder>(vae, backend, precision,
+    return std::make_unique<TinyAutoencoder>(vae, loading,
                                              AutoencoderTinyConfig::parse(nullptr, origin));
-  return std::make_unique<KlAutoencoder>(vae, backend, precision,
+  return std::make_unique<KlAutoencoder>(vae, loading,
                                          vae.config.is_null()
                                              ? AutoencoderKLConfig::detect(*vae.weights)
                                              : AutoencoderKLConfig::parse(vae.config, origin));

@@ -8,6 +8,7 @@
 #include "checkpoint/bundle.h"
 #include "models/vae/autoencoder_kl.h"
 #include "models/vae/autoencoder_tiny.h"
+#include "pipeline/memory_strategy.h"
 
 namespace mezzo {
 
@@ -28,7 +29,6 @@ class Autoencoder {
 
 /// From the component's config, or from the tensors where it has none. The encoder's weights are
 /// read when they are first needed. Throws LoadError.
-std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, Backend& backend,
-                                              Precision precision);
+std::unique_ptr<Autoencoder> make_autoencoder(const Component& vae, const Loading& loading);
 
 }  // namespace mezzo

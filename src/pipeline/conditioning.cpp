@@ -48,13 +48,21 @@ const TextEmbedding& Conditioning::encoded(const Prompt& prompt, const TextSetti
   const auto key = std::pair(prompt, settings);
   if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
   warn_about_syntax(prompt);
-  const auto made = model_.text->encode(prompt, settings);
-  const TextEmbedding kept{.tokens = model_.backend.download(made.tokens),
-                           .pooled = made.pooled ? model_.backend.download(made.pooled) : Tensor()};
+  const TextEmbedding kept = made(prompt, settings);
   const std::size_t bytes = kept.tokens.bytes() + (kept.pooled ? kept.pooled.bytes() : 0);
   if (cached_bytes_ + bytes > kRemembered) cache_.clear(), cached_bytes_ = 0;
   cached_bytes_ += bytes;
   return cache_.emplace(key, kept).first->second;
+}
+
+TextEmbedding Conditioning::made(const Prompt& prompt, const TextSettings& settings) const {
+  if (on_disk_)
+    if (auto found = on_disk_->find(prompt, settings)) return *found;
+  const auto made = model_.text->encode(prompt, settings);
+  const TextEmbedding kept{.tokens = model_.backend.download(made.tokens),
+                           .pooled = made.pooled ? model_.backend.download(made.pooled) : Tensor()};
+  if (on_disk_) on_disk_->keep(prompt, settings, kept);
+  return kept;
 }
 
 TextEmbedding Conditioning::operator()(const std::vector<Prompt>& prompts,

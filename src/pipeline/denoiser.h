@@ -15,11 +15,11 @@ class Denoiser {
 
   struct Call {
     double timestep;            // the same for every picture
-    const TextEmbedding& text;  // a row for each picture
+    const TextEmbedding& text;  // n rows for each picture: [text 0 of all, text 1 of all, ...]
     /// Layers to leave out (skip-layer guidance); below ModelDescription::skippable_layers.
     std::span<const std::int64_t> skipped_layers = {};
   };
-  /// x [B, H, W, in_channels] -> [B, H, W, out_channels].
+  /// x [B, H, W, in_channels] -> [nB, H, W, out_channels].
   virtual Tensor operator()(const Tensor& x, const Call& call) const = 0;
 };
 

@@ -118,8 +118,9 @@ struct Engine::State {
   EngineOptions options;
   ModelBundle bundle;
   Precision precision;
+  MemoryStrategy strategy;
   std::unique_ptr<Backend> backend;
-  std::unique_ptr<Model> model;
+  std::unique_ptr<Model> model;  // null: not loaded yet
   std::unique_ptr<Conditioning> conditioning;
   nlohmann::json scheduler;
   ModelDefaults defaults;
@@ -127,6 +128,12 @@ struct Engine::State {
   std::mutex running;  // one run at a time
   std::string hash;
   std::jthread hashing;  // last: ends before what it uses
+
+  /// Builds the networks as a plan has them, in place of what there is.
+  void load(const PlannedMemory& planned, const RunOptions& run);
+  /// Sees to it that a request fits: keeps the model as it is, or loads it in another way. Throws
+  /// OutOfMemory.
+  void make_fit(const GenerateParams& p, const RunOptions& run);
 
   Job job(const Batch& batch) const {
     const auto& p = batch.params;
@@ -148,6 +155,46 @@ struct Engine::State {
   void draw(const Batch& batch, const RunOptions& options,
             const std::function<void(Picture)>& done);
 };
+
+void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
+  conditioning.reset();
+  model.reset();
+  backend.reset();
+  strategy = planned.strategy;
+  if (!options.max_ram && strategy != preset_strategy(options, precision))
+    log_warning(
+        "the machine has too little memory free to hold everything: this run takes longer; close "
+        "other programs, or see mezzo plan");
+  const auto weights = planned.plan.phases.front().weights,
+             fixed = process_overhead(weights) + weights;
+  backend = make_cpu_backend(
+      {.threads = options.threads,
+       .max_bytes =
+           options.max_ram ? std::max<std::uint64_t>(options.max_ram, fixed + 1) - fixed : 0,
+       .winograd = strategy.winograd});
+  backend->set_stop(run.stop);
+  const Loading loading{*backend, precision_under(strategy, precision), strategy};
+  model = std::make_unique<Model>(
+      bundle_under(strategy, bundle), loading, [&](const char*, int index, int count) {
+        if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
+        if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
+      });
+  backend->trim();
+  std::optional<PromptCache> prompts;
+  if (!options.prompt_cache.empty())
+    prompts.emplace(options.prompt_cache, bundle, loading.precision);
+  conditioning = std::make_unique<Conditioning>(*model, std::move(prompts));
+}
+
+void Engine::State::make_fit(const GenerateParams& p, const RunOptions& run) {
+  const PlanQuestion question{bundle, options, precision, p};
+  if (model) {
+    const auto limit = memory_limit(options);
+    if (limit == 0 || plan_request(question, strategy).peak <= limit) return;
+  }
+  const PlannedMemory planned = fit_memory(question);
+  if (!model || planned.strategy != strategy) load(planned, run);
+}
 
 void Engine::State::draw(const Batch& batch, const RunOptions& run_options,
                          const std::function<void(Picture)>& done) {
@@ -191,23 +238,16 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
-  const Plan least = check_memory(s->bundle, options, s->precision, {}, Until::kLoaded);
-  const auto fixed = process_overhead(least.phases.front().weights) + least.phases.front().weights;
-  s->backend = make_cpu_backend(
-      {.threads = options.threads,
-       .max_bytes =
-           options.max_ram ? std::max<std::uint64_t>(options.max_ram, fixed + 1) - fixed : 0});
-  s->backend->set_stop(run.stop);
-  s->model = std::make_unique<Model>(
-      s->bundle, *s->backend, s->precision, [&](const char*, int index, int count) {
-        if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
-        if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
-      });
-  s->backend->trim();
-  s->conditioning = std::make_unique<Conditioning>(*s->model);
+  const GenerateParams usual;
+  const PlannedMemory planned =
+      fit_memory({s->bundle, s->options, s->precision, usual}, Until::kLoaded);
+  const auto meta = make_meta_backend();
+  const Model described(s->bundle, *meta, s->precision);
+  // Under a limit how the model is loaded depends on the request.
+  if (!options.max_ram) s->load(planned, run);
   s->scheduler = scheduler_config(s->bundle);
-  s->defaults = defaults_of(*s->model, s->bundle);
-  s->info = describe(s->bundle, s->model->description, s->defaults, s->scheduler);
+  s->defaults = defaults_of(described, s->bundle);
+  s->info = describe(s->bundle, described.description, s->defaults, s->scheduler);
   s->hashing = std::jthread([state = s.get()](std::stop_token stop) {
     state->hash = model_hash(state->bundle.path, stop);
   });
@@ -221,7 +261,7 @@ GenerateParams Engine::resolve(const GenerateParams& params) const {
 }
 
 TokenReport Engine::tokens(const std::string& prompt) const {
-  return state_->model->text->tokens(prompt);
+  return find_family(state_->bundle).tokens(state_->bundle, prompt);
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
@@ -230,10 +270,10 @@ std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
                          .width = options.width ? options.width : state_->defaults.width,
                          .height = options.height ? options.height : state_->defaults.height,
                          .seed = 1};
-  check_memory(state_->bundle, state_->options, state_->precision, picture);
   nlohmann::json out;
   {
     const std::scoped_lock one_run(state_->running);
+    state_->make_fit(picture, run);
     state_->backend->set_stop(run.stop);
     out = measure(*state_->model, state_->precision,
                   {.width = picture.width, .height = picture.height, .options = options});
@@ -262,7 +302,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   GenerateParams p = mezzo::resolve(part, s.defaults);
   if (!area) warn_about_size(params, p);
   if (p.seed < 0) p.seed = random_seed();
-  check_memory(s.bundle, s.options, s.precision, p);
+  s.make_fit(p, options);
   s.backend->set_stop(options.stop);
   const std::size_t total = p.prompts.size() * static_cast<std::size_t>(p.count);
   const auto usual = static_cast<std::size_t>(batch_pictures(p, static_cast<std::int64_t>(total)));

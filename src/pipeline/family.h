@@ -11,6 +11,7 @@
 
 #include "checkpoint/bundle.h"
 #include "pipeline/denoiser.h"
+#include "pipeline/memory_strategy.h"
 
 namespace mezzo {
 
@@ -23,6 +24,7 @@ struct ModelDescription {
   std::int64_t skippable_layers = 0;               // 0: skip-layer guidance is not for this network
   std::int64_t steps = 25;                         // that its makers recommend
   double guidance = 7.5;
+  int text_encoders = 1;  // that take a prompt
 };
 
 struct Family {
@@ -32,8 +34,8 @@ struct Family {
   ModelDescription (*describe)(const ModelBundle&);
   /// The scheduler of a model that brings none.
   nlohmann::json (*scheduler)(const ModelBundle&);
-  std::unique_ptr<TextConditioner> (*text_conditioner)(const ModelBundle&, Backend&, Precision);
-  std::unique_ptr<Denoiser> (*make_denoiser)(const ModelBundle&, Backend&, Precision);
+  std::unique_ptr<TextConditioner> (*text_conditioner)(const ModelBundle&, const Loading&);
+  std::unique_ptr<Denoiser> (*make_denoiser)(const ModelBundle&, const Loading&);
   /// What a text becomes for the first encoder, from its tokenizer alone.
   TokenReport (*tokens)(const ModelBundle&, const std::string& text);
 };

@@ -4,17 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "checkpoint/hf_cache.h"
 #include "mezzotint/files.h"
 #include "pipeline/model.h"
+#include "pipeline/open_engine.h"
 #include "pipeline/resolve.h"
 
 namespace mezzo {
@@ -38,9 +39,7 @@ bool is_there(const fs::path& path) {
 }
 
 bool is_model_file(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = ascii_lower(path.extension().string());
   std::error_code error;
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end() &&
          fs::is_regular_file(path, error);
@@ -157,21 +156,25 @@ std::string list_folders(const std::vector<std::string>& folders) {
   return text.empty() ? "no models folder is set (--models-dir or MEZZO_MODELS)" : text;
 }
 
-/// What a request gets that says nothing: the model's networks are described, not loaded.
-ModelEntry::Defaults usual_request(const std::string& path) {
-  const ModelBundle bundle = open_model(path);
+/// What requests may say, and get when they say nothing: the model's networks are described, not
+/// loaded.
+void describe_requests(ModelEntry& entry, const EngineOptions& options) {
+  const ModelBundle bundle = open_model(entry.path, open_options(options_for(entry.path, options)));
   const auto meta = make_meta_backend();
   const Model model(bundle, *meta, Precision::kF32);
   const auto d = mezzo::defaults_of(model, bundle);
-  return {.width = static_cast<int>(d.width),
-          .height = static_cast<int>(d.height),
-          .steps = static_cast<int>(d.steps),
-          .guidance = d.guidance,
-          .sampler = d.sampler.empty() ? sampler_name(scheduler_config(bundle)) : d.sampler,
-          .inpainting = d.inpainting};
+  entry.defaults = {
+      .width = static_cast<int>(d.width),
+      .height = static_cast<int>(d.height),
+      .steps = static_cast<int>(d.steps),
+      .guidance = d.guidance,
+      .sampler = d.sampler.empty() ? sampler_name(scheduler_config(bundle)) : d.sampler,
+      .inpainting = d.inpainting,
+      .size_step = static_cast<int>(d.factor)};
+  entry.unused = unused_fields(model, bundle);
 }
 
-ModelEntry describe(const fs::path& path, std::string name) {
+ModelEntry describe(const fs::path& path, std::string name, const EngineOptions& options) {
   ModelEntry entry;
   entry.name = std::move(name);
   entry.path = path.string();
@@ -183,8 +186,9 @@ ModelEntry describe(const fs::path& path, std::string name) {
     entry.objects = report.objects;
     entry.error = report.error;
     if (entry.error.empty() && entry.family.empty())
-      entry.error = "not a whole model: " + report.kind;
-    if (entry.error.empty()) entry.defaults = usual_request(entry.path);
+      entry.error = fmt::format("not a whole model: {}{}{}", report.kind,
+                                report.advice.empty() ? "" : "; ", report.advice);
+    if (entry.error.empty()) describe_requests(entry, options);
   } catch (const std::exception& e) {  // one bad file does not hide the others
     entry.error = e.what();
   }
@@ -241,14 +245,15 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
       name, list_folders(folders));
 }
 
-std::vector<ModelEntry> list_models(const std::vector<std::string>& folders) {
+std::vector<ModelEntry> list_models(const std::vector<std::string>& folders,
+                                    const EngineOptions& options) {
   std::vector<ModelEntry> entries;
   std::set<fs::path> seen;
   const auto add = [&](const fs::path& path, const std::string& name, bool shipped) {
     std::error_code error;
     const fs::path real = fs::canonical(path, error);
     if (!seen.insert(error ? path : real).second) return;
-    entries.push_back(describe(path, name));
+    entries.push_back(describe(path, name, options));
     entries.back().shipped = shipped;
   };
   if (const auto shipped = shipped_model()) add(*shipped, shipped->stem().string(), true);

@@ -161,7 +161,7 @@ std::string to_json(const FileReport& r) {
   return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string to_json(const Plan& plan) {
+std::string to_json(const Plan& plan, const std::vector<PlanAlternative>& alternatives) {
   nlohmann::json phases = nlohmann::json::array();
   for (const auto& p : plan.phases)
     phases.push_back({{"name", p.name},
@@ -170,10 +170,13 @@ std::string to_json(const Plan& plan) {
                       {"peak", p.peak},
                       {"flops", p.flops},
                       {"seconds", p.seconds}});
-  return nlohmann::json{{"phases", phases},
-                        {"peak", plan.peak},
-                        {"seconds", plan.seconds},
-                        {"precision", plan.precision}}
+  nlohmann::json others = nlohmann::json::array();
+  for (const auto& a : alternatives)
+    others.push_back(
+        {{"name", a.name}, {"what", a.what}, {"peak", a.peak}, {"seconds", a.seconds}});
+  return nlohmann::json{{"phases", phases},          {"peak", plan.peak},
+                        {"seconds", plan.seconds},   {"precision", plan.precision},
+                        {"measures", plan.measures}, {"alternatives", others}}
       .dump(2);
 }
 

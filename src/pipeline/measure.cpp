@@ -109,7 +109,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
     return t ? ops::concat(std::array{t, t}, 0) : Tensor();
   };
   const TextEmbedding both{.tokens = twice(row.tokens), .pooled = twice(row.pooled)};
-  const Tensor x = zeros({2, h, w, model.description.in_channels});
+  const Tensor x = zeros({1, h, w, model.description.in_channels});
   const Tensor z = zeros({1, h, w, model.vae->latent_channels()});
 
   const auto text = [&] {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -16,51 +17,53 @@
 namespace mezzo {
 namespace {
 
-using namespace std::string_view_literals;
-
-/// Work recorded since the log was last looked at.
-PlanPhase phase_of(std::string name, const Backend& backend, OpLog& log, std::uint64_t weights) {
-  PlanPhase phase{
-      .name = std::move(name), .weights = weights, .activations = backend.activation_peak()};
-  for (const auto& r : log.records) {
-    phase.flops += r.flops;
-    phase.seconds += r.seconds;
+/// Phases of a run on the meta backend, one after the other.
+class Phases {
+ public:
+  Phases(const ModelBundle& bundle, Backend& backend) : bundle_(bundle), backend_(backend) {
+    backend_.set_log(&log_);
   }
-  log.records.clear();
-  phase.peak =
-      process_overhead(backend.weight_bytes()) + backend.weight_bytes() + phase.activations;
-  return phase;
-}
+
+  /// What happened since the last phase ended. `of`: components whose weights it reads;
+  /// `beside`: bytes of the process that the backend does not know.
+  template <class Of>
+  void end(std::string name, const Of& of, std::uint64_t beside = 0) {
+    PlanPhase phase{.name = std::move(name), .activations = backend_.activation_peak()};
+    for (const auto& [component, c] : bundle_.components)
+      for (const auto& t : c.weights->tensors())
+        if (of(component)) phase.weights += t.bytes();
+    for (const auto& r : log_.records) {
+      phase.flops += r.flops;
+      phase.seconds += r.seconds;
+    }
+    phase.peak = process_overhead(backend_.weight_bytes()) + backend_.memory_peak() + beside;
+    log_.records.clear();
+    backend_.start_peak();
+    list.push_back(std::move(phase));
+  }
+
+  std::vector<PlanPhase> list;
+
+ private:
+  const ModelBundle& bundle_;
+  Backend& backend_;
+  OpLog log_;
+};
 
 bool is_text_encoder(std::string_view component) { return component.starts_with("text_encoder"); }
 
-/// Embedding tables stay as the file has them; no backend counts them.
-bool is_table(std::string_view tensor) {
-  constexpr std::array kTables = {"_embedding.weight"sv, "shared.weight"sv,
-                                  "embed_tokens.weight"sv};
-  return std::ranges::any_of(kTables, [&](auto table) { return tensor.ends_with(table); });
-}
-
-std::uint64_t table_bytes(const ModelBundle& bundle) {
-  std::uint64_t n = 0;
-  for (const auto& [name, c] : bundle.components)
-    for (const auto& t : c.weights->tensors())
-      if (is_text_encoder(name) && is_table(t.name)) n += t.bytes();
-  return n;
-}
-
-/// While a tensor is packed, its values are also in memory as they are in the file. A table of
-/// positions is never read as a whole.
-std::uint64_t largest_tensor(const ModelBundle& bundle) {
-  constexpr auto kLeftInFile = "pos_embed.pos_embed"sv;
-  std::uint64_t most = 0;
-  for (const auto& [name, c] : bundle.components)
-    for (const auto& t : c.weights->tensors())
-      if (t.name != kLeftInFile) most = std::max<std::uint64_t>(most, t.bytes());
-  return most;
-}
-
 Tensor zeros(Backend& b, const Shape& shape) { return Tensor(b, DType::kF32, shape); }
+
+/// Rows of text embeddings for a batch.
+TextEmbedding repeated(Backend& backend, const TextEmbedding& row, std::int64_t rows) {
+  const auto repeat = [&](const Tensor& t) {
+    if (!t) return Tensor();
+    Shape shape = t.shape();
+    shape.set(0, rows);
+    return zeros(backend, shape);
+  };
+  return {.tokens = repeat(row.tokens), .pooled = repeat(row.pooled)};
+}
 
 /// Decimal, as mezzo plan tells it.
 std::string in_megabytes(std::uint64_t bytes) {
@@ -68,124 +71,212 @@ std::string in_megabytes(std::uint64_t bytes) {
                                 : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
-/// The first change of a request that fits into so many bytes, or nothing.
-std::optional<std::string> smaller_request(const ModelBundle& bundle, const EngineOptions& options,
-                                           Precision precision, const GenerateParams& params,
-                                           std::uint64_t limit) {
-  const auto fits = [&](const GenerateParams& what) {
-    return plan_request(bundle, options, Precision::kBF16, what).peak <= limit;
-  };
-  if (precision == Precision::kF32 && fits(params)) return "--weights f16 would fit";
-  GenerateParams smaller = params;
+/// A value for --max-ram that is at least `bytes`.
+std::string as_setting(std::uint64_t bytes) { return fmt::format("{}M", (bytes >> 20) + 1); }
+
+using Measures = std::vector<const MemoryMeasure*>;
+
+MemoryStrategy with(MemoryStrategy strategy, const Measures& measures) {
+  for (const MemoryMeasure* m : measures) m->apply(strategy);
+  return strategy;
+}
+
+/// What the table still has for a strategy, in its order.
+Measures measures_left(const PlanQuestion& q, const MemoryStrategy& strategy) {
+  Measures left;
+  for (const MemoryMeasure& m : memory_measures())
+    if (suits(m, q.options, q.precision) && !takes(strategy, m)) left.push_back(&m);
+  return left;
+}
+
+/// Finds the fastest strategy within a limit.
+class Search {
+ public:
+  Search(const PlanQuestion& question, std::uint64_t limit)
+      : q_(question),
+        limit_(limit),
+        preset_(preset_strategy(question.options, question.precision)) {}
+
+  /// Measures from the top of the table until the request fits; then those that turn out not to be
+  /// needed are dropped again, the most costly first. The last strategy where nothing fits.
+  PlannedMemory find() {
+    Measures taken;
+    PlannedMemory best = planned(preset_);
+    for (const MemoryMeasure* m : measures_left(q_, preset_)) {
+      if (fits(best)) break;
+      taken.push_back(m);
+      best = planned(with(preset_, taken));
+    }
+    if (!fits(best) || taken.empty()) return best;
+    for (std::size_t i = taken.size() - 1; i-- > 0;) {
+      Measures fewer = taken;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      PlannedMemory without = planned(with(preset_, fewer));
+      if (!fits(without)) continue;
+      taken = std::move(fewer);
+      best = std::move(without);
+    }
+    return hold_more(std::move(best));
+  }
+  bool fits(const PlannedMemory& p) const { return limit_ == 0 || p.plan.peak <= limit_; }
+
+ private:
+  PlannedMemory planned(const MemoryStrategy& strategy) const {
+    return {strategy, plan_request(q_, strategy)};
+  }
+
+  /// Fills what is left below the limit with layers of a streamed denoiser.
+  PlannedMemory hold_more(PlannedMemory p) const {
+    if (p.strategy.denoiser_held != 0u || preset_.denoiser_held) return p;
+    constexpr int kTries = 3;
+    std::uint64_t room =
+        (limit_ - p.plan.peak) / 16 * 15;  // the rest: what each layer needs beside
+    for (int i = 0; i < kTries; ++i, room = room / 4 * 3) {
+      MemoryStrategy more = p.strategy;
+      more.denoiser_held = room;
+      if (auto held = planned(more); fits(held)) return held;
+    }
+    return p;
+  }
+
+  const PlanQuestion& q_;
+  std::uint64_t limit_;
+  MemoryStrategy preset_;
+};
+
+/// The largest square picture that fits under a strategy, or nothing.
+std::optional<std::int64_t> largest_side(const PlanQuestion& q, const MemoryStrategy& strategy,
+                                         std::uint64_t limit) {
+  GenerateParams smaller = q.params;
   smaller.init.reset();
   smaller.mask.reset();
-  for (std::int64_t side : {768, 512, 384, 256, 128, 64}) {
+  for (std::int64_t side : {1024, 768, 640, 512, 384, 256, 192, 128, 64}) {
     smaller.width = smaller.height = side;
-    if ((params.width == 0 || side < params.width) && fits(smaller))
-      return fmt::format("{}x{} with --weights f16 would fit", side, side);
+    if (q.params.width && side * side >= q.params.width * q.params.height) continue;
+    if (plan_request({q.bundle, q.options, q.precision, smaller}, strategy).peak <= limit)
+      return side;
   }
   return std::nullopt;
 }
 
+[[noreturn]] void refuse(const PlanQuestion& q, const PlannedMemory& smallest,
+                         std::uint64_t limit) {
+  const bool by_option = q.options.max_ram && limit == q.options.max_ram;
+  const auto side = largest_side(q, smallest.strategy, limit);
+  const std::string remedy =
+      (side ? fmt::format("{0}x{0} would fit, or ", *side) : std::string()) +
+      (by_option ? fmt::format("--max-ram {}", as_setting(smallest.plan.peak))
+                 : std::string("close other programs")) +
+      (side ? "" : ", or choose a smaller model");
+  fail<OutOfMemory>("this needs {} of memory even with all that saves some, {} {}; {}",
+                    in_megabytes(smallest.plan.peak),
+                    by_option ? "the limit (--max-ram) is" : "the machine has",
+                    in_megabytes(limit) + (by_option ? "" : " free"), remedy);
+}
+
+/// Bytes of finished pictures: float32 as they are decoded, and 8 bits.
+std::uint64_t picture_bytes(const GenerateParams& p, std::int64_t pictures) {
+  return static_cast<std::uint64_t>(pictures * p.width * p.height * 3 * 5);
+}
+
 }  // namespace
 
-Plan plan_request(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
-                  const GenerateParams& request) {
-  const auto meta = make_meta_backend({.threads = options.threads});
-  OpLog log;
-  meta->set_log(&log);
-  Model model(bundle, *meta, precision);
-  const auto factor = model.vae->factor();
+Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) {
+  const auto& [stored, options, precision, request] = question;
+  const ModelBundle bundle = bundle_under(strategy, stored);
+  const auto meta = make_meta_backend({.threads = options.threads, .winograd = strategy.winograd});
+  Phases phases(bundle, *meta);
+  const auto packed = precision_under(strategy, precision);
+  const Model model(bundle, Loading{*meta, packed, strategy});
+  phases.end("loading", [](const auto&) { return true; });
+  phases.list.back().weights = meta->weight_bytes();
+
   auto defaults = defaults_of(model, bundle);
   defaults.inpainting = false;  // the size of a picture is all that counts here
   GenerateParams params = request;
   if (params.prompts.empty()) params.prompts = {""};
   const GenerateParams p = resolve(params, defaults);
+  const auto factor = model.vae->factor();
   const auto h = p.height / factor, w = p.width / factor, C = model.vae->latent_channels();
   const auto pictures = static_cast<std::int64_t>(p.prompts.size()) * p.count;
   const auto batch = batch_pictures(p, pictures);
-  const auto rows = *p.guidance > 1 ? 2 * batch : batch;
+  const bool guided = *p.guidance > 1;
+  const auto rows = guided ? 2 * batch : batch;
   const auto rounds = (pictures + batch - 1) / batch;
 
-  Plan plan{.phases = {}, .peak = 0, .seconds = 0, .precision = precision_name(precision)};
-  const auto weights_of = [&](auto&& counts) {
-    std::uint64_t n = 0;
-    for (const auto& [name, c] : bundle.components)
-      for (const auto& t : c.weights->tensors())
-        if (counts(name)) n += t.bytes();
-    return n;
-  };
-  const auto named = [](std::string_view name) {
-    return [name](std::string_view other) { return name == other; };
-  };
-  plan.phases.push_back({.name = "loading",
-                         .weights = meta->weight_bytes(),
-                         .peak = process_overhead(meta->weight_bytes()) + meta->weight_bytes() +
-                                 largest_tensor(bundle)});
-
   TextEmbedding text = model.text->encode({}, text_settings(p));
-  plan.phases.push_back(phase_of("text encoder", *meta, log, weights_of(is_text_encoder)));
-  plan.phases.back().seconds *= 2;
-  plan.phases.back().flops *= 2;
+  if (guided) text = model.text->encode({}, text_settings(p));
+  model.text->release();
+  phases.end("text encoder", is_text_encoder);
 
+  const auto of_vae = [](std::string_view name) { return name == "vae"; };
   if (p.init) {
     model.vae->encode(zeros(*meta, {1, p.height, p.width, 3}),
                       [&](const Shape& s) { return zeros(*meta, s); });
-    plan.phases.push_back(phase_of("vae encoder", *meta, log, weights_of(named("vae"))));
+    phases.end("vae encoder", of_vae, picture_bytes(p, 1));
   }
-  {
-    const auto for_all = [&](Tensor& row) {
-      if (!row) return;
-      Shape shape = row.shape();
-      shape.set(0, rows);
-      row = zeros(*meta, shape);
-    };
-    for_all(text.tokens);
-    for_all(text.pooled);
-    Tensor x = zeros(*meta, {rows, h, w, model.description.in_channels});
-    ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
-    text = {};
-  }
+  text = repeated(*meta, text, rows);
+  Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
+  ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
+  x = {};
+  text = {};
   const auto denoiser = find_family(bundle).denoiser;
-  plan.phases.push_back(
-      phase_of(fmt::format("{} step", denoiser), *meta, log, weights_of(named(denoiser))));
-  const double step = plan.phases.back().seconds;
+  phases.end(fmt::format("{} step", denoiser), [&](const auto& name) { return name == denoiser; });
+  const double step = phases.list.back().seconds;
 
   model.vae->decode(zeros(*meta, {1, h, w, C}));
-  plan.phases.push_back(phase_of("vae decoder", *meta, log, weights_of(named("vae"))));
+  phases.end("vae decoder", of_vae, picture_bytes(p, batch));
 
   const double steps = static_cast<double>(p.steps) * (p.init ? std::min(*p.strength, 1.0) : 1.0);
+  Plan plan{.phases = std::move(phases.list), .precision = precision_name(packed)};
   plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) +
                  plan.phases.back().seconds * static_cast<double>(pictures);
-  for (auto& phase : plan.phases) phase.peak += table_bytes(bundle);
+  for (const MemoryMeasure& m : memory_measures())
+    if (takes(strategy, m)) plan.measures.push_back(fmt::format("{}: {}", m.name, m.what));
   for (const auto& phase : plan.phases) plan.peak = std::max(plan.peak, phase.peak);
   return plan;
 }
 
-Plan check_memory(const ModelBundle& bundle, const EngineOptions& options, Precision precision,
-                  const GenerateParams& params, Until until) {
-  Plan plan = plan_request(bundle, options, precision, params);
-  const std::uint64_t needed = until == Until::kLoaded ? plan.phases.front().peak : plan.peak;
+std::uint64_t memory_limit(const EngineOptions& options) {
   const std::uint64_t machine = usable_memory();
-  const bool by_option = options.max_ram && (!machine || options.max_ram <= machine);
-  const std::uint64_t limit = by_option ? options.max_ram : machine;
-  if (limit == 0 || needed <= limit) return plan;
-  const auto remedy = smaller_request(bundle, options, precision, params, limit);
-  if (by_option)
-    fail<OutOfMemory>("this needs {} of memory, the limit (--max-ram) is {}; {}",
-                      in_megabytes(needed), in_megabytes(limit),
-                      remedy.value_or("raise --max-ram, or choose a smaller model"));
-  fail<OutOfMemory>("this needs {} of memory, the machine has {} free; {}", in_megabytes(needed),
-                    in_megabytes(limit),
-                    remedy.value_or("close other programs, or choose a smaller model"));
+  return options.max_ram && (!machine || options.max_ram <= machine) ? options.max_ram : machine;
+}
+
+PlannedMemory fit_memory(const PlanQuestion& question, Until until) {
+  const std::uint64_t limit = memory_limit(question.options);
+  Search search(question, limit);
+  PlannedMemory found = search.find();
+  if (search.fits(found)) return found;
+  if (until == Until::kLoaded && found.plan.phases.front().peak <= limit) return found;
+  refuse(question, found, limit);
 }
 
 Plan plan(const std::string& model, const EngineOptions& options, const GenerateParams& params) {
   const auto bundle = open_bundle(model, options);
   require_components(bundle);
-  const auto precision = precision_of(options);
-  return options.max_ram ? check_memory(bundle, options, precision, params)
-                         : plan_request(bundle, options, precision, params);
+  const PlanQuestion question{bundle, options, precision_of(options), params};
+  if (options.max_ram) return fit_memory(question).plan;
+  return plan_request(question, preset_strategy(options, question.precision));
+}
+
+std::vector<PlanAlternative> plan_alternatives(const std::string& model,
+                                               const EngineOptions& options,
+                                               const GenerateParams& params) {
+  const auto bundle = open_bundle(model, options);
+  require_components(bundle);
+  const PlanQuestion question{bundle, options, precision_of(options), params};
+  std::vector<PlanAlternative> list;
+  MemoryStrategy strategy = preset_strategy(options, question.precision);
+  const auto add = [&](std::string_view name, std::string_view what) {
+    const Plan plan = plan_request(question, strategy);
+    list.push_back({std::string(name), std::string(what), plan.peak, plan.seconds});
+  };
+  add(strategy == MemoryStrategy{} ? "all in memory" : "as asked for", "");
+  for (const MemoryMeasure* m : measures_left(question, strategy)) {
+    m->apply(strategy);
+    add(m->name, m->what);
+  }
+  return list;
 }
 
 }  // namespace mezzo

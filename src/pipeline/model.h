@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "pipeline/autoencoder.h"
 #include "pipeline/family.h"
@@ -23,8 +25,10 @@ class Model {
   /// Called before each network is loaded with its name.
   using OnNetwork = std::function<void(const char* name, int index, int count)>;
 
-  Model(const ModelBundle& bundle, Backend& backend, Precision precision,
-        const OnNetwork& on_network = {});
+  Model(const ModelBundle& bundle, const Loading& loading, const OnNetwork& on_network = {});
+  /// Everything in memory.
+  Model(const ModelBundle& bundle, Backend& b, Precision precision)
+      : Model(bundle, Loading{b, precision, {}}) {}
 
   Backend& backend;
   const ModelDescription description;
@@ -37,5 +41,8 @@ class Model {
 
 /// What a request gets that says nothing: the model's own recommendations, else its family's.
 ModelDefaults defaults_of(const Model& model, const ModelBundle& bundle);
+
+/// Fields of a request that do nothing for a model, or that it refuses.
+std::vector<std::string> unused_fields(const Model& model, const ModelBundle& bundle);
 
 }  // namespace mezzo

@@ -10,7 +10,7 @@
 namespace mezzo {
 namespace {
 
-constexpr std::size_t kChunk = 4u << 20;
+constexpr std::size_t kChunk = 256u << 10;  // beside everything else that is in memory
 constexpr std::size_t kRemembered = 1000;
 
 fs::path memory_path() {

@@ -1,6 +1,7 @@
 #include "pipeline/open_engine.h"
 
 #include "base/error.h"
+#include "mezzotint/files.h"
 #include "pipeline/weight_types.h"
 
 namespace mezzo {
@@ -39,6 +40,18 @@ OpenOptions open_options(const EngineOptions& o) {
 
 std::uint64_t process_overhead(std::uint64_t weight_bytes) {
   return (20ull << 20) + weight_bytes / 14;
+}
+
+EngineOptions options_for(const std::string& model, EngineOptions o) {
+  if (o.clip.empty() && o.clip_l.empty() && o.clip_g.empty() && o.t5.empty()) return o;
+  if (open_model(model).components.contains("transformer")) {
+    o.clip.clear();
+  } else {
+    o.clip_l.clear();
+    o.clip_g.clear();
+    o.t5.clear();
+  }
+  return o;
 }
 
 }  // namespace mezzo

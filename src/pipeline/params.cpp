@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -13,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace mezzo {
@@ -184,9 +184,7 @@ std::optional<double> parse(const Field& f, std::string_view text, std::optional
 }
 
 bool parse(const Field& f, std::string_view text, bool*) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = ascii_lower(text);
   if (is_choice("true|1|yes|on", lower)) return true;
   if (is_choice("false|0|no|off", lower)) return false;
   fail<UsageError>("{}: {} is neither true nor false; give one of them", f.name, shown(text));

@@ -37,7 +37,7 @@ struct Comparison {
 };
 
 /// What a model was given and gave, on the host.
-struct Record {
+struct Recording {
   struct Prediction {
     Tensor x;
     double timestep;
@@ -70,14 +70,14 @@ class Session {
     scheduler_ = scheduler_config(bundle);
   }
 
-  Record draw() {
+  Recording draw() {
     const auto factor = model_.vae->factor();
     const Job job{.params = params_,
                   .prompts = {prompt_of(params_, kPrompt)},
                   .latent_height = params_.height / factor,
                   .latent_width = params_.width / factor,
                   .latent_channels = model_.vae->latent_channels()};
-    Record trace;
+    Recording trace;
     Watch watch;
     watch.stop = run_.stop;
     watch.step = [this](int step, int steps) {
@@ -103,7 +103,7 @@ class Session {
     return on_host(*backend_,
                    model_.text->encode(prompt_of(params_, kPrompt), text_settings(params_)));
   }
-  Tensor predict(const Record::Prediction& p) {
+  Tensor predict(const Recording::Prediction& p) {
     const TextEmbedding text = on_backend(*backend_, p.text);
     return backend_->download(
         (*model_.denoiser)(backend_->upload(p.x), {.timestep = p.timestep, .text = text}));
@@ -187,7 +187,7 @@ WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& ot
                               const WeightTypes& wanted, const RunOptions& run) {
   WeightQuality q;
   q.layers = compare_layers(original, other, wanted, run);
-  const Record reference = Session(original, run).draw();
+  const Recording reference = Session(original, run).draw();
   Session session(other, run);
   Comparison text, denoiser, vae;
   const TextEmbedding encoded = session.encode();

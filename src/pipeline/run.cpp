@@ -31,9 +31,8 @@ class GuidedDenoiser {
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
-    if (!job_.guided()) return download_latents(predict(in, {.timestep = t, .text = text_}));
-    const auto out = download_latents(
-        predict(ops::concat(std::array{in, in}, 0), {.timestep = t, .text = text_}));
+    auto out = download_latents(predict(in, {.timestep = t, .text = text_}));
+    if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
@@ -169,6 +168,7 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   TextEmbedding text = conditioning_of(job, conditioning);
+  model.text->release();
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);

@@ -86,6 +86,7 @@ void* Arena::allocate(std::size_t bytes) {
     }
     top_ = end;
     peak_ = std::max(peak_, top_);
+    resident_ = std::max(resident_, top_);
   }
   in_use_ += n;
   if (backed_) {
@@ -121,8 +122,9 @@ void Arena::release(void* data, std::size_t bytes) noexcept {
 }
 
 void Arena::trim() {
-  if (!backed_) return;
   std::lock_guard lock(mutex_);
+  resident_ = top_;
+  if (!backed_) return;
   auto give_back = [&](std::size_t begin, std::size_t end) {
     begin = round_up(begin, kPage);
     end = end / kPage * kPage;

@@ -23,12 +23,14 @@ class Arena {
   std::size_t peak() const {
     return peak_;
   }  // the highest end of an allocation so far: resident memory
+  /// The highest end of an allocation since the last trim().
+  std::size_t resident() const { return resident_; }
   /// Gives the memory of free ranges back to the system.
   void trim();
 
  private:
   std::byte* base_ = nullptr;
-  std::size_t reserved_ = 0, limit_, top_ = 0, peak_ = 0, in_use_ = 0;
+  std::size_t reserved_ = 0, limit_, top_ = 0, peak_ = 0, resident_ = 0, in_use_ = 0;
   bool backed_;
   std::map<std::size_t, std::size_t> free_;  // offset -> size, below top_, never adjacent
   std::mutex mutex_;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/checked.h"
 
 namespace mezzo {
@@ -46,7 +46,7 @@ static_assert(kTable.back().dtype == DType::kF8E5M2Scaled &&
 const DTypeInfo& info(DType t) { return kTable[static_cast<std::size_t>(t)]; }
 
 std::optional<DType> dtype_named(std::string_view s) {
-  auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  auto same = [](char a, char b) { return ascii_lower(a) == b; };
   for (const auto& row : kTable)
     if (std::ranges::equal(s, row.name, same)) return row.dtype;
   return std::nullopt;

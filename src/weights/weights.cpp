@@ -16,6 +16,7 @@ struct Weights::Shared {
   std::string name;
   std::vector<bool> used;
   std::vector<std::string> problems;
+  std::optional<std::uint64_t> may_hold = {};  // bytes; nothing: everything is held
   std::shared_ptr<Tensor> space =
       {};  // of the last large tensor: most layers are done with it soon
 
@@ -105,6 +106,24 @@ LazyTensor Weights::lazy(std::string_view tensor, const Shape& shape) const {
   const auto found = look_up(tensor, shape);
   return {shared_->source, static_cast<std::size_t>(std::max<std::ptrdiff_t>(found.index, 0)),
           path(tensor)};
+}
+
+void Weights::stream(std::uint64_t held) { shared_->may_hold = held; }
+
+bool Weights::streamed() const { return shared_->may_hold.has_value(); }
+
+bool Weights::holds(std::string_view tensor, const Shape& shape) const {
+  auto& s = *shared_;
+  if (!s.may_hold) return true;
+  const auto i = s.source->find(fmt::format("{}{}", prefix_, tensor));
+  const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
+  const DType packed = is_quantized(stored)             ? stored
+                       : s.precision == Precision::kF32 ? DType::kF32
+                                                        : DType::kBF16;
+  const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
+  if (bytes > *s.may_hold) return false;
+  *s.may_hold -= bytes;
+  return true;
 }
 
 void Weights::pass_over(std::string_view tensor) const {

@@ -3,7 +3,9 @@
 // file is the name in the code.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,13 @@ class Weights {
 
   /// The tensor without reading it; what is wrong with it is noted or thrown as by get().
   LazyTensor lazy(std::string_view tensor, const Shape& shape) const;
+  /// From here on this network's layers do not hold their weights: they read and pack them anew at
+  /// each use, but for the first ones up to `held` bytes in memory.
+  void stream(std::uint64_t held);
+  bool streamed() const;
+  /// Whether a layer shall hold this tensor; takes its bytes from what may be held.
+  bool holds(std::string_view tensor, const Shape& shape) const;
+
   /// A tensor that may be there and is not needed: it counts as used and is not read.
   void pass_over(std::string_view tensor) const;
 

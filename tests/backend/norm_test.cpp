@@ -43,6 +43,20 @@ TEST(GroupNorm, EqualsThePlainLoops) {
   });
 }
 
+TEST(GroupNorm, InTwoHalvesItIsTheSame) {
+  const auto backend = make_cpu_backend();
+  const Tensor x = backend->upload(shifted({2, 40, 30, 64}, 1, 0.5f)),
+               w = backend->upload(test::random_tensor({64}, 2)),
+               bias = backend->upload(test::random_tensor({64}, 3));
+  const GroupNormConfig config{32, 1e-6f, Activation::kSilu};
+  Tensor whole(*backend, DType::kF32, x.shape()), halves(*backend, DType::kF32, x.shape()),
+      factors(*backend, DType::kF32, {2, 2, 64});
+  backend->group_norm(x, w, bias, config, whole);
+  backend->group_norm_factors(x, w, bias, config, factors);
+  backend->group_norm_apply(x, factors, config.activation, halves);
+  EXPECT_TRUE(test::same_bits(backend->download(halves), backend->download(whole)));
+}
+
 TEST(GroupNorm, StaysExactFarFromZero) {
   const auto backend = make_cpu_backend();
   const Tensor x = shifted({1, 64, 64, 32}, 1, 1000.0f);

@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include <CLI/CLI.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +17,7 @@ struct Parsed {
     CLI::App app;
     add_prompts(app, request);
     add_request_flags(app, request);
+    add_picture_flags(app, request);
     add_model_flags(app, model);
     arguments = protect_brackets(std::move(arguments));
     std::reverse(arguments.begin(), arguments.end());

@@ -94,14 +94,32 @@ struct Golden {
   mutable std::size_t compared = 0;
 };
 
+/// As guidance calls a network: one picture with several texts gives, to the bit, what as many
+/// pictures give that are equal. `run` takes pictures, their times and as many texts or more.
+template <typename Run>
+void expect_rows_shared(const Golden& g, const Tensor& sample, double time, std::int64_t texts,
+                        const Run& run) {
+  const Tensor one = ops::contiguous(sample.slice(0, 0, 1));
+  const Tensor shared = g.backend->download(run(one, std::vector<double>(1, time)));
+  const Tensor apart = g.backend->download(run(
+      ops::repeat_rows(one, texts), std::vector<double>(static_cast<std::size_t>(texts), time)));
+  ASSERT_EQ(shared.shape(), apart.shape());
+  EXPECT_TRUE(
+      std::equal(shared.data<float>(), shared.data<float>() + shared.numel(), apart.data<float>()));
+}
+
 void test_unet(const Golden& g) {
   const UNet unet(g.weights, UNetConfig::parse(g.config, g.origin));
   EXPECT_TRUE(g.weights.finish().empty());
   for (int c = 0; c < g.cases("sample"); ++c) {
     const auto in = "case" + std::to_string(c) + ".in.";
-    const Tensor out = unet(g.picture(in + "sample"), g.io.values(in + "timestep"),
-                            g.tokens_or_rows(in + "encoder_hidden_states"), g.tracing(c));
-    g.expect(out, "case" + std::to_string(c) + ".out.sample", kUNet);
+    const Tensor sample = g.picture(in + "sample");
+    const auto times = g.io.values(in + "timestep");
+    const Tensor text = g.tokens_or_rows(in + "encoder_hidden_states");
+    g.expect(unet(sample, times, text, g.tracing(c)), "case" + std::to_string(c) + ".out.sample",
+             kUNet);
+    expect_rows_shared(g, sample, times[0], text.dim(0),
+                       [&](const Tensor& x, const auto& t) { return unet(x, t, text); });
   }
 }
 
@@ -110,11 +128,14 @@ void test_mmdit(const Golden& g) {
   EXPECT_TRUE(g.weights.finish().empty());
   for (int c = 0; c < g.cases("hidden_states"); ++c) {
     const auto in = "case" + std::to_string(c) + ".in.";
-    const Tensor out = mmdit(g.picture(in + "hidden_states"), g.io.values(in + "timestep"),
-                             {.tokens = g.tokens_or_rows(in + "encoder_hidden_states"),
-                              .pooled = g.tokens_or_rows(in + "pooled_projections")},
-                             {}, g.tracing(c));
-    g.expect(out, "case" + std::to_string(c) + ".out.sample", kTransformer);
+    const Tensor sample = g.picture(in + "hidden_states");
+    const auto times = g.io.values(in + "timestep");
+    const MMDiT::Text text{.tokens = g.tokens_or_rows(in + "encoder_hidden_states"),
+                           .pooled = g.tokens_or_rows(in + "pooled_projections")};
+    g.expect(mmdit(sample, times, text, {}, g.tracing(c)),
+             "case" + std::to_string(c) + ".out.sample", kTransformer);
+    expect_rows_shared(g, sample, times[0], text.tokens.dim(0),
+                       [&](const Tensor& x, const auto& t) { return mmdit(x, t, text); });
   }
 }
 

@@ -221,7 +221,7 @@ TEST(Engine, WholeRunsAreMeasured) {
 
 TEST(Engine, MemoryLimitIsCheckedBeforeLoading) {
   EngineOptions options;
-  options.max_ram = 64u << 20;
+  options.max_ram = 8u << 20;
   EXPECT_THAT([&] { Engine::open(shipped(), options); },
               ThrowsMessage<OutOfMemory>(HasSubstr("--max-ram")));
 }

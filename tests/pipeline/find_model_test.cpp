@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -145,6 +147,46 @@ TEST_F(FindModel, ListsFoldersAndCacheOnce) {
       EXPECT_FALSE(e.error.empty()) << e.name;  // none of these can be loaded, and each says why
     }
   EXPECT_THAT(names, ::testing::ElementsAre("a/b/c/deep", "broken", "folder", "o/n"));
+}
+
+TEST(ModelsOfTheGoldens, SayWhatTheyHaveNoUseFor) {
+  bool found = false;
+  for (const fs::path& root : test::golden_paths("pipelines")) {
+    std::map<std::string, ModelEntry> models;
+    for (const ModelEntry& m : list_models({root.string()}))
+      models[fs::path(m.path).filename().string()] = m;  // files of the same names are there, too
+    const auto uses = [&](const std::string& model, const std::string& field) {
+      const auto& unused = models.at(model).unused;
+      return std::find(unused.begin(), unused.end(), field) == unused.end();
+    };
+    if (!models.contains("tiny_sd1") || !models.contains("tiny_sd3")) continue;
+    found = true;
+    for (const char* field : {"prompt_2", "negative_prompt_3", "t5_length", "skip_layers"}) {
+      EXPECT_FALSE(uses("tiny_sd1", field)) << field;
+      EXPECT_TRUE(uses("tiny_sd3", field)) << field;
+    }
+    for (const char* field : {"spacing", "prediction"}) {
+      EXPECT_TRUE(uses("tiny_sd1", field)) << field;
+      EXPECT_FALSE(uses("tiny_sd3", field)) << field;
+    }
+    EXPECT_TRUE(uses("tiny_sd1", "guidance") && uses("tiny_sd3", "clip_skip"));
+    EXPECT_EQ(models.at("tiny_sd3").defaults.size_step, 16);
+
+    // Options of a server, which has models of both kinds.
+    EngineOptions options;
+    options.clip = "clip", options.clip_l = "l", options.clip_g = "g", options.t5 = "t5";
+    const auto sd1 = options_for(models.at("tiny_sd1").path, options);
+    EXPECT_EQ(sd1.clip + sd1.clip_l + sd1.clip_g + sd1.t5, "clip");
+    const auto sd3 = options_for(models.at("tiny_sd3").path, options);
+    EXPECT_EQ(sd3.clip + sd3.clip_l + sd3.clip_g + sd3.t5, "lgt5");
+    options.no_t5 = true;
+    options.clip = options.clip_l = options.clip_g = options.t5 = "";
+    for (const ModelEntry& m : list_models({root.string()}, options)) {
+      if (fs::path(m.path).filename() != "tiny_sd3") continue;
+      EXPECT_THAT(m.unused, ::testing::Contains("prompt_3"));
+    }
+  }
+  if (!found) GTEST_SKIP() << "no models of the goldens were found";
 }
 
 TEST_F(FindModel, FoldersThatDoNotExistAreNoError) {

@@ -122,7 +122,7 @@ TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
     fs::remove(server.outputs() / ("mezzotint.sqlite" + std::string(ending)));
   std::ofstream(fs::directory_iterator(server.outputs())->path().parent_path() / "stray.png")
       << "not a picture";
-  const std::string command = std::string(MEZZO_PROGRAM) + " gallery rebuild --outputs-dir " +
+  const std::string command = program_path() + " gallery rebuild --outputs-dir " +
                               server.outputs().string() + " >/dev/null";
   ASSERT_EQ(std::system(command.c_str()), 0);
   server.start();

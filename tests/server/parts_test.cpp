@@ -1,4 +1,11 @@
 // The parts of the server that need no process: base64, queries, forms, the ring of events.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +14,7 @@
 #include "server/job.h"
 #include "server/multipart.h"
 #include "server/queue.h"
+#include "server/sandbox.h"
 #include "server/security.h"
 
 namespace mezzo::server {
@@ -89,6 +97,69 @@ TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
   EXPECT_THAT(text, HasSubstr(base64("first")));
   EXPECT_THAT(text, Not(HasSubstr(base64("second"))));
   EXPECT_EQ(queue.running()->last_preview, base64("third"));
+}
+
+TEST(Queue, CountsTheKillsOfAJobOverRestarts) {
+  const auto folder = testing::TempDir() + "mezzo_queue_kills";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  Database db(folder + "/queue.db");
+  Events events;
+  constexpr std::int64_t id = 1;
+  const auto begin = [&] { return std::make_unique<Queue>(JobStore(db), events); };
+  {
+    const auto queue = begin();
+    Job job;
+    job.kind = "text";
+    queue->submit(job);
+    ASSERT_TRUE(queue->next({}));
+  }
+  {  // a server that was ended while the job ran: not the job's doing
+    const auto queue = begin();
+    EXPECT_EQ(queue->get(id)["state"], "queued");
+    ASSERT_TRUE(queue->next({}));
+    queue->count_kill(id);  // the worker died, and then the server, before it could say why
+  }
+  {
+    const auto queue = begin();
+    EXPECT_EQ(queue->get(id)["state"], "queued");
+    ASSERT_TRUE(queue->next({}));
+    queue->count_kill(id);
+  }
+  const auto queue = begin();
+  EXPECT_EQ(queue->get(id)["state"], "poisoned");
+  EXPECT_THAT(queue->get(id)["error"]["message"].get<std::string>(), HasSubstr("tried twice"));
+}
+
+TEST(Stream, WakesOnceForWhatWaitsTogether) {
+  Stream stream;
+  int woken = 0;
+  stream.on_news([&] { ++woken; });
+  for (const char* piece : {"a", "b", "c"}) stream.push(piece);
+  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(stream.take().first, "abc");
+  stream.push("d");
+  EXPECT_EQ(woken, 2);
+  stream.close();
+  EXPECT_EQ(woken, 3);
+  EXPECT_EQ(stream.take(), (std::pair<std::string, bool>("d", true)));
+}
+
+TEST(Sandbox, MemoryBeyondTheLimitIsRefusedNotTaken) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr std::size_t kLimit = 256u << 20;
+    if (!limit_memory(kLimit)) ::_exit(2);
+    void* fits = ::malloc(kLimit / 2);
+    void* does_not = ::malloc(kLimit * 8);
+    ::_exit(fits != nullptr && does_not == nullptr ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer's own memory is beyond any limit";
+#endif
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(JobName, IsReadBackAndNothingElse) {

@@ -62,6 +62,40 @@ TEST_F(Sdapi, DrawsFromTextAndFromAPicture) {
   EXPECT_EQ(server_->client().get("/api/v1/images").json()["total"], 0);
 }
 
+TEST_F(Sdapi, OptionsAreFollowedAndARequestOverridesThem) {
+  const Json request = {{"prompt", "a red apple"}, {"steps", 1}, {"seed", 5}};
+  const auto first_bytes = [](const Answer& answer) {
+    return answer.json()["images"][0].get<std::string>().substr(0, 4);
+  };
+  const std::string png = "iVBO", jpeg = "/9j/";
+  ASSERT_EQ(post("options", {{"samples_format", "jpg"}, {"CLIP_stop_at_last_layers", 2}}).status,
+            200);
+  const Answer answer = post("txt2img", request);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(first_bytes(answer), jpeg);
+  EXPECT_EQ(Json::parse(answer.json()["info"].get<std::string>())["clip_skip"], 2);
+  Json other = request;
+  other["override_settings"] = {{"samples_format", "png"}, {"CLIP_stop_at_last_layers", 1}};
+  const Answer overridden = post("txt2img", other);
+  EXPECT_EQ(first_bytes(overridden), png);
+  EXPECT_EQ(Json::parse(overridden.json()["info"].get<std::string>())["clip_skip"], 1);
+  ASSERT_EQ(post("options", {{"samples_format", "png"}, {"CLIP_stop_at_last_layers", 1}}).status,
+            200);
+}
+
+TEST_F(Sdapi, WhatIsNotSupportedIsNamed) {
+  const Json request = {
+      {"prompt", "a red apple"},  {"steps", 1},       {"s_churn", 4},
+      {"styles", {"cinematic"}},  {"s_noise", 1.0},   {"refiner_checkpoint", "xl"},
+      {"seed_resize_from_h", -1}, {"enable_hr", true}};
+  const Answer answer = post("txt2img", request);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json info = Json::parse(answer.json()["info"].get<std::string>());
+  EXPECT_EQ(info["extra_generation_params"]["Not supported"],
+            Json({"enable_hr", "s_churn", "refiner_checkpoint", "styles"}));
+  EXPECT_EQ(post("interrogate", {{"image", "x"}}).status, 404);
+}
+
 TEST_F(Sdapi, InpaintsOnlyTheMaskedPartOfALargePicture) {
   const auto pixels = [](int side, int from, int to) {  // black, a white square in the middle
     Image image{.width = side, .height = side, .channels = 3, .pixels = {}};

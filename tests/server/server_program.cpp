@@ -54,11 +54,13 @@ ServerProgram::~ServerProgram() {
   fs::remove_all(folder_, error);
 }
 
+std::string program_path() { return MEZZO_PROGRAM; }
+
 std::string ServerProgram::errors() const { return read(folder_ / "err"); }
 
 void ServerProgram::start() {
-  std::vector<std::string> command = {MEZZO_PROGRAM, "serve", "--port",        "0",
-                                      "--threads",   "1",     "--outputs-dir", outputs_.string()};
+  std::vector<std::string> command = {program_path(), "serve", "--port",        "0",
+                                      "--threads",    "1",     "--outputs-dir", outputs_.string()};
   command.insert(command.end(), flags_.begin(), flags_.end());
   std::vector<char*> arguments;
   for (std::string& c : command) arguments.push_back(c.data());
@@ -71,7 +73,7 @@ void ServerProgram::start() {
                                      O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::setenv("HF_HUB_CACHE", (folder_ / "hub").c_str(), 1);
   const int error =
-      ::posix_spawn(&pid_, MEZZO_PROGRAM, &actions, nullptr, arguments.data(), environ);
+      ::posix_spawn(&pid_, program_path().c_str(), &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw std::runtime_error("cannot start the server");
   std::string out;

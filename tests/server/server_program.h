@@ -14,6 +14,9 @@ namespace mezzo::test {
 /// The states that a job ends in.
 inline const std::vector<std::string> kOver = {"completed", "failed", "cancelled", "poisoned"};
 
+/// Where the built `mezzo` is.
+std::string program_path();
+
 class ServerProgram {
  public:
   /// Starts it and waits until it listens.

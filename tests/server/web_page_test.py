@@ -42,16 +42,34 @@ def missing():
     return ""
 
 
+def golden(name):
+    """A model of the goldens of pipelines, or None."""
+    roots = [WEB.parents[2] / "shared" / "goldens", *map(pathlib.Path, filter(None, os.environ.get("MEZZO_GOLDENS", "").split(":")))]
+    return next((root / "pipelines" / name for root in roots if (root / "pipelines" / name).exists()), None)
+
+
 def own_model(mezzo, folder):
     """A .ckpt with the vocab.json and merges.txt beside it, as a model in `folder`; its name, or None without goldens."""
-    roots = [WEB.parents[2] / "shared" / "goldens", *map(pathlib.Path, filter(None, os.environ.get("MEZZO_GOLDENS", "").split(":")))]
-    found = [root / "pipelines" / "tiny_sd1.ckpt" for root in roots if (root / "pipelines" / "tiny_sd1.ckpt").exists()]
-    if not found:
+    found = golden("tiny_sd1.ckpt")
+    if found is None:
         return None
     os.makedirs(folder)
-    command = [mezzo, "convert", str(found[0]), f"{folder}/own.gguf", "--config", str(found[0].with_suffix("")), "-q"]
+    command = [mezzo, "convert", str(found), f"{folder}/own.gguf", "--config", str(found.with_suffix("")), "-q"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return "own"
+
+
+def three_encoders(folder):
+    """Stable Diffusion 3 as people have it: the model in `folder`, its text encoders in files of their own elsewhere.
+    The options that say where, or None without goldens."""
+    whole = golden("tiny_sd3")
+    if whole is None:
+        return None
+    encoders = ("text_encoder", "text_encoder_2", "text_encoder_3")
+    shutil.copytree(whole, f"{folder}/three", ignore=shutil.ignore_patterns(*encoders))
+    index = pathlib.Path(folder, "three", "model_index.json")
+    index.write_text(json.dumps({key: value for key, value in json.loads(index.read_text()).items() if key not in encoders}))
+    return [part for flag, name in zip(("--clip-l", "--clip-g", "--t5"), encoders) for part in (flag, str(whole / name))]
 
 
 def main():
@@ -65,12 +83,15 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         own = own_model(mezzo, f"{folder}/models")
-        more = ["--models-dir", f"{MODELS}:{folder}/models"]
+        encoders = three_encoders(f"{folder}/models")
+        more = ["--models-dir", f"{MODELS}:{folder}/models", *(encoders or [])]
         plain, locked = Server(mezzo, f"{folder}/open", *more), Server(mezzo, f"{folder}/locked", *more, "--token", TOKEN)
         with plain, locked:
             urls = {"MEZZO_URL": plain.url, "MEZZO_TOKEN_URL": locked.url, "MEZZO_TOKEN": TOKEN}
             if own is not None:
                 urls["MEZZO_OWN_MODEL"] = own
+            if encoders is not None:
+                urls["MEZZO_THREE_ENCODERS"] = "three"
             command = ["node", "--test", "--test-concurrency=1", "--test-reporter=spec", *files]
             patience = {"MEZZO_PATIENCE": os.environ.get("MEZZO_PATIENCE", "120000")}
             return subprocess.run(command, cwd=WEB, env={**os.environ, **urls, **patience}).returncode

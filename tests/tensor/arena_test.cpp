@@ -84,6 +84,18 @@ TEST(Arena, LimitIsHardAndTheArenaStaysUsable) {
   EXPECT_THROW(a.allocate(SIZE_MAX / 2), OutOfMemory);
 }
 
+TEST(Arena, KnowsWhatIsResident) {
+  Arena a(false);
+  void* p = a.allocate(4 << 20);
+  void* q = a.allocate(4 << 20);
+  a.release(q, 4 << 20);
+  EXPECT_GT(a.resident(), std::size_t{8} << 20) << "pages stay until they are given back";
+  a.trim();
+  EXPECT_LT(a.resident(), std::size_t{5} << 20);
+  EXPECT_GT(a.peak(), std::size_t{8} << 20);
+  a.release(p, 4 << 20);
+}
+
 TEST(Arena, TrimmedMemoryIsUsableAgain) {
   Arena a(true);
   auto* p = static_cast<char*>(a.allocate(8 << 20));

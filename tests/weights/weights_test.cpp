@@ -119,6 +119,19 @@ TEST(Weights, PartsOfALazyTensorAreRead) {
   EXPECT_THROW(w.lazy("nothing", {1}), LoadError);
 }
 
+TEST(Weights, AStreamedNetworkHoldsItsFirstLayersOnly) {
+  const auto backend = make_cpu_backend();
+  Weights w(ones({{"a", {2}}}), *backend, Precision::kF32, "unet");
+  EXPECT_TRUE(w.holds("a", {1 << 30})) << "everything is held";
+  EXPECT_FALSE(w.streamed());
+  w.stream(100);
+  EXPECT_TRUE(w.streamed());
+  EXPECT_TRUE(w.holds("a", {4, 5}));
+  EXPECT_FALSE((w / "block").holds("b", {6})) << "20 bytes are left";
+  EXPECT_TRUE(w.holds("a", {5}));
+  EXPECT_FALSE(w.holds("a", {1}));
+}
+
 TEST(Weights, QuantisedRowsThatAreNoWholeBlocksAreRefused) {
   const auto backend = make_cpu_backend();
   const Weights w(std::make_shared<Counting>(TensorInfo{"table", DType::kQ8_0, {2, 48}}), *backend,

@@ -18,6 +18,8 @@ class EngineOptions:
     config: str
     threads: int
     max_ram: int
+    memory: str
+    prompt_cache: str
     def __init__(self) -> None: ...
 
 class Engine:

@@ -93,7 +93,12 @@ class Pipeline:
     clip_l, clip_g, t5 : the same for the text encoders of Stable Diffusion 3.
     no_t5 : draw without T5: less memory, prompts are followed less well.
     threads : 0 is one per physical core. Pictures do not depend on it.
-    max_ram : bytes that the process may take; work that needs more raises OutOfMemory. 0: no limit.
+    max_ram : bytes that the process may take: less is held in memory at a time until the work fits;
+        what does not fit even so raises OutOfMemory. 0: what the machine has free.
+    memory : "auto"; "offload": text encoders are in memory only while a new prompt is encoded;
+        "low-ram": as little as possible, networks are read from their file in every step.
+    prompt_cache : a folder for encoded prompts, so that text encoders are not read for a prompt seen
+        before. Empty: none.
     models_dir : folders in which ``model`` is looked up by name.
     progress : called with a :class:`Progress` while the model loads.
 
@@ -117,6 +122,8 @@ class Pipeline:
         config: str = "",
         threads: int = 0,
         max_ram: int = 0,
+        memory: str = "auto",
+        prompt_cache: Union[str, "os.PathLike[str]"] = "",
         models_dir: Union[str, Sequence[str], None] = None,
         progress: Optional[Callable[[Progress], object]] = None,
     ) -> None:
@@ -125,6 +132,7 @@ class Pipeline:
         options.vae, options.clip, options.config = os.fspath(vae), os.fspath(clip), os.fspath(config)
         options.clip_l, options.clip_g, options.t5 = os.fspath(clip_l), os.fspath(clip_g), os.fspath(t5)
         options.no_t5 = bool(no_t5)
+        options.memory, options.prompt_cache = memory, os.fspath(prompt_cache)
         try:
             options.threads, options.max_ram = threads, max_ram
         except TypeError:

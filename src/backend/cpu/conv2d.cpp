@@ -46,6 +46,7 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
   return with_onednn([&]() -> PackedPtr {
     auto packed =
         std::make_shared<PackedProduct>(c, precision, weight.dtype(), weight_bytes_, has_data_);
+    note_peak(weight.bytes() + packed->packing_bytes(weight, threads_));
     if (has_data_) packed->fill(weight, bias, threads_);
     return packed;
   });

@@ -7,6 +7,17 @@
 
 namespace mezzo {
 namespace {
+
+/// Memory of somebody else.
+class Counted final : public Packed {
+ public:
+  Counted(std::size_t bytes, const ByteCount& count) : memory_(bytes, count, false) {}
+  std::size_t bytes() const override { return memory_.bytes(); }
+
+ private:
+  WeightMemory memory_;
+};
+
 constexpr std::int64_t kConvertBlock = 1 << 14;
 constexpr int kMaxThreads = 1024;
 }  // namespace
@@ -21,6 +32,12 @@ CpuBackend::CpuBackend(const CpuOptions& options, bool has_data)
 
 Tensor CpuBackend::scratch(std::size_t bytes) {
   return Tensor(*this, DType::kU8, {static_cast<std::int64_t>(bytes)});
+}
+
+PackedPtr CpuBackend::count_weight(std::size_t bytes) {
+  PackedPtr counted = std::make_shared<Counted>(bytes, weight_bytes_);
+  note_peak(0);
+  return counted;
 }
 
 Tensor CpuBackend::upload(const Tensor& values) {

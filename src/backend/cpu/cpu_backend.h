@@ -3,6 +3,7 @@
 // are no data and nothing after the scratch happens.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "backend/backend.h"
@@ -18,7 +19,11 @@ class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options) : CpuBackend(options, true) {}
 
-  void* allocate(std::size_t bytes) override { return arena_.allocate(bytes); }
+  void* allocate(std::size_t bytes) override {
+    void* data = arena_.allocate(bytes);
+    note_peak(0);
+    return data;
+  }
   void release(void* data, std::size_t bytes) noexcept override { arena_.release(data, bytes); }
   bool has_data() const override { return has_data_; }
 
@@ -34,6 +39,9 @@ class CpuBackend : public Backend {
                  Tensor& out) override;
   void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const GroupNormConfig&,
                   Tensor& out) override;
+  void group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const GroupNormConfig&, Tensor& out) override;
+  void group_norm_apply(const Tensor& x, const Tensor& factors, Activation, Tensor& out) override;
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                   Tensor& out) override;
   void rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) override;
@@ -50,8 +58,14 @@ class CpuBackend : public Backend {
   void joint_attention(std::span<const AttentionPart> parts, const AttentionConfig&,
                        std::span<Tensor> outs) override;
 
+  PackedPtr count_weight(std::size_t bytes) override;
   std::size_t weight_bytes() const override { return *weight_bytes_; }
   std::size_t activation_peak() const override { return arena_.peak(); }
+  std::size_t memory_peak() const override { return memory_peak_; }
+  void start_peak() override {
+    memory_peak_ = 0;
+    note_peak(0);
+  }
   void trim() override { arena_.trim(); }
 
  protected:
@@ -76,6 +90,10 @@ class CpuBackend : public Backend {
     ThreadCount threads_;
   };
 
+  /// `passing`: bytes in use beside weights and activations.
+  void note_peak(std::size_t passing) {
+    memory_peak_ = std::max(memory_peak_, *weight_bytes_ + arena_.resident() + passing);
+  }
   /// Working memory of one operation.
   Tensor scratch(std::size_t bytes);
 
@@ -89,6 +107,7 @@ class CpuBackend : public Backend {
   bool has_data_;
   int threads_;
   bool winograd_;
+  std::size_t memory_peak_ = 0;
   ByteCount weight_bytes_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

@@ -13,10 +13,28 @@ const float* values_or_null(const Tensor& t) { return t.defined() ? t.data<float
 struct GroupNorm {
   const Tensor &x, &weight, &bias;
   const GroupNormConfig& config;
-  Tensor& out;
   std::int64_t images, pixels, channels;
   footprint::GroupNorm sizes;
+
+  struct Piece {
+    std::int64_t image, offset, rows;
+  };
+  Piece piece(std::int64_t i) const {
+    const std::int64_t first = i % sizes.pieces * sizes.rows;
+    return {i / sizes.pieces, (i / sizes.pieces * pixels + first) * channels,
+            std::min(sizes.rows, pixels - first)};
+  }
 };
+
+GroupNorm group_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const GroupNormConfig& config) {
+  check(x.contiguous(), "group_norm() takes contiguous tensors");
+  check(x.dim(-1) % config.groups == 0, "group_norm() needs groups of equal size");
+  const std::int64_t images = x.dim(0), channels = x.dim(-1),
+                     pixels = x.numel() / images / channels;
+  return {x,      weight, bias,     config,
+          images, pixels, channels, footprint::group_norm(images, pixels, channels, config.groups)};
+}
 
 // Factor and offset of each channel of one image from the statistics of its pieces, added up in
 // their order.
@@ -44,33 +62,26 @@ void affine(const GroupNorm& n, const double* partial, float* factor, float* off
   }
 }
 
-void run(const GroupNorm& n, std::byte* scratch, int threads) {
-  const auto [rows, pieces, partial_bytes, affine_bytes] = n.sizes;
-  auto* partial = reinterpret_cast<double*>(scratch);
-  auto* factors = reinterpret_cast<float*>(scratch + partial_bytes);
-  const std::int64_t groups = n.config.groups;
-  const auto piece_of = [&, rows = rows, pieces = pieces](std::int64_t i) {
-    struct Piece {
-      std::int64_t image, offset, rows;
-    };
-    const std::int64_t first = i % pieces * rows;
-    return Piece{i / pieces, (i / pieces * n.pixels + first) * n.channels,
-                 std::min(rows, n.pixels - first)};
-  };
+// [factors | offsets] of the channels of every image. `partial`: scratch for the statistics.
+void find_factors(const GroupNorm& n, double* partial, float* factors, int threads) {
+  const std::int64_t groups = n.config.groups, pieces = n.sizes.pieces;
   parallel_for(threads, n.images * pieces, [&](std::int64_t i, int) {
-    const auto piece = piece_of(i);
+    const auto piece = n.piece(i);
     kernels::group_statistics(n.x.data<float>() + piece.offset, piece.rows, n.channels, groups,
                               partial + 2 * i * groups);
   });
-  parallel_for(threads, n.images, [&, pieces = pieces](std::int64_t b, int) {
+  parallel_for(threads, n.images, [&](std::int64_t b, int) {
     float* f = factors + 2 * b * n.channels;
     affine(n, partial + 2 * b * pieces * groups, f, f + n.channels);
   });
-  parallel_for(threads, n.images * pieces, [&](std::int64_t i, int) {
-    const auto piece = piece_of(i);
+}
+
+void apply_factors(const GroupNorm& n, const float* factors, Tensor& out, int threads) {
+  parallel_for(threads, n.images * n.sizes.pieces, [&](std::int64_t i, int) {
+    const auto piece = n.piece(i);
     const float* f = factors + 2 * piece.image * n.channels;
     kernels::group_apply(n.x.data<float>() + piece.offset, piece.rows, n.channels, f,
-                         f + n.channels, n.config.activation, n.out.data<float>() + piece.offset);
+                         f + n.channels, n.config.activation, out.data<float>() + piece.offset);
   });
 }
 
@@ -79,16 +90,36 @@ void run(const GroupNorm& n, std::byte* scratch, int threads) {
 void CpuBackend::group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                             const GroupNormConfig& config, Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("group_norm", x, 8, 3); });
-  check(x.contiguous() && out.contiguous(), "group_norm() takes contiguous tensors");
-  check(x.dim(-1) % config.groups == 0, "group_norm() needs groups of equal size");
+  check(out.contiguous(), "group_norm() takes contiguous tensors");
   if (x.numel() == 0) return;
-  const std::int64_t images = x.dim(0), channels = x.dim(-1),
-                     pixels = x.numel() / images / channels;
-  const auto sizes = footprint::group_norm(images, pixels, channels, config.groups);
-  const Tensor memory = scratch(sizes.total());
-  if (has_data_)
-    run({x, weight, bias, config, out, images, pixels, channels, sizes}, memory.data<std::byte>(),
-        threads_);
+  const GroupNorm n = group_norm_of(x, weight, bias, config);
+  const Tensor memory = scratch(n.sizes.total());
+  if (!has_data_) return;
+  auto* factors = reinterpret_cast<float*>(memory.data<std::byte>() + n.sizes.partial);
+  find_factors(n, memory.data<double>(), factors, threads_);
+  apply_factors(n, factors, out, threads_);
+}
+
+void CpuBackend::group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                    const GroupNormConfig& config, Tensor& out) {
+  const Op op(*this, [&] { return work::pointwise("group_norm", x, 6, 1); });
+  const GroupNorm n = group_norm_of(x, weight, bias, config);
+  check(out.contiguous() && out.numel() == 2 * n.images * n.channels && x.numel() > 0,
+        "group_norm_factors() gives a factor and an offset for each image and channel");
+  const Tensor memory = scratch(n.sizes.partial);
+  if (has_data_) find_factors(n, memory.data<double>(), out.data<float>(), threads_);
+}
+
+void CpuBackend::group_norm_apply(const Tensor& x, const Tensor& factors, Activation activation,
+                                  Tensor& out) {
+  const Op op(*this, [&] { return work::pointwise("group_norm", x, 2, 2); });
+  const GroupNormConfig config{.groups = 1, .eps = 0, .activation = activation};
+  const Tensor none;
+  if (x.numel() == 0) return;
+  const GroupNorm n = group_norm_of(x, none, none, config);
+  check(out.contiguous() && factors.contiguous() && factors.numel() == 2 * n.images * n.channels,
+        "group_norm_apply() takes a factor and an offset for each image and channel");
+  if (has_data_) apply_factors(n, factors.data<float>(), out, threads_);
 }
 
 void CpuBackend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,

@@ -54,6 +54,8 @@ class PackedProduct final : public Packed {
 
   /// Fills the memory from [out, in, k, k] on the host, and the bias when there is one.
   void fill(const Tensor& weight, const Tensor& bias, int threads);
+  /// Working memory of fill().
+  std::size_t packing_bytes(const Tensor& weight, int threads) const;
   /// Primitives for pictures of h x w; kept for the next call.
   ProductPlan& plan(std::int64_t h, std::int64_t w, Residual residual, int threads) const;
 
@@ -75,6 +77,7 @@ class PackedProduct final : public Packed {
 
  private:
   void lay_out();
+  std::int64_t piece_width(std::int64_t row) const;
   std::size_t stored_bytes() const;
   void add_expansion(const Chunk&, int threads, footprint::Product&) const;
   void fill_kept(const Tensor& weight, int threads);

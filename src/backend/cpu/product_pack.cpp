@@ -100,6 +100,23 @@ void PackedProduct::fill_chunk(const Chunk& c, const Rows& rows, const PackingSp
                     });
 }
 
+/// Output channels of `row` values that are packed at a time.
+std::int64_t PackedProduct::piece_width(std::int64_t row) const {
+  std::int64_t block = 1;  // of channels
+  for (const auto& layout : layouts_) block = std::max(block, onednn::outer_blocks(layout).block);
+  return std::max<std::int64_t>(kPieceValues / row / block, 1) * block;
+}
+
+std::size_t PackedProduct::packing_bytes(const Tensor& weight, int threads) const {
+  if (kept_) return 0;
+  const std::int64_t row = config_.in * config_.kernel * config_.kernel;
+  const bool decodes_all = row % info(weight.dtype()).block != 0;
+  const std::int64_t blocked =
+      form_ == Form::kWidened ? static_cast<std::int64_t>(values(chunks_.front())) : 0;
+  return footprint::floats((decodes_all ? weight.numel() : 0) + blocked +
+                           threads * std::min(piece_width(row), config_.out) * row);
+}
+
 void PackedProduct::fill_kept(const Tensor& weight, int threads) {
   check(weight.contiguous() && weight.dtype() == storage_ && weight.bytes() == weights_.bytes(),
         "a kept weight has the type and size that its memory was made for");
@@ -121,11 +138,7 @@ void PackedProduct::fill(const Tensor& weight, const Tensor& bias, int threads) 
   if (kept_) return fill_kept(weight, threads);
   const std::int64_t row = config_.in * config_.kernel * config_.kernel;
   const Rows rows(weight, row, threads);
-  std::int64_t block = 1;  // of channels
-  for (const auto& layout : layouts_) block = std::max(block, onednn::outer_blocks(layout).block);
-  PackingSpace space{.width = std::max<std::int64_t>(kPieceValues / row / block, 1) * block,
-                     .blocked = {},
-                     .plain = {}};
+  PackingSpace space{.width = piece_width(row), .blocked = {}, .plain = {}};
   if (form_ == Form::kWidened)
     space.blocked = floats(static_cast<std::int64_t>(values(chunks_.front())));
   for (int i = 0; i < threads; ++i)

@@ -50,7 +50,7 @@ Tensor CombinedTimestepTextProjEmbeddings::operator()(std::span<const double> ti
                                                       const Tensor& pooled) const {
   const Tensor time =
       nn::sinusoid(ops::backend_of(pooled), timesteps, {.width = kTimestepFeatures});
-  return ops::add(timestep_embedder(time), text_embedder(pooled));
+  return ops::add(text_embedder(pooled), ops::repeat_rows(timestep_embedder(time), pooled.dim(0)));
 }
 
 MMDiT::MMDiT(const Weights& w, const MMDiTConfig& c)
@@ -80,7 +80,8 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
   (trace / "time_text_embed")(temb);
   temb = ops::silu(temb);  // every modulation begins with it
 
-  Streams s{.context = context_embedder(text.tokens), .x = pos_embed(sample)};
+  Streams s{.context = context_embedder(text.tokens),
+            .x = ops::repeat_rows(pos_embed(sample), text.tokens.dim(0))};
   (trace / "context_embedder")(s.context);
   (trace / "pos_embed")(s.x);
   for (std::size_t i = 0; i < transformer_blocks.size(); ++i) {
@@ -97,8 +98,8 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
   (trace / "proj_out")(s.x);
   // [B, h*w, p*p*C] -> [B, h, w, p, p, C] -> [B, h, p, w, p, C] = [B, H, W, C]
   const auto h = sample.dim(1) / p, w = sample.dim(2) / p, C = config_.out_channels;
-  return ops::contiguous(s.x.view({sample.dim(0), h, w, p, p, C}).permute({0, 1, 3, 2, 4, 5}))
-      .view({sample.dim(0), sample.dim(1), sample.dim(2), C});
+  return ops::contiguous(s.x.view({s.x.dim(0), h, w, p, p, C}).permute({0, 1, 3, 2, 4, 5}))
+      .view({s.x.dim(0), sample.dim(1), sample.dim(2), C});
 }
 
 }  // namespace mezzo

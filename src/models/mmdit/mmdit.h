@@ -37,7 +37,7 @@ class PatchEmbed {
 class CombinedTimestepTextProjEmbeddings {
  public:
   CombinedTimestepTextProjEmbeddings(const Weights& w, const MMDiTConfig& c);
-  Tensor operator()(std::span<const double> timesteps, const Tensor& pooled) const;  // [B, D]
+  Tensor operator()(std::span<const double> timesteps, const Tensor& pooled) const;  // [nB, D]
 
  private:
   nn::TimestepEmbedding timestep_embedder, text_embedder;
@@ -48,11 +48,11 @@ class MMDiT {
   MMDiT(const Weights& w, const MMDiTConfig& c);
 
   struct Text {
-    Tensor tokens;  // [B, L, joint_attention_dim]
-    Tensor pooled;  // [B, pooled_projection_dim]
+    Tensor tokens;  // [nB, L, joint_attention_dim]: n texts for each picture
+    Tensor pooled;  // [nB, pooled_projection_dim]
   };
   /// sample [B, H, W, in_channels], H and W multiples of patch_size and within the position table;
-  /// one timestep (sigma * 1000) for each picture -> velocity [B, H, W, out_channels].
+  /// one timestep (sigma * 1000) for each picture -> velocity [nB, H, W, out_channels].
   /// Layers in `skipped` are left out (skip-layer guidance).
   Tensor operator()(const Tensor& sample, std::span<const double> timesteps, const Text& text,
                     std::span<const std::int64_t> skipped = {}, const Trace& trace = {}) const;

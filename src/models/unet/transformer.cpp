@@ -18,6 +18,7 @@ BasicTransformerBlock::BasicTransformerBlock(const Weights& w, const Config& c)
 Tensor BasicTransformerBlock::operator()(Tensor x, const Tensor& context) const {
   const Tensor h = norm1(x);
   x = attn1(h, h, {.add = x});
+  x = ops::repeat_rows(x, context.dim(0));  // until here the same for every text
   x = attn2(norm2(x), context, {.add = x});
   return ff(norm3(x), {.add = x});
 }
@@ -36,7 +37,8 @@ Tensor Transformer2D::operator()(const Tensor& x, const Tensor& context) const {
   const Shape tokens{x.dim(0), x.dim(1) * x.dim(2), x.dim(3)};  // [B, H, W, C] -> [B, H*W, C]
   Tensor h = proj_in(norm(x).view(tokens));
   for (const auto& block : transformer_blocks) h = block(std::move(h), context);
-  return proj_out(h, {.add = x.view(tokens)}).view(x.shape());
+  const Tensor residual = ops::repeat_rows(x, h.dim(0));
+  return proj_out(h, {.add = residual.view(h.shape())}).view(residual.shape());
 }
 
 }  // namespace mezzo

@@ -15,7 +15,8 @@ class BasicTransformerBlock {
     std::int64_t width, context, heads;
   };
   BasicTransformerBlock(const Weights& w, const Config& c);
-  Tensor operator()(Tensor x, const Tensor& context) const;  // [B, L, width], [B, Lk, context]
+  /// x [B, L, width], context [nB, Lk, context] -> [nB, L, width]
+  Tensor operator()(Tensor x, const Tensor& context) const;
 
  private:
   nn::LayerNorm norm1;
@@ -34,8 +35,8 @@ class Transformer2D {
     int groups;
   };
   Transformer2D(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x,
-                    const Tensor& context) const;  // [B, H, W, channels], [B, Lk, context]
+  /// x [B, H, W, channels], context [nB, Lk, context] -> [nB, H, W, channels]
+  Tensor operator()(const Tensor& x, const Tensor& context) const;
 
  private:
   nn::GroupNorm norm;

@@ -85,7 +85,8 @@ UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
 Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
                            std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
-    Tensor h = ops::concat(std::array{std::move(x), std::move(skips.back())}, -1);
+    const auto rows = x.dim(0);
+    Tensor h = ops::concat(std::array{std::move(x), ops::repeat_rows(skips.back(), rows)}, -1);
     skips.pop_back();
     x = resnets[j](std::move(h), temb);
     (trace / "resnets" / j)(x);
@@ -161,7 +162,7 @@ Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
     x = up_blocks[i](std::move(x), temb, context, skips, here);
     here(x);
   }
-  return conv_out(conv_norm_out(x));
+  return ops::repeat_rows(conv_out(conv_norm_out(x)), context.dim(0));
 }
 
 }  // namespace mezzo

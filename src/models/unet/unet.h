@@ -66,9 +66,10 @@ class UNet {
  public:
   UNet(const Weights& w, const UNetConfig& c);
 
-  /// sample [B, H, W, in_channels], one timestep for each picture, context [B, L,
-  /// cross_attention_dim]
-  /// -> [B, H, W, out_channels]. Any H and W: upsampling goes to the size of the skip.
+  /// sample [B, H, W, in_channels], one timestep for each picture, context [nB, L,
+  /// cross_attention_dim] -> [nB, H, W, out_channels]: n texts for each picture, as guidance asks
+  /// for. What comes before the first look at the text is the same for all n and computed once.
+  /// Any H and W: upsampling goes to the size of the skip.
   Tensor operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context,
                     const Trace& trace = {}) const;
 

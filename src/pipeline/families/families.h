@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/log.h"
 #include "checkpoint/bundle.h"
@@ -23,17 +24,63 @@ Config config_of(const ModelBundle& bundle, const std::string& name) {
                                                                   bundle.path.string(), name));
 }
 
+/// Where a network comes from and how much of it stays in memory.
+struct NetworkSource {
+  NetworkSource(const ModelBundle& bundle, std::string component)
+      : path(bundle.path.string()),
+        name(std::move(component)),
+        weights(bundle.components.at(name).weights) {}
+
+  std::string path, name;
+  std::shared_ptr<const TensorSource> weights;
+  std::optional<std::uint64_t> held = {};  // bytes of weights; nothing: all
+  bool tells_unused = true;                // warns of what the file holds beyond the network
+};
+
 /// Builds a network and reports what its file holds beyond it.
 template <class Network, class Config>
-Network build(const ModelBundle& bundle, const std::string& name, Backend& backend,
-              Precision precision, const Config& config) {
-  const Weights w(bundle.components.at(name).weights, backend, precision, name);
+Network build(const NetworkSource& from, const Loading& loading, const Config& config) {
+  Weights w(from.weights, loading.backend, loading.precision, from.name);
+  if (from.held) w.stream(*from.held);
   Network network(w, config);
-  if (const auto unused = w.finish(); !unused.empty() && backend.has_data())
-    log_warning("{}: {} tensors of the {} are not used, such as {}", bundle.path.string(),
-                unused.size(), name, unused.front());
+  if (const auto unused = w.finish();
+      !unused.empty() && from.tells_unused && loading.backend.has_data())
+    log_warning("{}: {} tensors of the {} are not used, such as {}", from.path, unused.size(),
+                from.name, unused.front());
   return network;
 }
+
+/// A text encoder, in memory as the strategy has it.
+template <class Network, class Config>
+class TextEncoder {
+ public:
+  TextEncoder(const ModelBundle& bundle, const std::string& component, const Loading& loading,
+              const Config& config)
+      : source_(bundle, component), loading_(loading), config_(config) {
+    using enum MemoryStrategy::Encoders;
+    if (loading.strategy.encoders == kStreamed) source_.held = 0;
+    if (loading.strategy.encoders == kKept) network();
+  }
+
+  /// Reads it where it is not in memory.
+  const Network& network() const {
+    if (!network_) {
+      network_.emplace(build<Network>(source_, loading_, config_));
+      source_.tells_unused = false;  // once is enough
+    }
+    return *network_;
+  }
+  void release() {
+    if (loading_.strategy.encoders != MemoryStrategy::Encoders::kKept) network_.reset();
+  }
+  const Config& config() const { return config_; }
+
+ private:
+  mutable NetworkSource source_;
+  Loading loading_;
+  Config config_;
+  mutable std::optional<Network> network_;
+};
 
 /// CLIP's tokenizer from the bundle's files, or CLIP's own, padded with `pad` (empty: the end
 /// token), where it brings none. Throws LoadError when it does not fit the text encoder.

@@ -17,15 +17,17 @@ ClipTokenizer tokenizer_of(const ModelBundle& bundle, const ClipTextConfig& text
 
 class ClipConditioner final : public TextConditioner {
  public:
-  ClipConditioner(const ModelBundle& bundle, Backend& backend, Precision precision)
-      : config_(config_of<ClipTextConfig>(bundle, "text_encoder")),
-        tokenizer_(tokenizer_of(bundle, config_)),
-        text_encoder_(build<ClipText>(bundle, "text_encoder", backend, precision, config_)) {}
+  ClipConditioner(const ModelBundle& bundle, const Loading& loading)
+      : text_encoder_(bundle, "text_encoder", loading,
+                      config_of<ClipTextConfig>(bundle, "text_encoder")),
+        tokenizer_(tokenizer_of(bundle, text_encoder_.config())) {}
 
   TextEmbedding encode(const Prompt& prompt, const TextSettings& settings) const override {
     const auto tokens = tokenizer_.tokenize(prompt.text, limit());
-    return {.tokens = text_encoder_(as_ids(tokens.ids), {.skip = settings.clip_skip}).hidden};
+    return {.tokens =
+                text_encoder_.network()(as_ids(tokens.ids), {.skip = settings.clip_skip}).hidden};
   }
+  void release() override { text_encoder_.release(); }
   std::vector<Cut> cuts(const Prompt& prompt, const TextSettings&) const override {
     auto tokens = tokenizer_.tokenize(prompt.text, limit());
     if (tokens.cut.empty()) return {};
@@ -36,11 +38,10 @@ class ClipConditioner final : public TextConditioner {
   }
 
  private:
-  int limit() const { return static_cast<int>(config_.max_position_embeddings); }
+  int limit() const { return static_cast<int>(text_encoder_.config().max_position_embeddings); }
 
-  ClipTextConfig config_;
+  TextEncoder<ClipText, ClipTextConfig> text_encoder_;
   ClipTokenizer tokenizer_;
-  ClipText text_encoder_;
 };
 
 class UNetDenoiser final : public Denoiser {
@@ -87,15 +88,16 @@ nlohmann::json scheduler(const ModelBundle& bundle) {
   return s;
 }
 
-std::unique_ptr<TextConditioner> text_conditioner(const ModelBundle& bundle, Backend& backend,
-                                                  Precision precision) {
-  return std::make_unique<ClipConditioner>(bundle, backend, precision);
+std::unique_ptr<TextConditioner> text_conditioner(const ModelBundle& bundle,
+                                                  const Loading& loading) {
+  return std::make_unique<ClipConditioner>(bundle, loading);
 }
 
-std::unique_ptr<Denoiser> make_denoiser(const ModelBundle& bundle, Backend& backend,
-                                        Precision precision) {
+std::unique_ptr<Denoiser> make_denoiser(const ModelBundle& bundle, const Loading& loading) {
+  NetworkSource source(bundle, "unet");
+  source.held = loading.strategy.denoiser_held;
   return std::make_unique<UNetDenoiser>(
-      build<UNet>(bundle, "unet", backend, precision, config_of<UNetConfig>(bundle, "unet")));
+      build<UNet>(source, loading, config_of<UNetConfig>(bundle, "unet")));
 }
 
 TokenReport tokens(const ModelBundle& bundle, const std::string& text) {

@@ -91,10 +91,9 @@ T5Tokenizer make_t5_tokenizer(const ModelBundle& bundle, const T5EncoderConfig& 
 /// A CLIP with its tokenizer.
 class Clip {
  public:
-  Clip(const ModelBundle& bundle, Backend& backend, Precision precision, int number)
-      : config_(clip_config(bundle, component(number))),
-        tokenizer_(tokenizer_of(bundle, config_, number)),
-        encoder_(build<ClipText>(bundle, component(number), backend, precision, config_)) {}
+  Clip(const ModelBundle& bundle, const Loading& loading, int number)
+      : encoder_(bundle, component(number), loading, clip_config(bundle, component(number))),
+        tokenizer_(tokenizer_of(bundle, encoder_.config(), number)) {}
 
   static ClipTokenizer tokenizer_of(const ModelBundle& bundle, const ClipTextConfig& config,
                                     int number) {
@@ -104,55 +103,54 @@ class Clip {
 
   /// Hidden states of the layer before the last, without the final norm, and the pooled output.
   TextEmbedding operator()(const std::string& text, int clip_skip) const {
-    const auto out = encoder_(as_ids(tokenizer_.tokenize(text, limit()).ids),
-                              {.skip = clip_skip + 1, .final_norm = false});
+    const auto out = encoder_.network()(as_ids(tokenizer_.tokenize(text, limit()).ids),
+                                        {.skip = clip_skip + 1, .final_norm = false});
     return {.tokens = out.hidden, .pooled = out.projected ? out.projected : out.pooled};
   }
+  void release() { encoder_.release(); }
   Tokens tokenize(const std::string& text) const { return tokenizer_.tokenize(text, limit()); }
   TokenReport report(const std::string& text) const {
     return token_report(tokenizer_, text, limit());
   }
-  int limit() const { return static_cast<int>(config_.max_position_embeddings); }
+  int limit() const { return static_cast<int>(encoder_.config().max_position_embeddings); }
 
  private:
   static std::string component(int number) {
     return number == 1 ? "text_encoder" : "text_encoder_2";
   }
 
-  ClipTextConfig config_;
+  TextEncoder<ClipText, ClipTextConfig> encoder_;
   ClipTokenizer tokenizer_;
-  ClipText encoder_;
 };
 
 class T5 {
  public:
-  T5(const ModelBundle& bundle, Backend& backend, Precision precision,
-     const T5EncoderConfig& config)
+  T5(const ModelBundle& bundle, const Loading& loading, const T5EncoderConfig& config)
       : tokenizer_(make_t5_tokenizer(bundle, config)),
-        encoder_(build<T5Encoder>(bundle, "text_encoder_3", backend, precision, config)) {}
+        encoder_(bundle, "text_encoder_3", loading, config) {}
 
   /// Every token is seen, the padding too.
   Tensor operator()(const std::string& text, int length) const {
-    return encoder_(as_ids(tokenizer_.tokenize(text, length).ids));
+    return encoder_.network()(as_ids(tokenizer_.tokenize(text, length).ids));
   }
+  void release() { encoder_.release(); }
   Tokens tokenize(const std::string& text, int length) const {
     return tokenizer_.tokenize(text, length);
   }
 
  private:
   T5Tokenizer tokenizer_;
-  T5Encoder encoder_;
+  TextEncoder<T5Encoder, T5EncoderConfig> encoder_;
 };
 
 class Sd3Conditioner final : public TextConditioner {
  public:
-  Sd3Conditioner(const ModelBundle& bundle, Backend& backend, Precision precision,
-                 const Configs& configs)
-      : backend_(backend),
+  Sd3Conditioner(const ModelBundle& bundle, const Loading& loading, const Configs& configs)
+      : backend_(loading.backend),
         width_(configs.transformer.joint_attention_dim),
-        clip_l_(bundle, backend, precision, 1),
-        clip_g_(bundle, backend, precision, 2) {
-    if (configs.t5) t5_.emplace(bundle, backend, precision, *configs.t5);
+        clip_l_(bundle, loading, 1),
+        clip_g_(bundle, loading, 2) {
+    if (configs.t5) t5_.emplace(bundle, loading, *configs.t5);
   }
 
   /// tokens: [CLIP-L | CLIP-G | zeros] of every CLIP token, then T5's tokens; zeros without T5.
@@ -169,6 +167,12 @@ class Sd3Conditioner final : public TextConditioner {
     put(g.tokens, 0, l.tokens.dim(2));
     if (t5_) put((*t5_)(of(prompt, prompt.text_3), static_cast<int>(words)), rows, 0);
     return {.tokens = tokens, .pooled = ops::concat(std::array{l.pooled, g.pooled}, -1)};
+  }
+
+  void release() override {
+    clip_l_.release();
+    clip_g_.release();
+    if (t5_) t5_->release();
   }
 
   /// What T5 reads is seen, whatever the CLIPs leave out.
@@ -235,13 +239,15 @@ constexpr std::array kPublished = {
 };
 
 ModelDescription describe(const ModelBundle& bundle) {
-  const auto c = configs_of(bundle).transformer;
+  const Configs configs = configs_of(bundle);
+  const MMDiTConfig& c = configs.transformer;
   ModelDescription d{.family = "Stable Diffusion 3",
                      .in_channels = c.in_channels,
                      .out_channels = c.out_channels,
                      .sample_size = c.sample_size,
                      .patch = c.patch_size,
-                     .skippable_layers = c.num_layers};
+                     .skippable_layers = c.num_layers,
+                     .text_encoders = configs.t5 ? 3 : 2};
   const auto row = std::ranges::find_if(kPublished, [&](const Published& p) {
     return p.dual_attention == c.any_dual_attention() && p.qk_norm == c.qk_norm;
   });
@@ -260,15 +266,16 @@ nlohmann::json scheduler(const ModelBundle&) {
           {"shift", 3.0}};
 }
 
-std::unique_ptr<TextConditioner> text_conditioner(const ModelBundle& bundle, Backend& backend,
-                                                  Precision precision) {
-  return std::make_unique<Sd3Conditioner>(bundle, backend, precision, configs_of(bundle));
+std::unique_ptr<TextConditioner> text_conditioner(const ModelBundle& bundle,
+                                                  const Loading& loading) {
+  return std::make_unique<Sd3Conditioner>(bundle, loading, configs_of(bundle));
 }
 
-std::unique_ptr<Denoiser> make_denoiser(const ModelBundle& bundle, Backend& backend,
-                                        Precision precision) {
+std::unique_ptr<Denoiser> make_denoiser(const ModelBundle& bundle, const Loading& loading) {
+  NetworkSource source(bundle, "transformer");
+  source.held = loading.strategy.denoiser_held;
   return std::make_unique<MMDiTDenoiser>(
-      build<MMDiT>(bundle, "transformer", backend, precision, configs_of(bundle).transformer));
+      build<MMDiT>(source, loading, configs_of(bundle).transformer));
 }
 
 TokenReport tokens(const ModelBundle& bundle, const std::string& text) {

@@ -36,6 +36,10 @@ export interface Model {
   loaded: boolean;
   inpainting: boolean;
   objects: string[];
+  /** Parameters that do nothing for this model, or that it refuses. */
+  unused: string[];
+  /** Width and height are multiples of it. */
+  size_step: number;
   defaults: Record<string, Value>;
   error: string;
 }

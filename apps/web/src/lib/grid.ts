@@ -1,7 +1,7 @@
 // The grid of effects: what its axes may hold, how their values are written, which jobs they make.
 import type { Field, Request, Value } from './api';
 
-export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'mask_blur', 'width', 'height'];
+export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'skip_layer_guidance', 't5_length', 'mask_blur', 'width', 'height'];
 /** Not fields of the program: the model, and words of the prompt that are replaced. */
 export const modelAxis = 'model';
 export const wordsAxis = 'words';

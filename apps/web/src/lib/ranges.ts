@@ -17,12 +17,13 @@ interface FamilyRule {
 const families: FamilyRule[] = [
   {
     pattern: /3\.5|\bsd ?3|mmdit/i,
-    defaults: { steps: 40, guidance: 4.5, width: 1024, height: 1024 },
+    defaults: { steps: 40, guidance: 4.5, width: 1024, height: 1024, t5_length: 256 },
     ranges: {
       steps: { min: 1, max: 50, step: 1 },
       guidance: { min: 1, max: 10, step: 0.1 },
-      width: { min: 256, max: 1536, step: 16 },
-      height: { min: 256, max: 1536, step: 16 },
+      width: { min: 256, max: 1536, step: 8 },
+      height: { min: 256, max: 1536, step: 8 },
+      t5_length: { min: 77, max: 512, step: 1 },
     },
   },
   {
@@ -45,6 +46,9 @@ const general: Record<string, Range> = {
   strength: { min: 0, max: 1, step: 0.01 },
   mask_blur: { min: 0, max: 64, step: 1 },
   mask_padding: { min: 0, max: 256, step: 4 },
+  skip_layer_guidance: { min: 0, max: 5, step: 0.1 },
+  skip_layer_start: { min: 0, max: 1, step: 0.01 },
+  skip_layer_stop: { min: 0, max: 1, step: 0.01 },
 };
 
 function familyOf(model: Model | undefined): FamilyRule {
@@ -60,7 +64,7 @@ export function rangeOf(field: Field, model: Model | undefined): Range {
   // A very small model is at home below the family's range.
   const min = side && own > 0 ? Math.min(known.min, own / 2) : known.min;
   const max = side && own > 0 && own < known.min * 2 ? own * 4 : known.max;
-  return { min: Math.max(field.min, min), max: Math.min(field.max, max), step: known.step };
+  return { min: Math.max(field.min, min), max: Math.min(field.max, max), step: side ? sizeStep(model) : known.step };
 }
 
 /** What the field is when nothing is chosen: the model's own word first, then the family's, then the table's. */
@@ -76,10 +80,16 @@ export function defaultOf(field: Field, model: Model | undefined, withMask = fal
   return field.choices.includes(field.default) ? field.default : undefined;
 }
 
-/** Brings a number into what the program accepts; sides of a picture go in steps of 8. */
-export function accepted(field: Field, value: number): number {
+/** Sides of a picture are multiples of so many pixels. */
+export const sizeStep = (model: Model | undefined): number => model?.size_step ?? 8;
+
+/** Brings a number into what the program and the model accept. */
+export function accepted(field: Field, value: number, model?: Model): number {
   if (!Number.isFinite(value)) return field.min;
   let n = field.type === 'integer' ? Math.round(value) : value;
-  if (field.name === 'width' || field.name === 'height') n = Math.round(n / 8) * 8;
+  if (field.name === 'width' || field.name === 'height') {
+    const step = sizeStep(model);
+    n = Math.max(step, Math.round(n / step) * step);
+  }
   return Math.min(field.max, Math.max(field.min, n));
 }

@@ -28,6 +28,29 @@ const labels: Record<string, string> = {
   keep_unmasked: 'Keep the unpainted part unchanged',
   model_hash: 'Model hash',
   words: 'Words of the prompt',
+  prompt_2: 'Prompt for CLIP-G',
+  prompt_3: 'Prompt for T5',
+  negative_prompt_2: 'Not in the picture, for CLIP-G',
+  negative_prompt_3: 'Not in the picture, for T5',
+  t5_length: 'Tokens for T5',
+  skip_layer_guidance: 'Skip-layer guidance',
+  skip_layers: 'Skipped layers',
+  skip_layer_start: 'Skipping begins at',
+  skip_layer_stop: 'Skipping ends at',
+};
+
+/** What the parameter table says is for every program; these sentences are for this page. */
+const helps: Record<string, string> = {
+  guidance: 'How closely to follow the prompt. Low is freer and softer, high is stricter and harsher; 1 turns it off and halves the work.',
+  prompt_2: 'Another text for the second text encoder. Empty: it reads the prompt, too.',
+  prompt_3: 'Another text for the third text encoder, which understands whole sentences. Empty: it reads the prompt, too.',
+  negative_prompt_2: 'Another text for the second text encoder. Empty: the same as above.',
+  negative_prompt_3: 'Another text for the third text encoder. Empty: the same as above.',
+  t5_length: 'How much of a long prompt T5 reads. 77 is faster than 256.',
+  skip_layer_guidance: 'Mends hands and shapes, at the price of one more run of the network in some steps. 2.5 is usual; 0 is off.',
+  skip_layers: 'Numbers of the layers that are left out, separated by commas.',
+  skip_layer_start: 'Share of the steps after which it begins: 0.01 is nearly at once.',
+  skip_layer_stop: 'Share of the steps after which it ends: 0.2 is after the first fifth.',
 };
 
 const plural = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
@@ -61,6 +84,7 @@ export const t = {
     keys: 'Keyboard shortcuts',
   },
   prompt: {
+    encoders: 'Other words for each text encoder',
     label: 'Prompt',
     placeholder: 'What should the picture show?',
     negative: 'Not in the picture',
@@ -88,7 +112,7 @@ export const t = {
     label: (name: string) => labels[name] ?? name.replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase()),
     about: (label: string) => `About: ${label}`,
     slider: (label: string) => `${label}, slider`,
-    help: (_name: string, help: string, fallback: string) => `${help} Default: ${fallback}.`,
+    help: (name: string, help: string, fallback: string) => `${helps[name] ?? help} Default: ${fallback}.`,
     reset: (label: string, fallback: string) => `Reset ${label} to ${fallback}`,
     modelsOwn: "the model's own",
     defaultChoice: (fallback: string) => `Default (${fallback})`,
@@ -278,7 +302,7 @@ export const t = {
     values: (axis: string) => `${axis}: values`,
     wordsHelp: 'Of words, the first must be in the prompt; the others take its place in turn.',
     syntax: 'Values are separated by commas. 10-30(+5) counts in fives, 1-10[4] gives four values from 1 to 10.',
-    examples: { steps: '4, 8, 16', guidance: '1.5, 2.5, 4', strength: '0.3-0.9[4]', seed: '1-4', guidance_rescale: '0, 0.35, 0.7', eta: '0, 0.5, 1', clip_skip: '1, 2', mask_blur: '0, 4, 16', width: '128, 192', height: '128, 192', sampler: 'ddim, euler, dpmpp_2m' } as Record<string, string>,
+    examples: { steps: '4, 8, 16', guidance: '1.5, 2.5, 4', strength: '0.3-0.9[4]', seed: '1-4', guidance_rescale: '0, 0.35, 0.7', skip_layer_guidance: '0, 1.5, 2.5, 4', t5_length: '77, 256', eta: '0, 0.5, 1', clip_skip: '1, 2', mask_blur: '0, 4, 16', width: '128, 192', height: '128, 192', sampler: 'ddim, euler, dpmpp_2m' } as Record<string, string>,
     withPicture: (name: string) => `Start from the picture ${name}`,
     run: (n: number) => (n > 0 ? `Draw ${plural(n, 'picture')}` : 'Draw'),
     result: 'Grid of pictures',

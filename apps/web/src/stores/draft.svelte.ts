@@ -8,6 +8,10 @@ import { mask } from './mask.svelte';
 /** Parameters that only count with a starting picture, or only with a mask. */
 export const imageFields = new Set(['strength', 'fit']);
 export const maskFields = new Set(['mask_blur', 'masked_content', 'only_masked', 'mask_padding', 'keep_unmasked']);
+/** Parameters that only count while another one is on. */
+const dependent: Record<string, string> = { mask_padding: 'only_masked', skip_layers: 'skip_layer_guidance', skip_layer_start: 'skip_layer_guidance', skip_layer_stop: 'skip_layer_guidance' };
+/** The prompts of text encoders beside the first. */
+export const encoderPrompts = ['prompt_2', 'prompt_3', 'negative_prompt_2', 'negative_prompt_3'];
 export type Reuse = 'all' | 'seed' | 'prompt' | 'size';
 
 class Draft {
@@ -32,6 +36,9 @@ class Draft {
   }
 
   applies(name: string, kind: JobKind): boolean {
+    if (catalog.model?.unused?.includes(name)) return false;
+    const on = dependent[name];
+    if (on !== undefined && !this.values[on]) return false;
     if (imageFields.has(name)) return kind !== 'text';
     return !maskFields.has(name) || kind === 'inpaint';
   }

@@ -31,7 +31,11 @@ test('every parameter of the server has a labelled control', async () => {
   const { page, faults } = await visit(chrome, 'inpaint');
   await page.getByText('More settings').click();
   await page.getByLabel('Draw only the painted part, larger', { exact: true }).check();  // it has a setting of its own
-  const fields = await page.evaluate(async () => (await (await fetch('/api/v1/options')).json()).fields.map((f) => f.name));
+  const fields = await page.evaluate(async () => {
+    const get = async (path) => (await fetch(path)).json();
+    const { unused } = (await get('/api/v1/models')).models.find((m) => m.shipped);
+    return (await get('/api/v1/options')).fields.map((f) => f.name).filter((name) => !unused.includes(name));
+  });
   const labels = (await page.locator('form label, form summary, form legend').allInnerTexts()).map((l) => l.trim());
   const named = { negative_prompt: 'Not in the picture', width: 'Size', height: 'Size', count: 'Pictures', rng: 'Random numbers', spacing: 'Step spacing', clip_skip: 'CLIP skip', keep_unmasked: 'Keep the unpainted part unchanged', masked_content: 'The painted part begins as', only_masked: 'Draw only the painted part, larger', mask_padding: 'Surroundings', fit: 'A picture of another shape is' };
   for (const name of fields) {

@@ -106,12 +106,17 @@ describe('errors of the API', () => {
 });
 
 describe('ranges and defaults', () => {
-  const model = (family: string, defaults: Model['defaults'] = {}): Model => ({ name: 'm', family, form: '', bytes: 1, shipped: false, loaded: false, inpainting: false, objects: [], defaults, error: '' });
+  const model = (family: string, defaults: Model['defaults'] = {}): Model => ({ name: 'm', family, form: '', bytes: 1, shipped: false, loaded: false, inpainting: false, objects: [], unused: [], size_step: /3/.test(family) ? 16 : 8, defaults, error: '' });
   it('follow the family', () => {
     expect(rangeOf(steps, model('SD 3.5'))).toMatchObject({ min: 1, max: 50 });
     expect(rangeOf(guidance, model('SD 3.5'))).toMatchObject({ min: 1, max: 10 });
     expect([defaultOf(steps, model('SD 3.5')), defaultOf(guidance, model('SD 3.5'))]).toEqual([40, 4.5]);
     expect([defaultOf(steps, model('SD 1.x')), defaultOf(guidance, model('SD 1.x'))]).toEqual([25, 7]);
+  });
+  it('reach the settings of Stable Diffusion 3', () => {
+    expect(rangeOf(field('skip_layer_guidance', 'number', 0, 100), model('SD 3.5 Medium'))).toEqual({ min: 0, max: 5, step: 0.1 });
+    expect(rangeOf(field('width', 'integer', 8, 4096), model('SD 3.5 Medium', { width: 1024 }))).toEqual({ min: 256, max: 1536, step: 16 });
+    expect(defaultOf(field('t5_length', 'integer', 1, 512), model('SD 3 Medium'))).toBe(256);
   });
   it("yield to the model's own word", () => expect(defaultOf(guidance, model('SD 1.x', { guidance: 2.5 }))).toBe(2.5));
   it('let a small model be small', () => expect(rangeOf(field('width', 'integer', 8, 4096), model('SD 1.x', { width: 128 }))).toEqual({ min: 64, max: 512, step: 8 }));
@@ -120,6 +125,7 @@ describe('ranges and defaults', () => {
     expect(accepted(steps, 2.6)).toBe(3);
     expect(accepted(steps, NaN)).toBe(1);
     expect(accepted(field('width', 'integer', 8, 4096), 100)).toBe(104);
+    expect(accepted(field('width', 'integer', 8, 4096), 100, model('SD 3.5 Medium'))).toBe(96);
   });
 });
 

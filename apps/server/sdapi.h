@@ -1,4 +1,4 @@
-// A1111's options and lists.
+// What the files of /sdapi/v1 share: options, the form of errors, the routes of each.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,10 @@ class SdapiOptions {
   Json set_ = Json::object();
 };
 
+/// An error as A1111's clients read it.
+Response sdapi_refusal(const ApiError& error);
+
+void add_sdapi_pictures(Router& router, Context& context);
 void add_sdapi_lists(Router& router, Context& context, std::shared_ptr<SdapiOptions> options);
 
 }  // namespace mezzo::server
