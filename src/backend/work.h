@@ -13,6 +13,7 @@ struct OpWork {
 };
 
 OpWork conv2d(const Tensor& x, const Conv2dConfig& config, const Tensor& out);
+OpWork packing(const Tensor& weight);  // read, decode, pack and encode
 OpWork linear(const Tensor& x, std::int64_t in, std::int64_t out_width);
 OpWork attention(const Tensor& q, std::int64_t keys, int heads);
 OpWork joint_attention(std::span<const AttentionPart> parts, std::int64_t keys, int heads);

@@ -42,7 +42,7 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
         "a packed weight has the size its layer says");
   check(!bias.defined() || bias.numel() == c.out, "a bias has one value for each output");
   if (stop().stop_requested()) fail<Cancelled>("cancelled while a model was loading");
-  const ThreadCount threads(threads_);
+  const Op op(*this, [&] { return work::packing(weight); });
   return with_onednn([&]() -> PackedPtr {
     auto packed =
         std::make_shared<PackedProduct>(c, precision, weight.dtype(), weight_bytes_, has_data_);
