@@ -143,8 +143,7 @@ Tensor VaeBlock::upsample(const Tensor& x, std::int64_t band_values) const {
   const auto twice = [&](const Tensor& t) {
     return (*upsampler)(ops::upsample_nearest(t, 2 * t.dim(1), 2 * t.dim(2)));
   };
-  constexpr std::int64_t kLarger = 4;  // the upsampled band, than that of x
-  const auto rows = band_rows(x.shape(), band_values / kLarger);
+  const auto rows = band_rows(x.shape(), band_values);
   if (!rows) return twice(x);
   return in_bands(x, {.rows = rows, .channels = x.dim(3), .scale = 2, .compute = twice});
 }
