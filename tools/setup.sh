@@ -4,8 +4,7 @@
 
 build_packages=(
   g++ cmake ninja-build ccache pkg-config  # the tools
-  libdnnl-dev libhwy-dev                   # oneDNN (matrix products), Highway (SIMD kernels)
-  ocl-icd-opencl-dev                       # Debian's oneDNN asks for it when it is found
+  libhwy-dev                               # Highway (SIMD kernels)
   nlohmann-json3-dev libcli11-dev libfmt-dev
   libpng-dev libjpeg-dev libwebp-dev zlib1g-dev
   libutf8proc-dev                          # Unicode normalisation for the tokenizer

@@ -20,7 +20,7 @@
 namespace mezzo {
 
 struct EngineOptions {
-  std::string precision = "auto";  // auto, f32, bf16
+  std::string precision = "auto";  // auto, f32, bf16, int8
   /// How weights are kept in memory: f32, f16, bf16, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 or nf4, or
   /// by network: "t5=nf4,unet=q8_0,f16". Empty: quantised files as they are, others by precision.
   std::string weights = {};

@@ -16,10 +16,11 @@
 
 namespace mezzo {
 
-/// Arithmetic of products. kF32: the reference. kBF16: 16-bit weights, and bfloat16 products where
-/// the CPU has them (elsewhere the weights are widened and the products are float32, which is more
-/// exact).
-enum class Precision { kF32, kBF16 };
+/// Arithmetic of products. kF32: the reference. kBF16: weights of 16 bits, and bfloat16 products
+/// where the CPU is fast at them (elsewhere the weights are widened and the products are float32,
+/// which is more exact). kInt8: rows and weights of linear layers rounded to 8 bits, with a factor
+/// for each row and each output, and exact sums; all else as kBF16.
+enum class Precision { kF32, kBF16, kInt8 };
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 

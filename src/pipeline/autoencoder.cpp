@@ -10,7 +10,7 @@ constexpr std::int64_t kBandValues = std::int64_t{1} << 22;  // 16 MiB of an act
 /// Reads the weights of one half; what belongs to the other half is not an unused tensor.
 template <class Half, class Config>
 std::unique_ptr<Half> build(const Component& vae, const Loading& loading, const Config& config) {
-  Weights w(vae.weights, loading.backend, loading.precision, "vae");
+  Weights w(vae.weights, loading.backend, loading.beside_denoiser(), "vae");
   if (loading.strategy.vae == MemoryStrategy::Vae::kBands) w.stream(0);
   auto half = std::make_unique<Half>(w, config);
   w.finish();

@@ -40,6 +40,11 @@ struct Loading {
   Backend& backend;
   Precision precision = Precision::kF32;
   MemoryStrategy strategy = {};
+
+  /// Integers of 8 bits are for the networks that run in every step.
+  Precision beside_denoiser() const {
+    return precision == Precision::kInt8 ? Precision::kBF16 : precision;
+  }
 };
 
 /// One way to need less memory. Applying it twice is the same as once.

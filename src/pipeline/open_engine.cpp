@@ -7,8 +7,10 @@
 namespace mezzo {
 
 Precision precision_of(const EngineOptions& o) {
-  if (o.precision != "auto" && o.precision != "f32" && o.precision != "bf16")
-    fail<UsageError>("precision \"{}\" is not known; auto, f32 and bf16 are", o.precision);
+  if (o.precision != "auto" && o.precision != "f32" && o.precision != "bf16" &&
+      o.precision != "int8")
+    fail<UsageError>("precision \"{}\" is not known; auto, f32, bf16 and int8 are", o.precision);
+  if (o.precision == "int8") return Precision::kInt8;
   const auto weights = WeightTypes::parse(o.weights).rest();
   if (o.precision == "f32" && (!weights || weights == DType::kF32)) return Precision::kF32;
   if (o.precision == "bf16" && weights == DType::kF32)
@@ -19,7 +21,9 @@ Precision precision_of(const EngineOptions& o) {
   return cpu_has_fast_bf16() ? Precision::kBF16 : Precision::kF32;
 }
 
-std::string precision_name(Precision p) { return p == Precision::kF32 ? "f32" : "bf16"; }
+std::string precision_name(Precision p) {
+  return p == Precision::kF32 ? "f32" : p == Precision::kBF16 ? "bf16" : "int8";
+}
 
 ModelBundle open_bundle(const std::string& model, const EngineOptions& options) {
   const auto types = WeightTypes::parse(options.weights);
@@ -39,7 +43,7 @@ OpenOptions open_options(const EngineOptions& o) {
 }
 
 std::uint64_t process_overhead(std::uint64_t weight_bytes) {
-  return (20ull << 20) + weight_bytes / 14;
+  return 13'000'000 + weight_bytes / 110;
 }
 
 EngineOptions options_for(const std::string& model, EngineOptions o) {

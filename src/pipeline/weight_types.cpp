@@ -15,13 +15,6 @@ constexpr std::array kOffered = {DType::kF32,  DType::kF16,  DType::kBF16, DType
                                  DType::kQ5_1, DType::kQ5_0, DType::kQ4_K, DType::kQ4_1,
                                  DType::kQ4_0, DType::kNF4};
 
-/// Parts of the canonical names of layers whose rounding shows most (TensorRT's exclusion list for
-/// diffusion models; reference: NVIDIA Model Optimizer), and of those too small to matter.
-constexpr std::array<std::string_view, 13> kSensitive = {
-    "conv_in",          "conv_out",   "time_embedding",         "time_emb_proj", "conv_shortcut",
-    "proj_out",         "quant_conv", "position_embedding",     "pos_embed",     "time_text_embed",
-    "context_embedder", "norm_out",   "relative_attention_bias"};
-
 /// What to take where rows are no whole blocks of a type.
 struct Narrower {
   DType type, instead;
@@ -59,11 +52,6 @@ DType type_in_memory(const TensorInfo& t, DType wanted) {
 }
 
 }  // namespace
-
-bool is_sensitive(std::string_view name) {
-  return std::ranges::any_of(kSensitive,
-                             [&](auto part) { return name.find(part) != std::string_view::npos; });
-}
 
 WeightTypes WeightTypes::parse(const std::string& spec) {
   WeightTypes types;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "checkpoint/bundle.h"
+#include "weights/weights.h"
 
 namespace mezzo {
 
@@ -26,10 +27,6 @@ class WeightTypes {
   std::optional<DType> rest_;
   std::map<std::string, DType, std::less<>> networks_;
 };
-
-/// Layers whose rounding shows most in pictures: they keep 16 bits when the rest is quantised.
-/// `tensor`: canonical name.
-bool is_sensitive(std::string_view tensor);
 
 /// The type that a tensor gets in a network whose weights shall be `wanted`. Blocks that the file
 /// has already are kept where they are no larger and `can_keep` allows: never rounded twice. What

@@ -1,6 +1,7 @@
 #include "weights/weights.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include <fmt/ranges.h>
@@ -41,6 +42,13 @@ bool same_matrix(const Shape& a, const Shape& b) {
   return std::ranges::equal(core(a), core(b));
 }
 
+/// Parts of the canonical names of layers whose rounding shows most (TensorRT's exclusion list for
+/// diffusion models; reference: NVIDIA Model Optimizer), and of those too small to matter.
+constexpr std::array<std::string_view, 13> kSensitive = {
+    "conv_in",          "conv_out",   "time_embedding",         "time_emb_proj", "conv_shortcut",
+    "proj_out",         "quant_conv", "position_embedding",     "pos_embed",     "time_text_embed",
+    "context_embedder", "norm_out",   "relative_attention_bias"};
+
 }  // namespace
 
 /// Memory for a tensor of the file. Fresh pages cost more than reading into them, so a large tensor
@@ -55,11 +63,18 @@ Tensor Weights::Shared::allocate(DType dtype, const Shape& shape) {
   return Tensor(space, space->raw(), host(), dtype, shape);
 }
 
+bool is_sensitive(std::string_view name) {
+  return std::ranges::any_of(kSensitive,
+                             [&](auto part) { return name.find(part) != std::string_view::npos; });
+}
+
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
     : shared_(new Shared{.source = source,
                          .backend = backend,
-                         .precision = source->precision().value_or(precision),
+                         .precision = precision == Precision::kInt8
+                                          ? precision
+                                          : source->precision().value_or(precision),
                          .name = std::move(name),
                          .used = {},
                          .problems = {}}) {
@@ -117,9 +132,8 @@ bool Weights::holds(std::string_view tensor, const Shape& shape) const {
   if (!s.may_hold) return true;
   const auto i = s.source->find(fmt::format("{}{}", prefix_, tensor));
   const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
-  const DType packed = is_quantized(stored)             ? stored
-                       : s.precision == Precision::kF32 ? DType::kF32
-                                                        : DType::kBF16;
+  const bool kept = is_quantized(stored) || stored == DType::kF16 || stored == DType::kBF16;
+  const DType packed = kept ? stored : s.precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
   const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
   if (bytes > *s.may_hold) return false;
   *s.may_hold -= bytes;
@@ -160,7 +174,10 @@ std::vector<std::string> Weights::finish() const {
 }
 
 Backend& Weights::backend() const { return shared_->backend; }
-Precision Weights::precision() const { return shared_->precision; }
+Precision Weights::precision() const {
+  const Precision p = shared_->precision;
+  return p == Precision::kInt8 && is_sensitive(prefix_) ? Precision::kBF16 : p;
+}
 std::string Weights::path(std::string_view tensor) const {
   return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);
 }

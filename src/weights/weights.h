@@ -29,6 +29,10 @@ class LazyTensor {
   std::string path_;
 };
 
+/// Layers whose rounding shows most in pictures: they keep 16 bits when the rest is quantised or
+/// multiplied in 8-bit integers. `name`: canonical name of a tensor or layer.
+bool is_sensitive(std::string_view name);
+
 class Weights {
  public:
   /// `name` of the network in messages: "unet". Precision: how its layers pack their products,
@@ -64,6 +68,7 @@ class Weights {
   std::vector<std::string> problems() const;
 
   Backend& backend() const;
+  /// Of this layer: sensitive ones are not multiplied in integers.
   Precision precision() const;
   std::string path(std::string_view tensor) const;  // with the network's name: unet.conv_in.weight
 

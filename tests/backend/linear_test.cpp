@@ -1,3 +1,6 @@
+#include <cmath>
+#include <numeric>
+
 #include <gtest/gtest.h>
 
 #include "reference.h"
@@ -107,6 +110,58 @@ TEST(Linear, TakesWeightsOfAnyType) {
   }
 }
 
+// Integers of 8 bits with a scale for each row and each output, and nothing else that is rounded.
+test::Values quantised(const Layer& l) {
+  const std::int64_t in = l.x.dim(-1), rows = l.x.numel() / in, out = l.weight.dim(0);
+  const auto round = [in](const Tensor& t, std::int64_t row, std::vector<double>& q) {
+    const float* v = t.data<float>() + row * in;
+    float most = 0;
+    for (std::int64_t i = 0; i < in; ++i) most = std::max(most, std::abs(v[i]));
+    const float scale = most / 127;
+    for (std::int64_t i = 0; i < in; ++i)
+      q[static_cast<std::size_t>(i)] = scale > 0 ? std::nearbyint(v[i] * (1 / scale)) : 0;
+    return static_cast<double>(scale);
+  };
+  test::Values y;
+  std::vector<double> a(static_cast<std::size_t>(in)), b(a);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const double row = round(l.x, r, a);
+    for (std::int64_t o = 0; o < out; ++o) {
+      const double scale = row * round(l.weight, o, b);
+      y.push_back(scale * std::inner_product(a.begin(), a.end(), b.begin(), 0.0) +
+                  static_cast<double>(l.bias.data<float>()[o]));
+    }
+  }
+  return y;
+}
+
+TEST(Linear, EightBitIntegersAreAddedUpExactly) {
+  for (const auto& [x, out] : shapes()) {
+    SCOPED_TRACE(to_string(x));
+    const Layer l = layer(x, out);
+    test::for_each_target([&](const std::string&) {
+      const auto backend = make_cpu_backend();
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kInt8), quantised(l)),
+                test::kProductF16);
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kInt8), expected(l)),
+                test::kProductInt8);
+    });
+  }
+}
+
+TEST(Linear, EightBitIntegersTakeAByteAWeight) {
+  const auto backend = make_cpu_backend(), meta = make_meta_backend();
+  for (const DType type : {DType::kF32, DType::kQ8_0}) {
+    Layer l = layer({1, 2, 640}, 1280);
+    l.weight = cast(l.weight, type);
+    const PackedPtr packed = backend->pack_linear(l.weight, l.bias, Precision::kInt8);
+    EXPECT_EQ(packed->bytes(), 640u * 1280 + 1280 * 4 * 3);
+    EXPECT_EQ(packed->bytes(), meta->pack_linear(l.weight, l.bias, Precision::kInt8)->bytes());
+    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kInt8), expected(l)),
+              test::kProductInt8);
+  }
+}
+
 TEST(Linear, KeepsTwoBytesAWeight) {
   const auto backend = make_cpu_backend();
   const Layer l = layer({1, 2, 640}, 5120);  // several chunks
@@ -119,7 +174,7 @@ TEST(Linear, KeepsTwoBytesAWeight) {
 
 TEST(Linear, ARowDoesNotDependOnItsBatchNorOnThreads) {
   const Layer all = layer({3, 77, 768}, 320), rows = layer({3, 320}, 640);
-  for (const Precision precision : {Precision::kF32, Precision::kBF16})
+  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8})
     for (const Layer& l : {all, rows}) {
       const Tensor first = run(*make_cpu_backend({.threads = 1}), l, precision);
       for (int threads : {2, 3})

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/kernels/winograd.h"
 #include "reference.h"
 #include "tensor/convert.h"
 #include "tolerances.h"
@@ -48,7 +47,7 @@ Layer layer(const Case& c, DType type) {
 Tensor run(const Case& c, const Layer& l, Precision precision, int m, int threads) {
   const auto backend = make_cpu_backend();
   const PackedPtr packed = backend->pack_conv2d(l.weight, l.bias, c.config, precision);
-  const auto& weights = static_cast<const PackedProduct&>(*packed);
+  const auto& weights = static_cast<const PackedWeight&>(*packed);
   const auto plan = plan_winograd(weights, c.h, c.w, m);
   if (!plan) return {};
   Tensor out(host(), DType::kF32, test::conv_shape(l.x, c.config));
@@ -109,17 +108,6 @@ TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
   }
 }
 
-// oneDNN may be limited to narrower vectors than our kernels use (ONEDNN_MAX_CPU_ISA).
-TEST(Winograd, ReadsBlocksOfWholeVectorsInOnePanelOnly) {
-  test::for_each_target([](const std::string& target) {
-    const auto panel = kernels::panel_width();
-    EXPECT_TRUE(kernels::winograd_reads(panel)) << target;
-    EXPECT_TRUE(kernels::winograd_reads(panel / 2)) << target;
-    EXPECT_FALSE(kernels::winograd_reads(2 * panel)) << target;
-    EXPECT_FALSE(panel >= 4 && kernels::winograd_reads(panel / 4)) << target;
-  });
-}
-
 // Layers of Stable Diffusion 1.x and its decoder: large pictures by large tiles, and none where the
 // weights are the work.
 TEST(Winograd, IsChosenWhereItSavesTime) {
@@ -129,7 +117,7 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
     const Tensor weight(host(), DType::kF16, {channels, channels, 3, 3});
     const PackedPtr w =
         backend->pack_conv2d(weight, {}, {.in = channels, .out = channels}, Precision::kBF16);
-    const auto plan = choose_winograd(static_cast<const PackedProduct&>(*w), side, side);
+    const auto plan = choose_winograd(static_cast<const PackedWeight&>(*w), side, side);
     return plan ? plan->m : 0;
   };
   EXPECT_EQ(chosen(512, 128), 6);

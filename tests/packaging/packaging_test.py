@@ -67,7 +67,7 @@ class DebianPackage(Folder):
         (package,) = self.folder.glob("*.deb")
         control = run("dpkg-deb", "-f", package)
         self.assertRegex(control, r"(?m)^Package: mezzotint$")
-        for library in ("libdnnl", "libpng16", "libsqlite3-0", "libgomp1", "libc6"):
+        for library in ("libhwy1", "libpng16", "libsqlite3-0", "libgomp1", "libc6"):
             self.assertRegex(control, rf"(?m)^Depends: .*\b{library}")
         tree = self.folder / "tree"
         run("dpkg-deb", "-x", package, tree)

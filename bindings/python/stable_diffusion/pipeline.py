@@ -85,7 +85,7 @@ class Pipeline:
     model : path of a ``.safetensors``, ``.ckpt``, ``.gguf`` file or a diffusers folder, a name in
         ``models_dir``, or a Hugging Face id that is in its cache. Empty: the model that ships with
         the package.
-    precision : "auto", "f32" or "bf16": the arithmetic of the networks.
+    precision : "auto", "f32", "bf16" or "int8": the arithmetic of the networks.
     weights : how weights are kept in memory: "f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_k",
         "q4_1", "q4_0" or "nf4", or by network: "t5=nf4,unet=q8_0,f16". Default: quantised files as
         they are, others as the precision has it.

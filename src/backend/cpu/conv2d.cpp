@@ -1,20 +1,8 @@
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/product_run.h"
+#include "backend/cpu/product.h"
 
 namespace mezzo {
 namespace {
-
-// Calls body; oneDNN's errors become ours.
-template <class Body>
-auto with_onednn(const Body& body) {
-  try {
-    return body();
-  } catch (const dnnl::error& e) {
-    if (e.status == dnnl_out_of_memory)
-      fail<OutOfMemory>("oneDNN is out of memory; choose a smaller picture");
-    fail<InternalError>("oneDNN cannot compute a layer: {} (please report this)", e.message);
-  }
-}
 
 void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, const Tensor& out,
                    std::int64_t images) {
@@ -43,26 +31,22 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
   check(!bias.defined() || bias.numel() == c.out, "a bias has one value for each output");
   if (stop().stop_requested()) fail<Cancelled>("cancelled while a model was loading");
   const Op op(*this, [&] { return work::packing(weight); });
-  return with_onednn([&]() -> PackedPtr {
-    auto packed =
-        std::make_shared<PackedProduct>(c, precision, weight.dtype(), weight_bytes_, has_data_);
-    note_peak(weight.bytes() + packed->packing_bytes(weight, threads_));
-    if (has_data_) packed->fill(weight, bias, threads_);
-    return packed;
-  });
+  auto packed =
+      std::make_shared<PackedWeight>(c, precision, weight.dtype(), weight_bytes_, has_data_);
+  note_peak(weight.bytes() + packed->packing_bytes(weight, threads_));
+  if (has_data_) packed->fill(weight, bias, threads_);
+  return packed;
 }
 
 void CpuBackend::product(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out,
                          std::array<std::int64_t, 3> images) {
-  const auto& weights = static_cast<const PackedProduct&>(w);
+  const auto& weights = static_cast<const PackedWeight&>(w);
   const ProductCall call = {weights,   epilogue,  x,        out,      images[0],
                             images[1], images[2], threads_, winograd_};
   check_product(x, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
-  with_onednn([&] {
-    const Tensor memory = scratch(product_scratch(call).total());
-    if (has_data_) run_product(call, memory.data<std::byte>());
-  });
+  const Tensor memory = scratch(product_scratch(call));
+  if (has_data_) run_product(call, memory.data<std::byte>());
 }
 
 PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
@@ -72,7 +56,7 @@ PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
 
 void CpuBackend::conv2d(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
   const Op op(*this,
-              [&] { return work::conv2d(x, static_cast<const PackedProduct&>(w).config(), out); });
+              [&] { return work::conv2d(x, static_cast<const PackedWeight&>(w).config(), out); });
   product(x, w, epilogue, out, {x.dim(0), x.dim(1), x.dim(2)});
 }
 

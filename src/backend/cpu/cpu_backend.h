@@ -1,5 +1,5 @@
 // The CPU of this process as a backend. Each operation: OpRecorder (stop, log), scratch by
-// footprint.h, then kernels (kernels/kernels.h, oneDNN) over pieces of work. When counting there
+// footprint.h, then kernels (kernels/kernels.h) over pieces of work. When counting there
 // are no data and nothing after the scratch happens.
 #pragma once
 

@@ -16,28 +16,6 @@ inline std::size_t floats(std::int64_t n) {
   return round_up(static_cast<std::size_t>(n) * sizeof(float), kLine);
 }
 
-/// Parts of a product's scratch, in bytes, in this order.
-struct Product {
-  std::size_t bias = 0;      // bias + channel_add of one image
-  std::size_t weights = 0;   // one chunk of 16-bit or quantised weights as the kernel reads them
-  std::size_t plain = 0;     // quantised weights on the way there, in the order of their rows
-  std::size_t repacked = 0;  // one chunk in another layout
-  std::size_t result = 0;    // one chunk of output channels of one image
-  std::size_t input = 0;     // one image as bfloat16
-  std::size_t library = 0;   // what oneDNN asks for
-  std::size_t tiles = 0;     // pieces of a wide picture, one for each thread
-  std::size_t winograd = 0;  // all of Winograd's algorithm, which needs none of the others
-  std::size_t total() const {
-    return bias + weights + plain + repacked + result + input + library + tiles + winograd;
-  }
-};
-
-/// A piece of a wide picture and its result, with what oneDNN asks for.
-struct Tile {
-  std::size_t input = 0, result = 0, library = 0;
-  std::size_t total() const { return input + result + library; }
-};
-
 /// Attention: rows of queries a task handles, keys it handles at a time, heads packed at a time.
 struct Attention {
   static constexpr std::int64_t kRows = 48;

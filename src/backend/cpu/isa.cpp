@@ -1,14 +1,16 @@
 #include "backend/cpu/isa.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
+#include <vector>
 
-#include <dnnl.hpp>
 #include <hwy/highway.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/kernels/product.h"
 #include "base/error.h"
-#include "base/log.h"
 
 namespace mezzo {
 namespace {
@@ -16,59 +18,104 @@ namespace {
 struct Isa {
   std::string_view name;
   std::int64_t disabled;  // Highway's targets above it
-  dnnl::cpu_isa onednn;
 };
 
-// Highway gives better targets lower bits.
+// Highway gives better targets lower bits. From the least to the best.
 constexpr std::int64_t kAboveSse4 = HWY_SSE4 - 1, kAboveAvx2 = HWY_AVX2 - 1;
-constexpr std::array kIsas = {
-    Isa{"sse4", kAboveSse4, dnnl::cpu_isa::sse41},
-    Isa{"avx2", kAboveAvx2, dnnl::cpu_isa::avx2},
-    Isa{"avx512", 0, dnnl::cpu_isa::avx512_core},
-    Isa{"avx512_bf16", 0, dnnl::cpu_isa::avx512_core_bf16},
-    Isa{"amx", 0, dnnl::cpu_isa::avx512_core_amx},
-};
+constexpr std::array kIsas = {Isa{"sse4", kAboveSse4}, Isa{"avx2", kAboveAvx2}, Isa{"avx512", 0},
+                              Isa{"avx512_vnni", 0}, Isa{"avx512_bf16", 0}};
+constexpr std::size_t kAvx512 = 2, kVnni = 3, kBf16 = 4;
 
-void apply(std::string_view name) {
-  for (const Isa& isa : kIsas) {
-    if (isa.name != name) continue;
-    hwy::DisableTargets(isa.disabled);
-    if (dnnl::set_max_cpu_isa(isa.onednn) != dnnl::status::success)
-      log_warning("MEZZO_CPU_ISA={} does not reach oneDNN, which this process has used before",
-                  name);
-    return;
-  }
-  fail<UsageError>("MEZZO_CPU_ISA is \"{}\"; it can be sse4, avx2, avx512, avx512_bf16 or amx",
-                   name);
+std::string_view wanted() {
+  const char* name = std::getenv("MEZZO_CPU_ISA");
+  return name ? name : "";
 }
 
-bool onednn_has(dnnl::cpu_isa wanted) {
-  const auto bits = static_cast<unsigned>(wanted);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+/// The best in kIsas that MEZZO_CPU_ISA allows.
+std::size_t limit() {
+  static const std::size_t found = [] {
+    const auto name = wanted();
+    if (name.empty()) return kIsas.size() - 1;
+    const auto* isa = std::ranges::find(kIsas, name, &Isa::name);
+    if (isa == kIsas.end())
+      fail<UsageError>(
+          "MEZZO_CPU_ISA is \"{}\"; it can be sse4, avx2, avx512, avx512_vnni or avx512_bf16",
+          name);
+    hwy::DisableTargets(isa->disabled);
+    return static_cast<std::size_t>(isa - kIsas.begin());
+  }();
+  return found;
+}
+
+// Highway's targets that kernels may run on. Asking for them undoes what was disabled for those
+// that are chosen at run time (Highway 1.0.3), so it is set again.
+std::int64_t targets() {
+  const std::int64_t supported = hwy::SupportedTargets();
+  hwy::GetChosenTarget().Update(supported);
+  return supported;
+}
+
+bool has_avx512() { return (targets() & HWY_AVX3) != 0; }
+
+/// Whether products of bfloat16 take fewer nanoseconds a value than those of float32. Some
+/// processors have the instruction and need four times as long for it, since they expect AMX to be
+/// used. The two differ by factors, so that noise cannot decide.
+bool multiplies_bf16_faster() {
+  using Clock = std::chrono::steady_clock;
+  constexpr kernels::Index kRows = 12, kDepth = 256, kCalls = 8;
+  constexpr int kRounds = 9;
+  const kernels::Index width = kernels::panel_width();
+  const std::vector<float> a(kRows * kDepth), b(static_cast<std::size_t>(kDepth * width));
+  std::vector<float> c(static_cast<std::size_t>(kRows * width));
+  const auto seconds = [&](kernels::Operands operands) {
+    const auto begin = Clock::now();
+    for (kernels::Index i = 0; i < kCalls; ++i)
+      kernels::multiply_panel({.operands = operands,
+                               .a = a.data(),
+                               .a_stride = kDepth,
+                               .rows = kRows,
+                               .panel = b.data(),
+                               .depth = kDepth,
+                               .width = width,
+                               .c = c.data(),
+                               .c_stride = width},
+                              false);
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  double f32 = 1e9, bf16 = 1e9;
+  for (int i = 0; i < kRounds; ++i) {
+    f32 = std::min(f32, seconds(kernels::Operands::kFloat));
+    bf16 = std::min(bf16, seconds(kernels::Operands::kBF16));
+  }
+  return bf16 < 2 * f32;  // of as many words, which hold twice as many values
 }
 
 }  // namespace
 
-void apply_isa_limit() {
-  static const bool done = [] {
-    if (const char* name = std::getenv("MEZZO_CPU_ISA"); name && *name) apply(name);
-    return true;
-  }();
-  (void)done;
+void apply_isa_limit() { limit(); }
+
+bool cpu_has_vnni() {
+  static const bool has = limit() >= kVnni && has_avx512() && __builtin_cpu_supports("avx512vnni");
+  return has;
+}
+
+bool cpu_has_bf16() {
+  static const bool has = limit() >= kBf16 && has_avx512() && __builtin_cpu_supports("avx512bf16");
+  return has;
+}
+
+bool cpu_has_fast_bf16() {
+  static const bool fast =
+      cpu_has_bf16() && (wanted() == kIsas[kBf16].name || multiplies_bf16_faster());
+  return fast;
 }
 
 std::string_view isa_name() {
   apply_isa_limit();
-  if (onednn_has(dnnl::cpu_isa::avx512_core_amx)) return "amx";
-  if (onednn_has(dnnl::cpu_isa::avx512_core_bf16)) return "avx512_bf16";
-  if (onednn_has(dnnl::cpu_isa::avx512_core)) return "avx512";
-  if (onednn_has(dnnl::cpu_isa::avx2)) return "avx2";
-  return "sse4";
-}
-
-bool cpu_has_fast_bf16() {
-  apply_isa_limit();
-  return onednn_has(dnnl::cpu_isa::avx512_core_bf16);
+  if (cpu_has_fast_bf16()) return kIsas[kBf16].name;
+  if (cpu_has_vnni()) return kIsas[kVnni].name;
+  if (has_avx512()) return kIsas[kAvx512].name;
+  return targets() & HWY_AVX2 ? "avx2" : "sse4";
 }
 
 }  // namespace mezzo

@@ -1,15 +1,20 @@
-// The instruction sets in use: what the CPU has, limited by the environment variable MEZZO_CPU_ISA.
+// The instruction sets of this CPU, and MEZZO_CPU_ISA, which limits them for tests.
 #pragma once
 
 #include <string_view>
 
 namespace mezzo {
 
-/// Applies MEZZO_CPU_ISA (sse4, avx2, avx512, avx512_bf16, amx) to Highway and oneDNN, once per
-/// process. Throws UsageError for another name. Every entry into the CPU backend calls it first.
+/// Applies MEZZO_CPU_ISA before the first kernel runs. Throws UsageError when it names no
+/// instruction set.
 void apply_isa_limit();
 
-/// The best instruction set of our kernels, as MEZZO_CPU_ISA would name it.
+/// The best that is used: sse4, avx2, avx512, avx512_vnni or avx512_bf16.
 std::string_view isa_name();
+
+/// Whether there are instructions that multiply words of four 8-bit integers, or two bfloat16.
+/// Not every CPU that has them is fast at it (cpu_has_fast_bf16()).
+bool cpu_has_vnni();
+bool cpu_has_bf16();
 
 }  // namespace mezzo

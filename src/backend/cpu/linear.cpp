@@ -15,7 +15,7 @@ PackedPtr CpuBackend::pack_linear(const Tensor& weight, const Tensor& bias, Prec
 }
 
 void CpuBackend::linear(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
-  const Conv2dConfig& c = static_cast<const PackedProduct&>(w).config();
+  const Conv2dConfig& c = static_cast<const PackedWeight&>(w).config();
   const Op op(*this, [&] { return work::linear(x, c.in, c.out); });
   // [B, ..., in]: an image's rows are one picture. [L, in] is one image, unless each row has its
   // own channel_add or gate.

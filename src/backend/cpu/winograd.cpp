@@ -3,35 +3,38 @@
 #include <algorithm>
 #include <utility>
 
-#include "backend/cpu/kept_weights.h"
+#include "backend/cpu/kernels/product.h"
 #include "backend/cpu/kernels/winograd.h"
 #include "backend/cpu/parallel.h"
-#include "tensor/convert.h"
 
 namespace mezzo {
 namespace {
 
 using kernels::WinogradTile;
-using Chunk = PackedProduct::Chunk;
+using Panel = PackedWeight::Panel;
 
 constexpr std::int64_t kSlab = 48;     // tiles multiplied at a time
 constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time, if there is room
 constexpr std::int64_t kPieceValues = 3 << 18;  // 3 MiB of transformed weights
 constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
+constexpr std::int64_t kDepth = 320;  // channels of a panel that stay in the first cache level
+constexpr std::int64_t kWeightChannels = 64;  // of a weight that are transformed at a time
 
 // Sizes of the parts of the scratch, in values. One operand is transformed as a whole and stays;
 // of the other each thread transforms a piece, multiplies it with all of the first, and goes on.
 struct Layout {
   Layout(const ProductCall& call, const WinogradPlan& plan)
       : c(call.weights.config()), points(plan.points()), tiles(call.images * plan.tiles()) {
-    const std::int64_t all_rows = round_up(tiles, kernels::kPanelRows);
-    slab = std::min(kSlab, all_rows);
-    weights_stay = c.out <= all_rows;
+    const PackedWeight& w = call.weights;
+    slab = std::min(kSlab, tiles);
+    weights_stay = c.out <= tiles;
     const std::int64_t room = weights_stay ? kColumns : kPieceValues / (points * c.in),
-                       panel = kernels::panel_width();
-    columns = std::clamp(room / panel * panel, panel, std::min(kColumns, c.out));
-    picture_point = (weights_stay ? slab : all_rows) * c.in + kGap;
+                       panel = w.panel_width();
+    panels = std::clamp<std::int64_t>(std::min(room, kColumns) / panel, 1, w.panels());
+    columns = std::min(panels * panel, c.out);
+    channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
+    picture_point = (weights_stay ? slab : tiles) * c.in + kGap;
     weight_point = (weights_stay ? c.out : columns) * c.in + kGap;
     product_point = slab * columns + kGap;
     const std::int64_t picture = points * picture_point, weight = points * weight_point;
@@ -40,15 +43,11 @@ struct Layout {
     products = aligned(points * product_point);
     zeros = aligned(c.in);
     spare = aligned(columns);
-    block = aligned(c.kernel * c.kernel * kernels::panel_width() * kernels::panel_width());
-    if (call.weights.kept()) {
-      slice = kept_slice(call.weights, call.weights.blocks(call.weights.chunks().front())->block);
-      block = plain = aligned(slice.values);
-    }
+    space = w.storage() == DType::kF32 ? 0 : aligned(w.space(channels));
     bias = aligned(columns);
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  std::int64_t thread() const { return piece + products + spare + block + plain + bias; }
+  std::int64_t thread() const { return piece + products + spare + space + bias; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {
     const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
@@ -57,23 +56,21 @@ struct Layout {
   std::int64_t total(int threads) const { return resident + zeros + workers(threads) * thread(); }
 
   const Conv2dConfig& c;
-  std::int64_t points, tiles, slab, columns;
+  std::int64_t points, tiles, slab, panels, columns, channels;
   bool weights_stay;
   std::int64_t picture_point, weight_point, product_point;
-  KeptSlice slice;
-  std::int64_t resident, zeros;                                 // shared
-  std::int64_t piece, products, spare, block, plain = 0, bias;  // of each thread
+  std::int64_t resident, zeros;                      // shared
+  std::int64_t piece, products, spare, space, bias;  // of each thread
 };
 
 // A thread's part of the scratch.
 struct Space {
-  float *piece, *products, *spare, *block, *plain, *bias;
+  float *piece, *products, *spare, *space, *bias;
 };
 
-// Output channels begin, ..., begin + count - 1 of the whole, in one chunk.
+// Panels first, ..., last - 1 of the weight, and their output channels.
 struct Columns {
-  const Chunk& chunk;
-  std::int64_t begin, count;
+  std::int64_t first, last, begin, count;
 };
 
 class WinogradRun {
@@ -83,9 +80,12 @@ class WinogradRun {
     zeros_ = scratch + l_.resident;
     std::fill_n(scratch + l_.resident, l_.c.in, 0.0f);
     threads_ = scratch + l_.resident + l_.zeros;
-    for (const Chunk& chunk : call.weights.chunks())
-      for (std::int64_t i = 0; i < chunk.count; i += l_.columns)
-        columns_.push_back({chunk, chunk.begin + i, std::min(l_.columns, chunk.count - i)});
+    const PackedWeight& w = call.weights;
+    for (std::int64_t first = 0; first < w.panels(); first += l_.panels) {
+      const std::int64_t last = std::min(first + l_.panels, w.panels()),
+                         begin = w.panel(first).begin;
+      columns_.push_back({first, last, begin, std::min(l_.c.out, last * w.panel_width()) - begin});
+    }
   }
 
   void run() { l_.weights_stay ? with_weights_resident() : with_picture_resident(); }
@@ -139,51 +139,41 @@ class WinogradRun {
     }
   }
 
-  // Consecutive blocks of input channels of a weight, as float32.
-  struct WeightPiece {
-    const float* values;
-    std::int64_t channels;
-  };
-  // From input channel i of the block of output channels that begins at column o on.
-  WeightPiece weight_at(const Columns& k, std::int64_t o, std::int64_t i, const Space& t) const {
-    const PackedProduct& w = call_.weights;
-    if (w.kept()) {
-      expand_slice(w, l_.slice, k.begin + o, i, t.plain, t.block);
-      return {t.block, std::min(l_.slice.channels, l_.c.in - i)};
-    }
-    const onednn::WeightBlocks b = *w.blocks(k.chunk);
-    const std::int64_t at = static_cast<std::int64_t>(k.chunk.offset) +
-                            (k.begin - k.chunk.begin + o) / b.block * b.out_stride +
-                            i / b.block * b.in_stride;
-    const std::byte* stored = w.weights() + at * static_cast<std::int64_t>(info(w.storage()).bytes);
-    if (w.storage() == DType::kF32) return {reinterpret_cast<const float*>(stored), b.block};
-    to_float(w.storage(), stored, l_.c.kernel * l_.c.kernel * b.block * b.block, t.block);
-    return {t.block, b.block};
-  }
-
-  // The weights' points, in panels as the product reads them.
+  // The weights' points, panel by panel.
   void transform_weight(const Columns& k, float* out, const Space& t) const {
-    const std::int64_t width = kernels::panel_width(), block = call_.weights.blocks(k.chunk)->block,
-                       values = l_.c.kernel * l_.c.kernel * block;  // of an input channel
-    for (std::int64_t o = 0; o < k.count; o += block)
-      for (std::int64_t i = 0; i < l_.c.in;) {
-        const WeightPiece piece = weight_at(k, o, i, t);
-        for (std::int64_t j = 0; j < piece.channels; j += block)
-          kernels::winograd_weight(plan_.m, piece.values + j * values, block,
-                                   out + o / width * width * l_.c.in + (i + j) * width + o % width,
-                                   l_.weight_point);
-        i += piece.channels;
+    const PackedWeight& w = call_.weights;
+    for (std::int64_t i = k.first; i < k.last; ++i) {
+      const Panel panel = w.panel(i);
+      float* to = out + (panel.begin - k.begin) * l_.c.in;
+      for (std::int64_t j = 0; j < l_.c.in; j += l_.channels) {
+        const std::int64_t n = std::min(l_.channels, l_.c.in - j);
+        const auto values = w.float_values(panel, j, n, t.space);
+        kernels::winograd_weight(
+            plan_.m, {static_cast<const float*>(values.data), values.tap_stride, n, panel.width},
+            to + j * panel.width, l_.weight_point);
       }
+    }
   }
 
   // Pixels of the tiles [begin, end) and channels k of the result.
   void multiply(const Columns& k, std::pair<std::int64_t, std::int64_t> tiles, const float* picture,
                 const float* weight, const Space& t) const {
-    const std::int64_t rows = round_up(tiles.second - tiles.first, kernels::kPanelRows);
     for (std::int64_t p = 0; p < l_.points; ++p)
-      kernels::panel_product(
-          picture + p * l_.picture_point, l_.c.in, rows, weight + p * l_.weight_point, l_.c.in,
-          k.count / kernels::panel_width(), t.products + p * l_.product_point, k.count);
+      for (std::int64_t j = 0; j < l_.c.in; j += kDepth)
+        for (std::int64_t i = k.first; i < k.last; ++i) {
+          const Panel panel = call_.weights.panel(i);
+          const std::int64_t column = panel.begin - k.begin;
+          kernels::multiply_panel(
+              {.a = picture + p * l_.picture_point + j,
+               .a_stride = l_.c.in,
+               .rows = tiles.second - tiles.first,
+               .panel = weight + p * l_.weight_point + column * l_.c.in + j * panel.width,
+               .depth = std::min(kDepth, l_.c.in - j),
+               .width = panel.width,
+               .c = t.products + p * l_.product_point + column,
+               .c_stride = k.count},
+              j > 0);
+        }
     for (std::int64_t tile = tiles.first; tile < tiles.second; ++tile)
       transform_back(k, tile, t.products + (tile - tiles.first) * k.count, t);
   }
@@ -225,8 +215,7 @@ class WinogradRun {
     return {.piece = take(l_.piece),
             .products = take(l_.products),
             .spare = take(l_.spare),
-            .block = take(l_.block),
-            .plain = take(l_.plain),
+            .space = take(l_.space),
             .bias = take(l_.bias)};
   }
 
@@ -242,30 +231,26 @@ class WinogradRun {
 // the two pictures that guidance makes of one.
 constexpr double kValueCost = 20, kPictures = 2;
 
-double cost(const PackedProduct& w, const WinogradPlan& p) {
+double cost(const PackedWeight& w, const WinogradPlan& p) {
   const auto points = static_cast<double>(p.points()), tiles = static_cast<double>(p.tiles()),
              in = static_cast<double>(w.config().in), out = static_cast<double>(w.config().out);
   return points * (tiles * in * out + kValueCost * (tiles * (in + out) + in * out / kPictures));
 }
 
-double direct_cost(const PackedProduct& w, const WinogradPlan& p) {
+double direct_cost(const PackedWeight& w, const WinogradPlan& p) {
   const auto pixels = static_cast<double>(p.out_h * p.out_w),
              weights = 9 * static_cast<double>(w.config().in * w.config().out);
-  const bool widens = w.form() == PackedProduct::Form::kWidened;
-  return weights * (pixels + (widens ? kValueCost / kPictures : 0));
+  return weights * (pixels + (w.unpacks() ? kValueCost / kPictures : 0));
 }
 
 }  // namespace
 
-std::optional<WinogradPlan> plan_winograd(const PackedProduct& w, std::int64_t h,
-                                          std::int64_t width, int m) {
+std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h, std::int64_t width,
+                                          int m) {
   const Conv2dConfig& c = w.config();
-  if (c.kernel != 3 || c.stride != 1 || w.form() == PackedProduct::Form::kBF16) return {};
-  if (c.out % kernels::panel_width() != 0) return {};
-  for (const Chunk& chunk : w.chunks()) {
-    const auto blocks = w.blocks(chunk);
-    if (!blocks || !kernels::winograd_reads(blocks->block) || c.in % blocks->block != 0) return {};
-  }
+  if (c.kernel != 3 || c.stride != 1) return {};
+  const std::int64_t vector = w.panel_width() / 2;
+  if (c.out % vector != 0 || c.in % vector != 0) return {};
   WinogradPlan p = {.m = m,
                     .across = 0,
                     .down = 0,
@@ -277,7 +262,7 @@ std::optional<WinogradPlan> plan_winograd(const PackedProduct& w, std::int64_t h
   return p;
 }
 
-std::optional<WinogradPlan> choose_winograd(const PackedProduct& w, std::int64_t h,
+std::optional<WinogradPlan> choose_winograd(const PackedWeight& w, std::int64_t h,
                                             std::int64_t width) {
   std::optional<WinogradPlan> best;
   double least = 0;

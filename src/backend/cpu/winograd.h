@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "backend/cpu/product_run.h"
+#include "backend/cpu/product.h"
 
 namespace mezzo {
 
@@ -20,14 +20,14 @@ struct WinogradPlan {
 };
 
 /// The plan of tiles of m x m, if the layer has one.
-std::optional<WinogradPlan> plan_winograd(const PackedProduct&, std::int64_t h, std::int64_t w,
+std::optional<WinogradPlan> plan_winograd(const PackedWeight&, std::int64_t h, std::int64_t w,
                                           int m);
 /// The plan that takes less time than the direct convolution, if there is one. It depends on the
 /// size of one picture and not on how many there are, as must the result.
-std::optional<WinogradPlan> choose_winograd(const PackedProduct&, std::int64_t h, std::int64_t w);
+std::optional<WinogradPlan> choose_winograd(const PackedWeight&, std::int64_t h, std::int64_t w);
 
 std::size_t winograd_scratch(const ProductCall&, const WinogradPlan&);
-/// Writes product + bias + channel_add, and adds the residual if there is no activation.
+/// The whole epilogue but activations and what comes after them.
 void run_winograd(const ProductCall&, const WinogradPlan&, std::byte* scratch);
 
 }  // namespace mezzo

@@ -16,12 +16,12 @@ struct IsaRate {
   double bytes;  // GB/s of a core in operations bound by memory
 };
 
-// Measured on Zen 3 (avx2) and Zen 4 (avx512, avx512_bf16); the others follow from their vector
-// widths.
+// Measured on Zen 3 (avx2) and Sapphire Rapids (avx512, avx512_vnni); the others follow from their
+// vector widths.
 constexpr std::array kRates = {
-    IsaRate{"sse4", 15, 10, 8},     IsaRate{"avx2", 75, 50, 10},
-    IsaRate{"avx512", 115, 70, 12}, IsaRate{"avx512_bf16", 220, 80, 12},
-    IsaRate{"amx", 400, 80, 12},
+    IsaRate{"sse4", 15, 10, 8},           IsaRate{"avx2", 75, 50, 10},
+    IsaRate{"avx512", 140, 90, 12},       IsaRate{"avx512_vnni", 140, 90, 12},
+    IsaRate{"avx512_bf16", 220, 120, 12},
 };
 constexpr double kMemoryLimit = 30;  // GB/s of all cores of a desktop machine
 constexpr double kStart = 5e-6;      // seconds to begin an operation

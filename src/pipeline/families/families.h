@@ -40,7 +40,9 @@ struct NetworkSource {
 /// Builds a network and reports what its file holds beyond it.
 template <class Network, class Config>
 Network build(const NetworkSource& from, const Loading& loading, const Config& config) {
-  Weights w(from.weights, loading.backend, loading.precision, from.name);
+  const bool denoises = !from.name.starts_with("text_encoder");
+  Weights w(from.weights, loading.backend, denoises ? loading.precision : loading.beside_denoiser(),
+            from.name);
   if (from.held) w.stream(*from.held);
   Network network(w, config);
   if (const auto unused = w.finish();

@@ -40,16 +40,18 @@ void scores(const Block& b, const float* packed, Index keys, Index d) {
   const Index panel = kKeyVectors * lanes();
   for (Index key = 0; key < keys; key += panel)
     for (Index r = 0; r < b.rows; r += kStrip)
-      tile<kStrip, kKeyVectors, false>(b.q + r * d, d, packed + key * d, d, nullptr,
-                                       b.score + r * Attention::kKeys + key, Attention::kKeys);
+      tile<FloatDot, kStrip, kKeyVectors, Result::kWrite>(
+          {b.q + r * d, d, packed + key * d, d}, nullptr, b.score + r * Attention::kKeys + key,
+          Attention::kKeys);
 }
 
 template <Index kVectors>
 HWY_INLINE void add_panel(const Block& b, const float* values, Index keys, float* out) {
   constexpr Index kStrip = kAccumulators / kVectors;
   for (Index r = 0; r < b.rows; r += kStrip)
-    tile<kStrip, kVectors, true>(b.score + r * Attention::kKeys, Attention::kKeys, values, keys,
-                                 b.correction + r, out + r * b.out_width, b.out_width);
+    tile<FloatDot, kStrip, kVectors, Result::kScaleAndAdd>(
+        {b.score + r * Attention::kKeys, Attention::kKeys, values, keys}, b.correction + r,
+        out + r * b.out_width, b.out_width);
 }
 
 // block.out = correction * block.out + probabilities * values.

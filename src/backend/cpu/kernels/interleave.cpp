@@ -1,7 +1,4 @@
-#include <algorithm>
-
 #include "backend/cpu/kernels/kernels.h"
-#include "base/checked.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/interleave.cpp"
@@ -17,20 +14,16 @@ using kernels::WeightRows;
 // Where the values of a row go, one after the other: tap by tap, then channel by channel.
 class Place {
  public:
-  Place(Index taps, Index block) : taps_(taps), block_(block) {}
+  explicit Place(const WeightRows& w) : w_(w) {}
   Index next() {
-    const Index at = base_ + tap_ * block_ * block_ + lane_ * block_;
-    if (++tap_ < taps_) return at;
-    tap_ = 0;
-    if (++lane_ == block_) {
-      lane_ = 0;
-      base_ += taps_ * block_ * block_;
-    }
+    const Index at = channel_ * w_.width + tap_ * w_.tap_stride;
+    if (++tap_ == w_.taps) tap_ = 0, ++channel_;
     return at;
   }
 
  private:
-  Index taps_, block_, base_ = 0, tap_ = 0, lane_ = 0;
+  const WeightRows& w_;
+  Index channel_ = 0, tap_ = 0;
 };
 
 // Four rows of x at a time. Returns how many rows that were.
@@ -45,7 +38,7 @@ Index four_rows(const float* x, Index stride, const WeightRows& w, float* out) {
   Index o = 0;
   for (; o + 4 <= w.rows; o += 4) {
     const float* row = x + o * stride;
-    Place place(w.taps, w.block);
+    Place place(w);
     for (Index k = 0; k < whole; k += 4) {
       const auto a = hn::LoadU(f, row + k), b = hn::LoadU(f, row + stride + k),
                  c = hn::LoadU(f, row + 2 * stride + k), d = hn::LoadU(f, row + 3 * stride + k);
@@ -70,10 +63,8 @@ Index four_rows(const float* x, Index stride, const WeightRows& w, float* out) {
 }
 
 void Interleave(const float* x, Index stride, const WeightRows& w, float* out) {
-  const Index padded = round_up(w.channels, w.block);
-  if (w.rows < w.block || padded != w.channels) std::fill_n(out, padded * w.taps * w.block, 0.0f);
   for (Index o = four_rows(x, stride, w, out); o < w.rows; ++o) {
-    Place place(w.taps, w.block);
+    Place place(w);
     for (Index k = 0; k < w.channels * w.taps; ++k) out[place.next() + o] = x[o * stride + k];
   }
 }

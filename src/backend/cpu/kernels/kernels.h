@@ -64,10 +64,12 @@ void transpose(const float* x, Index x_stride, Index rows, Index columns, float*
                Index out_stride);
 
 // interleave.cpp
-struct WeightRows {  // rows [rows, channels * taps] of a weight, rows <= block
-  Index rows, channels, taps, block;
+/// Rows [rows][channels * taps] of a weight, which become columns of a panel
+/// [taps][channels][width].
+struct WeightRows {
+  Index rows, channels, taps, width;
+  Index tap_stride;  // values from a tap to the next in the panel
 };
-/// x -> out[channels / block][taps][block in][block out], zeros where there is no row or channel.
 void interleave(const float* x, Index stride, const WeightRows&, float* out);
 
 }  // namespace mezzo::kernels

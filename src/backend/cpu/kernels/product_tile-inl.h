@@ -1,5 +1,6 @@
-// The product of a few rows with a panel of columns, held in registers: what attention and Winograd
-// convolutions spend their time in. Included once per instruction set (hwy/foreach_target.h).
+// The product of a few rows with a panel of columns, held in registers: what products, attention
+// and Winograd convolutions spend their time in. Included once per instruction set
+// (hwy/foreach_target.h).
 #if defined(MEZZO_PRODUCT_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MEZZO_PRODUCT_TILE_INL_H_
 #undef MEZZO_PRODUCT_TILE_INL_H_
@@ -7,8 +8,10 @@
 #define MEZZO_PRODUCT_TILE_INL_H_
 #endif
 
+#include <cstring>
+
 #include "backend/cpu/kernels/kernels.h"
-#include "backend/cpu/kernels/vector_math-inl.h"
+#include "backend/cpu/kernels/words-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
@@ -21,31 +24,55 @@ constexpr kernels::Index kAccumulators = 24;
 constexpr kernels::Index kAccumulators = 12;
 #endif
 
-// c[r][j] = first[r] * c[r][j] + sum over k < depth of a[r][k] * b[k][j], for a tile of kRows x
-// kVectors vectors. Without kContinue c is only written.
-template <kernels::Index kRows, kernels::Index kVectors, bool kContinue>
-HWY_INLINE void tile(const float* HWY_RESTRICT a, kernels::Index a_stride,
-                     const float* HWY_RESTRICT b, kernels::Index depth,
-                     const float* HWY_RESTRICT factor, float* HWY_RESTRICT c,
-                     kernels::Index c_stride) {
+// What becomes of c: it is written; added to, after the sums of their own, which keeps long sums
+// exact; or multiplied by a factor for each row first and then added to.
+enum class Result { kWrite, kAdd, kScaleAndAdd };
+
+// Operands of a tile, in words (words-inl.h): a[r][k], rows a_stride words apart, and b[k][j].
+struct TileOperands {
+  const void* a;
+  kernels::Index a_stride;
+  const void* b;
+  kernels::Index depth;
+};
+
+// c[r][j] (+)= sum over k < depth of a[r][k] * b[k][j], for a tile of kRows x kVectors vectors.
+template <class Dot, kernels::Index kRows, kernels::Index kVectors, Result kResult>
+HWY_INLINE void tile(const TileOperands& o, const float* HWY_RESTRICT factor,
+                     typename Dot::Value* HWY_RESTRICT c, kernels::Index c_stride) {
   using kernels::Index;
-  const F f;
+  constexpr Index kWord = 4, kGroup = 3, kGroups = (kRows + kGroup - 1) / kGroup;
+  const typename Dot::Tag d;
   const Index n = lanes();
-  V sum[kRows][kVectors];
+  typename Dot::Sum sum[kRows][kVectors];
   for (Index r = 0; r < kRows; ++r)
-    for (Index j = 0; j < kVectors; ++j)
-      sum[r][j] = kContinue ? hn::Mul(hn::LoadU(f, c + r * c_stride + j * n), hn::Set(f, factor[r]))
-                            : hn::Zero(f);
-  for (Index k = 0; k < depth; ++k) {
-    V right[kVectors];
-    for (Index j = 0; j < kVectors; ++j) right[j] = hn::LoadU(f, b + (k * kVectors + j) * n);
-    for (Index r = 0; r < kRows; ++r) {
-      const V left = hn::Set(f, a[r * a_stride + k]);
-      for (Index j = 0; j < kVectors; ++j) sum[r][j] = hn::MulAdd(left, right[j], sum[r][j]);
+    for (Index j = 0; j < kVectors; ++j) {
+      if constexpr (kResult == Result::kScaleAndAdd)
+        sum[r][j] = hn::Mul(hn::LoadU(d, c + r * c_stride + j * n), hn::Set(d, factor[r]));
+      else
+        sum[r][j] = hn::Zero(d);
     }
+  // Three rows share a pointer, so that all of them fit the registers.
+  const Index stride = o.a_stride * kWord;
+  const char* rows[kGroups];
+  for (Index g = 0; g < kGroups; ++g) rows[g] = static_cast<const char*>(o.a) + g * kGroup * stride;
+  const auto* b = static_cast<const std::uint32_t*>(o.b);
+  for (Index k = 0; k < o.depth; ++k) {
+    typename Dot::Right right[kVectors];
+    for (Index j = 0; j < kVectors; ++j) right[j] = Dot::right(b + j * n);
+    b += kVectors * n;
+    for (Index r = 0; r < kRows; ++r) {
+      const auto left = Dot::left(rows[r / kGroup] + r % kGroup * stride);
+      for (Index j = 0; j < kVectors; ++j) sum[r][j] = Dot::add(sum[r][j], left, right[j]);
+    }
+    for (Index g = 0; g < kGroups; ++g) rows[g] += kWord;
   }
   for (Index r = 0; r < kRows; ++r)
-    for (Index j = 0; j < kVectors; ++j) hn::StoreU(sum[r][j], f, c + r * c_stride + j * n);
+    for (Index j = 0; j < kVectors; ++j) {
+      auto* at = c + r * c_stride + j * n;
+      if constexpr (kResult == Result::kAdd) sum[r][j] = hn::Add(sum[r][j], hn::LoadU(d, at));
+      hn::StoreU(sum[r][j], d, at);
+    }
 }
 
 }  // namespace mezzo::HWY_NAMESPACE

@@ -10,11 +10,12 @@
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/winograd.cpp"
 #include <hwy/foreach_target.h>
 // after foreach_target.h
-#include "backend/cpu/kernels/product_tile-inl.h"
+#include "backend/cpu/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
 using kernels::Index;
+using kernels::WeightPiece;
 using kernels::WinogradTile;
 
 struct Form4 {
@@ -103,18 +104,15 @@ void input(const float* const* pixels, Index channels, float* out, Index point) 
 }
 
 template <class Form>
-void weight(const float* w, Index block, float* out, Index point) {
+void weight(const WeightPiece& w, float* out, Index point) {
   constexpr int n = Form::kPatch;
   const F f;
-  const Index panel = 2 * lanes();
-  for (Index i = 0; i < block; ++i)
-    for (Index o = 0; o < block; o += lanes())
-      apply_twice(
-          Form::kWeight,
-          [&](int y, int x)
-              HWY_ATTR { return hn::LoadU(f, w + ((y * 3 + x) * block + i) * block + o); },
-          [&](int y, int x, V v)
-              HWY_ATTR { hn::StoreU(v, f, out + (y * n + x) * point + i * panel + o); });
+  for (Index i = 0; i < w.channels * w.width; i += lanes())
+    apply_twice(
+        Form::kWeight,
+        [&](int y, int x)
+            HWY_ATTR { return hn::LoadU(f, w.values + (y * 3 + x) * w.tap_stride + i); },
+        [&](int y, int x, V v) HWY_ATTR { hn::StoreU(v, f, out + (y * n + x) * point + i); });
 }
 
 template <class Form>
@@ -139,39 +137,14 @@ void WinogradInput(int m, const float* const* pixels, Index channels, float* out
   m == 4 ? input<Form4>(pixels, channels, out, point) : input<Form6>(pixels, channels, out, point);
 }
 
-void WinogradWeight(int m, const float* w, Index block, float* out, Index point) {
-  m == 4 ? weight<Form4>(w, block, out, point) : weight<Form6>(w, block, out, point);
+void WinogradWeight(int m, const WeightPiece& w, float* out, Index point) {
+  m == 4 ? weight<Form4>(w, out, point) : weight<Form6>(w, out, point);
 }
 
 void WinogradOutput(int m, const float* products, Index point, const float* bias, Index channels,
                     const WinogradTile& to) {
   m == 4 ? output<Form4>(products, point, bias, channels, to)
          : output<Form6>(products, point, bias, channels, to);
-}
-
-Index PanelWidth() { return 2 * lanes(); }
-
-// The part of a panel that kDepth rows hold stays in the first cache level while all rows of `a`
-// pass by it.
-void PanelProduct(const float* a, Index a_stride, Index rows, const float* b, Index depth,
-                  Index panels, float* c, Index c_stride) {
-  constexpr Index kStrip = kAccumulators / 2, kDepth = 320;
-  static constexpr float kOnes[12] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-  const Index width = 2 * lanes();
-  for (Index k = 0; k < depth; k += kDepth) {
-    const Index n = std::min(kDepth, depth - k);
-    for (Index p = 0; p < panels; ++p) {
-      const float* panel = b + (p * depth + k) * width;
-      for (Index r = 0; r < rows; r += kStrip) {
-        const float* left = a + r * a_stride + k;
-        float* out = c + r * c_stride + p * width;
-        if (k == 0)
-          tile<kStrip, 2, false>(left, a_stride, panel, n, nullptr, out, c_stride);
-        else
-          tile<kStrip, 2, true>(left, a_stride, panel, n, kOnes, out, c_stride);
-      }
-    }
-  }
 }
 
 }  // namespace mezzo::HWY_NAMESPACE
@@ -182,23 +155,16 @@ namespace mezzo::kernels {
 HWY_EXPORT(WinogradInput);
 HWY_EXPORT(WinogradWeight);
 HWY_EXPORT(WinogradOutput);
-HWY_EXPORT(PanelWidth);
-HWY_EXPORT(PanelProduct);
 
 void winograd_input(int m, const float* const* pixels, Index channels, float* out, Index point) {
   HWY_DYNAMIC_DISPATCH(WinogradInput)(m, pixels, channels, out, point);
 }
-void winograd_weight(int m, const float* w, Index block, float* out, Index point) {
-  HWY_DYNAMIC_DISPATCH(WinogradWeight)(m, w, block, out, point);
+void winograd_weight(int m, const WeightPiece& w, float* out, Index point) {
+  HWY_DYNAMIC_DISPATCH(WinogradWeight)(m, w, out, point);
 }
 void winograd_output(int m, const float* products, Index point, const float* bias, Index channels,
                      const WinogradTile& to) {
   HWY_DYNAMIC_DISPATCH(WinogradOutput)(m, products, point, bias, channels, to);
-}
-Index panel_width() { return HWY_DYNAMIC_DISPATCH(PanelWidth)(); }
-void panel_product(const float* a, Index a_stride, Index rows, const float* b, Index depth,
-                   Index panels, float* c, Index c_stride) {
-  HWY_DYNAMIC_DISPATCH(PanelProduct)(a, a_stride, rows, b, depth, panels, c, c_stride);
 }
 }  // namespace mezzo::kernels
 #endif

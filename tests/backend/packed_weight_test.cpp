@@ -1,4 +1,4 @@
-#include "backend/cpu/kept_weights.h"
+#include "backend/cpu/packed_weight.h"
 
 #include <array>
 #include <cstring>
@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "backend/cpu/kernels/kernels.h"
-#include "backend/cpu/product.h"
 #include "reference.h"
 #include "tensor/blocks.h"
 #include "tensor/convert.h"
@@ -95,8 +94,7 @@ TEST(KeptWeights, AreConvolvedDirectlyAndByWinograd) {
   }
 }
 
-TEST(KeptWeights, TakeLayoutsOfOtherKernels) {
-  // Few channels: oneDNN's kernels for them read other layouts than square blocks.
+TEST(KeptWeights, MayHaveFewChannels) {
   const auto backend = make_cpu_backend();
   for (const Conv2dConfig& c : {Conv2dConfig{.in = 3, .out = 20}, Conv2dConfig{.in = 12, .out = 8},
                                 Conv2dConfig{.in = 4, .out = 3}}) {
@@ -138,29 +136,32 @@ TEST(KeptWeights, GiveTheSameBytesWithAnyNumberOfThreads) {
   }
 }
 
-TEST(Interleave, PutsRowsIntoBlocksOnEveryInstructionSet) {
+TEST(Interleave, PutsRowsIntoPanelsOnEveryInstructionSet) {
   test::for_each_target([](const std::string& target) {
-    for (const std::int64_t block : {8, 16})
+    for (const std::int64_t width : {8, 16, 32})
       for (const std::int64_t taps : {1, 9})
-        for (const std::int64_t channels : {1, 7, 16, 40, 83})
-          for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{6}, block}) {
-            SCOPED_TRACE(fmt::format("{}: {} rows of {} x {} in blocks of {}", target, rows,
-                                     channels, taps, block));
+        for (const std::int64_t channels : {1, 7, 16, 83})
+          for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{6}, width}) {
+            SCOPED_TRACE(fmt::format("{}: {} rows of {} x {} in {} columns", target, rows, channels,
+                                     taps, width));
             const std::int64_t n = channels * taps, stride = n + 3,
-                               padded = (channels + block - 1) / block * block;
+                               tap_stride = channels * width + 5;
             const Tensor x = test::random_tensor({rows, stride}, 1);
-            std::vector<float> out(static_cast<std::size_t>(padded * taps * block), 42.0f);
+            std::vector<float> out(static_cast<std::size_t>(taps * tap_stride), 42.0f);
             kernels::interleave(x.data<float>(), stride,
-                                {.rows = rows, .channels = channels, .taps = taps, .block = block},
+                                {.rows = rows,
+                                 .channels = channels,
+                                 .taps = taps,
+                                 .width = width,
+                                 .tap_stride = tap_stride},
                                 out.data());
             bool right = true;
-            for (std::int64_t c = 0; c < padded; ++c)
+            for (std::int64_t c = 0; c < channels; ++c)
               for (std::int64_t tap = 0; tap < taps; ++tap)
-                for (std::int64_t o = 0; o < block; ++o) {
-                  const bool inside = c < channels && o < rows;
-                  const float want = inside ? x.data<float>()[o * stride + c * taps + tap] : 0.0f;
-                  const auto at = ((c / block * taps + tap) * block + c % block) * block + o;
-                  right &= out[static_cast<std::size_t>(at)] == want;
+                for (std::int64_t o = 0; o < width; ++o) {
+                  const float want =
+                      o < rows ? x.data<float>()[o * stride + c * taps + tap] : 42.0f;
+                  right &= out[static_cast<std::size_t>(tap * tap_stride + c * width + o)] == want;
                 }
             EXPECT_TRUE(right);
           }

@@ -1,0 +1,47 @@
+// Products of rows with a panel of a packed weight: the kernel below linear layers, convolutions
+// and Winograd's algorithm. A panel is panel_width() output channels side by side, one row of it
+// for each value that is summed over.
+#pragma once
+
+#include "backend/cpu/kernels/kernels.h"
+
+namespace mezzo::kernels {
+
+/// Output channels of a panel: two vectors. Where half of them are enough, it may be that narrow.
+Index panel_width();
+
+/// What is multiplied: float32; pairs of bfloat16 with float32 sums; or integers of 8 bits with
+/// exact sums, those of the left operand without sign (words.h).
+enum class Operands { kFloat, kBF16, kInt8 };
+
+/// A block of rows times a panel. Depths and strides of `a` are in words of four bytes.
+struct PanelProduct {
+  Operands operands = Operands::kFloat;
+  const void* a;  // [rows][depth], rows a_stride apart
+  Index a_stride, rows;
+  const void* panel;   // [depth][width]
+  Index depth, width;  // width: panel_width() or half of it
+  void* c;             // [rows][width] float32, or int32 for kInt8; rows c_stride apart
+  Index c_stride;
+};
+/// c = a * panel, or c += a * panel. A value does not depend on the number of rows.
+void multiply_panel(const PanelProduct&, bool accumulate);
+
+/// Factors of integer products: (c - offset[j]) * row[i] * column[j].
+struct Scales {
+  const float *row, *column;
+  const std::int32_t* offset;
+};
+/// Integers c [rows][width] become float32 in their place. Scales have `width` values.
+void scale_sums(void* c, Index rows, Index width, const Scales&);
+
+/// What happens to finished sums: out = activation(c + bias) * gate + add. Null: nothing.
+struct Finish {
+  const float *bias = nullptr, *gate = nullptr, *add = nullptr;
+  Activation activation = Activation::kNone;
+};
+/// `rows` rows of `columns` sums, c_stride apart; out and add are out_stride apart.
+void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish&,
+                 float* out, Index out_stride);
+
+}  // namespace mezzo::kernels

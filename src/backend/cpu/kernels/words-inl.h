@@ -1,0 +1,123 @@
+// What a lane of a vector multiplies in one instruction is a word of four bytes: a float32, two
+// bfloat16 or four 8-bit integers. Highway 1.0.3 has no name for the instructions of AVX512-BF16
+// and AVX512-VNNI; where they are missing the same sums are put together from others. Included once
+// per instruction set (hwy/foreach_target.h).
+#if defined(MEZZO_WORDS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MEZZO_WORDS_INL_H_
+#undef MEZZO_WORDS_INL_H_
+#else
+#define MEZZO_WORDS_INL_H_
+#endif
+
+#include <cstring>
+
+#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/kernels/vector_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace mezzo::HWY_NAMESPACE {
+
+using U32 = hn::RebindToUnsigned<F>;
+using I32 = hn::RebindToSigned<F>;
+using Words = hn::Vec<U32>;
+
+/// The word at p in every lane. Read as float32, since compilers repeat other words by way of a
+/// register, which takes the place of a product.
+HWY_INLINE V repeat_float(const char* p) {
+  float value;
+  std::memcpy(&value, p, sizeof(value));
+  return hn::Set(F(), value);
+}
+HWY_INLINE Words repeat_word(const char* p) { return hn::BitCast(U32(), repeat_float(p)); }
+
+struct FloatDot {
+  using Tag = F;
+  using Value = float;
+  using Sum = V;
+  using Right = V;
+  static HWY_INLINE V right(const std::uint32_t* p) {
+    return hn::LoadU(F(), reinterpret_cast<const float*>(p));
+  }
+  static HWY_INLINE V left(const char* p) { return repeat_float(p); }
+  static HWY_INLINE V add(V sum, V a, V b) { return hn::MulAdd(a, b, sum); }
+};
+
+// Two bfloat16 a word, the first in the lower half.
+HWY_INLINE V first_of(Words p) { return hn::BitCast(F(), hn::ShiftLeft<16>(p)); }
+HWY_INLINE V second_of(Words p) {
+  return hn::BitCast(F(), hn::And(p, hn::Set(U32(), 0xFFFF0000u)));
+}
+/// x rounded to the nearest bfloat16 (ties to even), in the upper half of each lane.
+HWY_INLINE Words round_bf16(V x) {
+  const U32 u;
+  const auto bits = hn::BitCast(u, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1));
+  return hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7FFF)));
+}
+HWY_INLINE Words pair_up(V first, V second) {
+  return hn::Or(hn::ShiftRight<16>(round_bf16(first)),
+                hn::And(round_bf16(second), hn::Set(U32(), 0xFFFF0000u)));
+}
+
+/// kFast: with the instruction of AVX512-BF16.
+template <bool kFast>
+struct BFloat16Dot {
+  using Tag = F;
+  using Value = float;
+  using Sum = V;
+  using Right = Words;
+  static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
+  static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+  static HWY_INLINE V add(V sum, Words a, Words b) {
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (kFast) {
+      asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+      return sum;
+    }
+#endif
+    return hn::MulAdd(second_of(a), second_of(b), hn::MulAdd(first_of(a), first_of(b), sum));
+  }
+};
+
+/// Four integers a word: a without sign, b with one. kFast: with the instruction of AVX512-VNNI.
+template <bool kFast>
+struct Int8Dot {
+  using Tag = I32;
+  using Value = std::int32_t;
+  using Sum = hn::Vec<I32>;
+  using Right = Words;
+  static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
+  static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+  static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (kFast) {
+      asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+      return sum;
+    }
+#endif
+    const I32 d;
+#if HWY_TARGET == HWY_SCALAR
+    const std::uint32_t x = hn::GetLane(a), y = hn::GetLane(b);
+    std::int32_t total = hn::GetLane(sum);
+    for (int i = 0; i < 32; i += 8)
+      total += static_cast<std::uint8_t>(x >> i) * static_cast<std::int8_t>(y >> i);
+    return hn::Set(d, total);
+#else
+    const hn::RepartitionToNarrow<U32> u16;
+    const hn::RepartitionToNarrow<I32> i16;
+    const auto even = hn::BitCast(i16, hn::And(a, hn::Set(U32(), 0x00FF00FFu))),
+               odd = hn::BitCast(i16, hn::ShiftRight<8>(hn::BitCast(u16, a)));
+    const auto wide = hn::BitCast(i16, b);
+    auto rest = hn::Zero(d);
+    sum = hn::ReorderWidenMulAccumulate(d, even, hn::ShiftRight<8>(hn::ShiftLeft<8>(wide)), sum,
+                                        rest);
+    sum = hn::ReorderWidenMulAccumulate(d, odd, hn::ShiftRight<8>(wide), sum, rest);
+    return hn::Add(sum, rest);
+#endif
+  }
+};
+
+}  // namespace mezzo::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // MEZZO_WORDS_INL_H_

@@ -1,0 +1,146 @@
+#include "backend/cpu/kernels/words.h"
+
+#include <algorithm>
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/kernels/words.cpp"
+#include <hwy/foreach_target.h>
+// after foreach_target.h
+#include "backend/cpu/kernels/words-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace mezzo::HWY_NAMESPACE {
+using kernels::Index;
+
+constexpr float kLargest = 127;
+
+// Two vectors of consecutive values at a time; the rest one by one, by the same rounding.
+void RowToBF16(const float* x, Index n, std::uint32_t* out) {
+  const F f;
+  const U32 u;
+  [[maybe_unused]] const Index step = lanes();
+  Index i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Rebind<std::uint16_t, F> half;
+  auto* halves = reinterpret_cast<std::uint16_t*>(out);
+  for (; i + step <= n; i += step)
+    hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(round_bf16(hn::LoadU(f, x + i)))), half,
+               halves + i);
+  i = i / 2 * 2;
+#endif
+  for (; i < n; i += 2) {
+    const V first = hn::Set(f, x[i]), second = hn::Set(f, i + 1 < n ? x[i + 1] : 0.0f);
+    out[i / 2] = static_cast<std::uint32_t>(hn::GetLane(hn::BitCast(u, pair_up(first, second))));
+  }
+}
+
+HWY_INLINE float largest(const float* x, Index n) {
+  const F f;
+  const Index step = lanes();
+  V most = hn::Zero(f);
+  Index i = 0;
+  for (; i + step <= n; i += step) most = hn::Max(most, hn::Abs(hn::LoadU(f, x + i)));
+  float all = hn::GetLane(hn::MaxOfLanes(f, most));
+  for (; i < n; ++i) all = std::max(all, std::abs(x[i]));
+  return all;
+}
+
+float RowToInt8(const float* x, Index n, std::uint32_t* out) {
+  const F f;
+  [[maybe_unused]] const Index step = lanes();
+  const float most = largest(x, n), scale = most / kLargest;
+  const float inverse = scale > 0 && std::isfinite(scale) ? 1 / scale : 0;
+  const V k = hn::Set(f, inverse), offset = hn::Set(f, 128.0f);
+  auto* bytes = reinterpret_cast<std::uint8_t*>(out);
+  Index i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Rebind<std::uint8_t, F> narrow;
+  const U32 u;
+  for (; i + step <= n; i += step)
+    hn::StoreU(
+        hn::TruncateTo(narrow,
+                       hn::BitCast(u, hn::NearestInt(hn::MulAdd(hn::LoadU(f, x + i), k, offset)))),
+        narrow, bytes + i);
+#endif
+  for (; i < n; ++i)
+    bytes[i] = static_cast<std::uint8_t>(
+        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), k, offset))));
+  for (; i % 4 != 0; ++i) bytes[i] = 128;
+  return std::isfinite(scale) ? scale : 0;
+}
+
+void PanelToBF16(const float* x, Index rows, Index width, std::uint32_t* out) {
+  const F f;
+  const U32 u;
+  for (Index r = 0; r < rows; r += 2)
+    for (Index j = 0; j < width; j += lanes()) {
+      const float* at = x + r * width + j;
+      const V second = r + 1 < rows ? hn::LoadU(f, at + width) : hn::Zero(f);
+      hn::StoreU(pair_up(hn::LoadU(f, at), second), u, out + r / 2 * width + j);
+    }
+}
+
+void PanelFromBF16(const std::uint32_t* x, Index rows, Index width, float* out) {
+  const F f;
+  const U32 u;
+  for (Index r = 0; r < rows; r += 2)
+    for (Index j = 0; j < width; j += lanes()) {
+      const auto pair = hn::LoadU(u, x + r / 2 * width + j);
+      hn::StoreU(first_of(pair), f, out + r * width + j);
+      if (r + 1 < rows) hn::StoreU(second_of(pair), f, out + (r + 1) * width + j);
+    }
+}
+
+void PanelToInt8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                 std::int32_t* sums) {
+  const F f;
+  const U32 u;
+  const I32 d;
+  for (Index j = 0; j < width; j += lanes()) {
+    const V s = hn::LoadU(f, scale + j), one = hn::Set(f, 1.0f);
+    const V inverse = hn::IfThenElseZero(hn::Gt(s, hn::Zero(f)), hn::Div(one, s));
+    auto sum = hn::LoadU(d, sums + j);
+    for (Index r = 0; r < rows; r += 4) {
+      auto word = hn::Zero(u);
+      for (Index i = 0; i < std::min<Index>(4, rows - r); ++i) {
+        const auto q = hn::NearestInt(hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse));
+        sum = hn::Add(sum, q);
+        word = hn::Or(word, hn::ShiftLeftSame(hn::And(hn::BitCast(u, q), hn::Set(u, 0xFF)),
+                                              static_cast<int>(8 * i)));
+      }
+      hn::StoreU(word, u, out + r / 4 * width + j);
+    }
+    hn::StoreU(sum, d, sums + j);
+  }
+}
+
+}  // namespace mezzo::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mezzo::kernels {
+HWY_EXPORT(RowToBF16);
+HWY_EXPORT(RowToInt8);
+HWY_EXPORT(PanelToBF16);
+HWY_EXPORT(PanelFromBF16);
+HWY_EXPORT(PanelToInt8);
+
+void row_to_bf16(const float* x, Index n, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(RowToBF16)(x, n, out);
+}
+float row_to_int8(const float* x, Index n, std::uint32_t* out) {
+  return HWY_DYNAMIC_DISPATCH(RowToInt8)(x, n, out);
+}
+void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(PanelToBF16)(x, rows, width, out);
+}
+void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out) {
+  HWY_DYNAMIC_DISPATCH(PanelFromBF16)(x, rows, width, out);
+}
+void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                   std::int32_t* sums) {
+  HWY_DYNAMIC_DISPATCH(PanelToInt8)(x, rows, width, scale, out, sums);
+}
+}  // namespace mezzo::kernels
+#endif

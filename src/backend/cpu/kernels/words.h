@@ -1,0 +1,23 @@
+// Values as the words that products read (words-inl.h): float32 as it is, bfloat16 in pairs, 8-bit
+// integers in fours. What fills the last word of a row or column is zero.
+#pragma once
+
+#include "backend/cpu/kernels/kernels.h"
+
+namespace mezzo::kernels {
+
+/// n values -> (n + 1) / 2 words.
+void row_to_bf16(const float* x, Index n, std::uint32_t* out);
+/// n values -> (n + 3) / 4 words of integers x / scale + 128. Returns the scale, a 127th of the
+/// largest magnitude; 0 for a row of zeros.
+float row_to_int8(const float* x, Index n, std::uint32_t* out);
+
+/// Rows of a panel [rows][width] -> [(rows + 1) / 2][width] words, and back.
+void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out);
+void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out);
+/// -> [(rows + 3) / 4][width] words of integers x / scale, with a scale for each column. Adds each
+/// column's integers to `sums`.
+void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                   std::int32_t* sums);
+
+}  // namespace mezzo::kernels

@@ -1,0 +1,93 @@
+// A weight as the products read it: panels of kernels::panel_width() output channels, each
+// [taps][input channels][width], a linear layer being a convolution with one tap. The last panel is
+// half as wide where that is enough. What lies beside each other is multiplied at once: float32,
+// two bfloat16 or four 8-bit integers in a word (kernels/words.h).
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/cpu/footprint.h"
+#include "backend/cpu/kernels/product.h"
+#include "backend/cpu/memory.h"
+
+namespace mezzo {
+
+/// Whether weights of this type stay as their file has them.
+inline bool is_kept(DType t) { return is_quantized(t) || is_float8(t); }
+
+class PackedWeight final : public Packed {
+ public:
+  using Operands = kernels::Operands;
+
+  PackedWeight(const Conv2dConfig& config, Precision precision, DType source,
+               const ByteCount& count, bool backed);
+
+  /// Fills the memory from [out, in, k, k] on the host, and the bias when there is one.
+  void fill(const Tensor& weight, const Tensor& bias, int threads);
+  /// Working memory of fill().
+  std::size_t packing_bytes(const Tensor& weight, int threads) const;
+
+  std::size_t bytes() const override {
+    return weights_.bytes() + bias_.bytes() + scales_.bytes() + offsets_.bytes();
+  }
+  const Conv2dConfig& config() const { return config_; }
+  Operands operands() const { return operands_; }
+  /// Of kFloat: float32, 16 bits that are widened where they are used, or, where kept(), rows of
+  /// quantised values that are expanded there. Else what the words have.
+  DType storage() const { return storage_; }
+  bool kept() const { return kept_; }
+  /// Whether values() writes to its `space`.
+  bool unpacks() const {
+    return kept_ || (operands_ == Operands::kFloat && storage_ != DType::kF32);
+  }
+
+  const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
+  /// Of integers, for each output channel and what fills the last panel: the factor, and 128 times
+  /// the sum, which is what unsigned left operands have too much.
+  const float* scales() const { return reinterpret_cast<const float*>(scales_.data()); }
+  const std::int32_t* offsets() const {
+    return reinterpret_cast<const std::int32_t*>(offsets_.data());
+  }
+
+  std::int64_t taps() const { return std::int64_t{config_.kernel} * config_.kernel; }
+  /// Values in a word, and words of n values.
+  std::int64_t in_word() const;
+  std::int64_t words(std::int64_t n) const { return ceil_div(n, in_word()); }
+  std::int64_t panels() const { return ceil_div(config_.out, width_); }
+  std::int64_t panel_width() const { return width_; }
+  struct Panel {
+    std::int64_t begin, columns, width;  // output channels; width: columns, padded
+  };
+  Panel panel(std::int64_t index) const;
+
+  /// Input channels that are multiplied at a time: so many of all taps, then the next.
+  std::int64_t slice() const;
+  /// Input channels begin, ..., begin + count - 1 of a panel as [taps][count][width] words, taps
+  /// tap_stride words apart: where they lie, or in `space`. begin: a multiple of slice(), or of 256
+  /// with float_values().
+  struct Values {
+    const void* data;
+    std::int64_t tap_stride;
+  };
+  Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
+  /// The same as float32, whatever the words are.
+  Values float_values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
+  /// Values of `space` for so many input channels.
+  std::int64_t space(std::int64_t count) const;
+
+ private:
+  std::int64_t row() const { return config_.in * taps(); }  // values of an output channel
+  std::int64_t panel_words(std::int64_t width) const { return words(config_.in) * taps() * width; }
+  std::size_t stored_bytes() const;
+  const std::byte* stored(const Panel&, std::int64_t begin) const;
+  void expand(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
+  void encode(const Panel&, const float* values);
+
+  Conv2dConfig config_;
+  Operands operands_;
+  bool kept_;
+  DType storage_;
+  std::int64_t width_;
+  WeightMemory weights_, bias_, scales_, offsets_;
+};
+
+}  // namespace mezzo
