@@ -62,6 +62,8 @@ struct AttentionConfig {
   float scale = 1.0f;
   bool causal = false;
   Tensor bias = {};  // optional [heads, Lq, Lk] or [1, Lq, Lk], added to the scores
+  /// Of both products, as for layers; kInt8 rounds queries, keys, values and probabilities.
+  Precision precision = Precision::kF32;
 };
 
 /// One of several sequences that attend to all of them together. A sequence without q is only

@@ -128,9 +128,12 @@ Tensor Embedding::first(std::int64_t count) const {
 
 Attention::Attention(const Weights& w, const Config& c)
     : config_(c),
+      precision_(w.precision()),
       to_q(w / "to_q", {.in = c.query, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
-      to_k(w / "to_k", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
-      to_v(w / "to_v", {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
+      to_k(c.of_text ? (w / "to_k").without_integers() : w / "to_k",
+           {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
+      to_v(c.of_text ? (w / "to_v").without_integers() : w / "to_v",
+           {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
       to_out(w / "to_out" / 0, {.in = c.heads * c.head_size, .out = c.query}) {
   if (!c.qk_norm) return;
   norm_q.emplace(w / "norm_q", RmsNorm::Config{.width = c.head_size});
@@ -140,7 +143,8 @@ Attention::Attention(const Weights& w, const Config& c)
 Tensor Attention::operator()(const Tensor& x, const Tensor& context,
                              const Epilogue& epilogue) const {
   const AttentionConfig attention{.heads = static_cast<int>(config_.heads),
-                                  .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size))};
+                                  .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size)),
+                                  .precision = precision_};
   Tensor q = to_q(x), k = to_k(context);
   if (norm_q) q = norm_q->by_head(q);
   if (norm_k) k = norm_k->by_head(k);

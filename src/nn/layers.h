@@ -141,6 +141,7 @@ class Attention {
     std::int64_t query, context, heads, head_size;
     bool qkv_bias = false;
     bool qk_norm = false;  // RMS norm of each head's queries and keys
+    bool of_text = false;  // context is a text: its keys and values are not multiplied in integers
   };
   Attention(const Weights& w, const Config& c);
   /// x [B, L, query] attends to context [B, Lk, context] -> [B, L, query].
@@ -148,6 +149,7 @@ class Attention {
 
  private:
   Config config_;
+  Precision precision_;
   Linear to_q, to_k, to_v, to_out;
   std::optional<RmsNorm> norm_q, norm_k;
 };

@@ -61,8 +61,8 @@ TextEmbedding on_backend(Backend& b, const TextEmbedding& e) {
 /// A model that is open for one picture.
 class Session {
  public:
-  Session(const ModelBundle& bundle, const RunOptions& run)
-      : run_(run), backend_(with_stop(run)), model_(bundle, *backend_, Precision::kF32) {
+  Session(const ModelBundle& bundle, const RunOptions& run, Precision precision = Precision::kF32)
+      : run_(run), backend_(with_stop(run)), model_(bundle, *backend_, precision) {
     GenerateParams p{.prompts = {kPrompt}, .steps = kSteps, .seed = kSeed};
     auto defaults = defaults_of(model_, bundle);
     defaults.inpainting = false;
@@ -183,12 +183,11 @@ double rounding_error(const TensorSource& source, std::size_t index, DType type)
   return c.error();
 }
 
-WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& other,
-                              const WeightTypes& wanted, const RunOptions& run) {
+namespace {
+
+WeightQuality compare(const ModelBundle& original, Session& session, const RunOptions& run) {
   WeightQuality q;
-  q.layers = compare_layers(original, other, wanted, run);
   const Recording reference = Session(original, run).draw();
-  Session session(other, run);
   Comparison text, denoiser, vae;
   const TextEmbedding encoded = session.encode();
   text.add(reference.text.tokens, encoded.tokens);
@@ -198,6 +197,22 @@ WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& ot
   q.networks = {network("text encoders", text), network("denoiser", denoiser), network("vae", vae)};
   q.psnr = psnr(reference.picture, session.draw().picture);
   return q;
+}
+
+}  // namespace
+
+WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& other,
+                              const WeightTypes& wanted, const RunOptions& run) {
+  Session session(other, run);
+  WeightQuality q = compare(original, session, run);
+  q.layers = compare_layers(original, other, wanted, run);
+  return q;
+}
+
+WeightQuality compare_precision(const ModelBundle& model, Precision precision,
+                                const RunOptions& run) {
+  Session session(model, run, precision);
+  return compare(model, session, run);
 }
 
 }  // namespace mezzo

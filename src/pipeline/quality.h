@@ -13,6 +13,10 @@ namespace mezzo {
 WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& other,
                               const WeightTypes& wanted, const RunOptions& run);
 
+/// The same for the arithmetic of another precision, with the weights as they are; no layers.
+WeightQuality compare_precision(const ModelBundle& model, Precision precision,
+                                const RunOptions& run);
+
 /// Root mean square of what the tensor loses as `type`, over that of its values.
 double rounding_error(const TensorSource& source, std::size_t index, DType type);
 

@@ -85,6 +85,12 @@ Weights Weights::operator/(std::string_view child) const {
   return {shared_, fmt::format("{}{}.", prefix_, child)};
 }
 
+Weights Weights::without_integers() const {
+  Weights w = *this;
+  w.integers_ = false;
+  return w;
+}
+
 bool Weights::has(std::string_view tensor) const {
   return shared_->source->has(fmt::format("{}{}", prefix_, tensor));
 }
@@ -176,7 +182,8 @@ std::vector<std::string> Weights::finish() const {
 Backend& Weights::backend() const { return shared_->backend; }
 Precision Weights::precision() const {
   const Precision p = shared_->precision;
-  return p == Precision::kInt8 && is_sensitive(prefix_) ? Precision::kBF16 : p;
+  const bool exact = !integers_ || is_sensitive(prefix_);
+  return p == Precision::kInt8 && exact ? Precision::kBF16 : p;
 }
 std::string Weights::path(std::string_view tensor) const {
   return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);

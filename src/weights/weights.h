@@ -43,6 +43,9 @@ class Weights {
   Weights operator/(std::string_view child) const;
   Weights operator/(std::size_t index) const { return *this / std::to_string(index); }
 
+  /// The same path for a layer that shall not be multiplied in integers.
+  Weights without_integers() const;
+
   bool has(std::string_view tensor) const;
   /// The tensor on the host, in the file's type. Where the backend holds no data, neither does the
   /// result, and a missing tensor or a wrong shape is noted for finish(): building a network while
@@ -84,6 +87,7 @@ class Weights {
 
   std::shared_ptr<Shared> shared_;
   std::string prefix_;  // "down_blocks.0."
+  bool integers_ = true;
 };
 
 }  // namespace mezzo

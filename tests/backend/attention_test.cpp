@@ -49,9 +49,12 @@ TEST(Attention, EqualsThePlainLoops) {
                                 .causal = c.causal,
                                 .bias = {}};
       if (c.bias) config.bias = test::random_tensor({c.bias, c.lq, c.lk}, 4, 2);
-      EXPECT_LT(
-          test::relative_error(run(*backend, q, k, v, config), test::attention(q, k, v, config)),
-          test::kAttention);
+      const test::Values exact = test::attention(q, k, v, config);
+      EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttention);
+      config.precision = Precision::kBF16;
+      EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttentionBf16);
+      config.precision = Precision::kInt8;
+      EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttentionInt8);
     }
   });
 }

@@ -45,6 +45,19 @@ TEST(QuantisedGolden, PicturesStayCloseToThoseOf16Bits) {
   }
 }
 
+// What int8 arithmetic changes in a prediction, given the same input.
+TEST(QuantisedGolden, IntegersChangeAStepByLessThanTwoPercent) {
+  if (shipped_model().empty()) GTEST_SKIP() << "models/icons.gguf is absent";
+  const auto quality =
+      compare_precision(open_model(shipped_model().string()), Precision::kInt8, {});
+  for (const auto& n : quality.networks) {
+    std::printf("%s: error %.4f, cosine %.6f\n", n.name.c_str(), n.error, n.cosine);
+    EXPECT_LT(n.error, 0.02) << n.name;
+  }
+  std::printf("picture: %.1f dB\n", quality.psnr);
+  EXPECT_GE(quality.psnr, 25);
+}
+
 TEST(QuantisedGolden, BytesDoNotDependOnThreads) {
   if (shipped_model().empty()) GTEST_SKIP() << "models/icons.gguf is absent";
   const Image one = draw("unet=q4_k,q8_0", 1);

@@ -1,8 +1,9 @@
+#include "backend/cpu/kernels/attention.h"
+
 #include <algorithm>
 #include <vector>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/kernels/kernels.h"
 
 namespace mezzo {
 namespace {
@@ -39,6 +40,12 @@ kernels::Head head_of(const AttentionPart& part, const AttentionConfig& c, const
           .bias = bias,
           .out = at(out),
           .out_stride = out.defined() ? out.stride(1) : 0};
+}
+
+// Values in a word of the operands.
+std::int64_t in_word_of(Precision p) {
+  if (p == Precision::kInt8) return 4;
+  return p == Precision::kBF16 && cpu_has_fast_bf16() ? 2 : 1;
 }
 
 void check_part(const AttentionPart& part, const AttentionPart& first, const AttentionConfig& c,
@@ -93,32 +100,33 @@ void CpuBackend::attend(std::span<const AttentionPart> parts, const AttentionCon
   const std::int64_t pairs = parts[0].k.dim(0) * config.heads, lk = keys_before.back(),
                      d = parts[0].k.dim(2) / config.heads;
   if (pairs * d * blocks_before.back() == 0) return;
-  const Attention sizes = footprint::attention(pairs, lk, d);
+  const Attention sizes = footprint::attention(pairs, lk, d, in_word_of(config.precision));
   const Tensor memory = scratch(sizes.total(threads_));
   if (!has_data_) return;
 
   std::byte* const packed = memory.data<std::byte>();
-  std::byte* const working =
-      packed + static_cast<std::size_t>(sizes.heads_at_once) * (sizes.keys + sizes.values);
-  const auto keys = [&](std::int64_t i) {
-    return reinterpret_cast<float*>(packed +
-                                    static_cast<std::size_t>(i) * (sizes.keys + sizes.values));
+  const auto head_memory = [&](std::int64_t i) {
+    return kernels::PackedHead(sizes, packed + static_cast<std::size_t>(i) * sizes.packed());
   };
-  const auto values = [&](std::int64_t i) { return keys(i) + sizes.keys / sizeof(float); };
+  const auto working = [&](int thread) {
+    return packed + static_cast<std::size_t>(sizes.heads_at_once) * sizes.packed() +
+           static_cast<std::size_t>(thread) * sizes.thread;
+  };
   const std::int64_t key_blocks = ceil_div(lk, Attention::kKeys), row_blocks = blocks_before.back();
   for (std::int64_t first = 0; first < pairs; first += sizes.heads_at_once) {
     const std::int64_t n = std::min(sizes.heads_at_once, pairs - first);
     const auto head_in = [&](std::size_t part, std::int64_t i) {
       return head_of(parts[part], config, outs[part], {first + i, keys_before[part], lk});
     };
-    parallel_for(threads_, n * key_blocks, [&](std::int64_t i, int) {
+    parallel_for(threads_, n * key_blocks, [&](std::int64_t i, int thread) {
       const std::int64_t head = i / key_blocks, begin = i % key_blocks * Attention::kKeys,
                          end = std::min(begin + Attention::kKeys, lk);
       for (std::size_t p = 0; p < parts.size(); ++p) {
         const std::int64_t from = std::max(begin, keys_before[p]),
                            to = std::min(end, keys_before[p + 1]);
         if (from < to)
-          kernels::attention_pack(head_in(p, head), from, to, keys(head), values(head));
+          kernels::attention_pack(sizes, head_in(p, head), from, to, to == end, head_memory(head),
+                                  working(thread));
       }
     });
     parallel_for(threads_, n * row_blocks, [&](std::int64_t i, int thread) {
@@ -126,10 +134,9 @@ void CpuBackend::attend(std::span<const AttentionPart> parts, const AttentionCon
       const auto p = static_cast<std::size_t>(std::ranges::upper_bound(blocks_before, block) -
                                               blocks_before.begin() - 1);
       const std::int64_t begin = (block - blocks_before[p]) * Attention::kRows;
-      kernels::attention_rows(
-          head_in(p, head), begin, std::min(begin + Attention::kRows, parts[p].q.dim(1)),
-          keys(head), values(head),
-          reinterpret_cast<float*>(working + static_cast<std::size_t>(thread) * sizes.thread));
+      kernels::attention_rows(sizes, head_in(p, head), begin,
+                              std::min(begin + Attention::kRows, parts[p].q.dim(1)),
+                              head_memory(head), working(thread));
     });
   }
 }

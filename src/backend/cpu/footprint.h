@@ -17,6 +17,7 @@ inline std::size_t floats(std::int64_t n) {
 }
 
 /// Attention: rows of queries a task handles, keys it handles at a time, heads packed at a time.
+/// Operands are in words of `in_word` values (kernels/words.h).
 struct Attention {
   static constexpr std::int64_t kRows = 48;
   static constexpr std::int64_t kKeys = 128;
@@ -24,26 +25,45 @@ struct Attention {
   static constexpr std::int64_t kMaxLanes =
       16;  // of the widest vectors: the same scratch on every CPU
 
+  std::int64_t in_word = 1;
+  std::int64_t d = 0, padded_d = 0, d_words = 0;  // values of a row
+  std::int64_t padded_keys = 0;
   std::int64_t heads_at_once = 1;  // (image, head) pairs whose keys and values are packed together
   std::size_t keys = 0, values = 0;  // bytes of one packed head
-  std::size_t thread = 0;            // bytes each thread needs
+  std::size_t scales = 0;  // of integers: factor and offset of each key, factors of values
+  std::size_t thread = 0;  // bytes each thread needs
+  std::size_t packed() const { return keys + values + scales; }
   std::size_t total(int threads) const {
-    return static_cast<std::size_t>(heads_at_once) * (keys + values) +
+    return static_cast<std::size_t>(heads_at_once) * packed() +
            static_cast<std::size_t>(threads) * thread;
   }
 };
 
-inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d) {
+inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
+                           std::int64_t in_word) {
   Attention a;
-  const std::int64_t padded_keys = round_up(lk, Attention::kKeys);
-  const std::int64_t padded_d = round_up(d, Attention::kMaxLanes);
-  a.keys = floats(padded_keys * d);
-  a.values = floats(padded_keys * padded_d);
-  const auto fit = static_cast<std::int64_t>(Attention::kPackedLimit /
-                                             std::max<std::size_t>(a.keys + a.values, 1));
+  a.in_word = in_word;
+  a.d = d;
+  a.padded_d = round_up(d, Attention::kMaxLanes);
+  a.d_words = ceil_div(d, in_word);
+  a.padded_keys = round_up(lk, Attention::kKeys);
+  a.keys = floats(a.padded_keys * a.d_words);
+  a.values = floats(a.padded_keys / in_word * a.padded_d);
+  if (in_word == 4)
+    a.scales = floats(2 * a.padded_keys + a.padded_keys / Attention::kKeys * a.padded_d);
+  const auto fit =
+      static_cast<std::int64_t>(Attention::kPackedLimit / std::max<std::size_t>(a.packed(), 1));
   a.heads_at_once = std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(pairs, 1));
-  a.thread = floats(Attention::kRows * d) + floats(Attention::kRows * padded_d) +
-             floats(Attention::kRows * Attention::kKeys) + 3 * floats(Attention::kRows);
+  // Queries and their factors, results, scores, probabilities, products of a block; for packing, a
+  // block of keys and values as float32.
+  const std::int64_t values = Attention::kRows * a.padded_d;
+  const std::size_t rows = floats(Attention::kRows * a.d_words) + 4 * floats(Attention::kRows) +
+                           floats(values) + floats(Attention::kRows * Attention::kKeys) +
+                           (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) +
+                                              floats(values) + floats(a.padded_d)
+                                        : 0);
+  const std::size_t staged = in_word > 1 ? floats(Attention::kKeys * (d + a.padded_d)) : 0;
+  a.thread = std::max(rows, staged);
   return a;
 }
 

@@ -1,7 +1,6 @@
 #include "backend/cpu/packed_weight.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -209,18 +208,13 @@ void PackedWeight::encode(const Panel& p, const float* values) {
       kernels::panel_to_bf16(values + tap * in * p.width, in, p.width, packed + tap * tap_words);
     return;
   }
-  constexpr float kLargest = 127, kUnsigned = 128;
+  constexpr std::int32_t kUnsigned = 128;
   auto* scales = reinterpret_cast<float*>(scales_.data()) + p.begin;
   auto* offsets = reinterpret_cast<std::int32_t*>(offsets_.data()) + p.begin;
-  for (std::int64_t o = 0; o < p.width; ++o) {
-    float most = 0;
-    for (std::int64_t i = 0; i < row(); ++i)
-      most = std::max(most, std::abs(values[i * p.width + o]));
-    scales[o] = most / kLargest;
-    offsets[o] = 0;
-  }
+  std::fill_n(offsets, p.width, 0);
+  kernels::panel_scales(values, in, p.width, scales);
   kernels::panel_to_int8(values, in, p.width, scales, packed, offsets);
-  for (std::int64_t o = 0; o < p.width; ++o) offsets[o] *= static_cast<std::int32_t>(kUnsigned);
+  for (std::int64_t o = 0; o < p.width; ++o) offsets[o] *= kUnsigned;
 }
 
 void PackedWeight::fill(const Tensor& weight, const Tensor& bias, int threads) {

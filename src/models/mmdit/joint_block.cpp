@@ -43,6 +43,7 @@ Tensor AdaLayerNormContinuous::operator()(const Tensor& x, const Tensor& temb) c
 
 JointAttention::JointAttention(const Weights& w, const Config& c)
     : config_(c),
+      precision_(w.precision()),
       to_q(w / "to_q", {.in = c.heads * c.head_size, .out = c.heads * c.head_size}),
       to_k(w / "to_k", {.in = c.heads * c.head_size, .out = c.heads * c.head_size}),
       to_v(w / "to_v", {.in = c.heads * c.head_size, .out = c.heads * c.head_size}),
@@ -77,9 +78,10 @@ Streams JointAttention::operator()(const Streams& in, const Epilogue& to_context
                     .v = add_v_proj(in.context)},
       AttentionPart{
           .q = by_head(norm_q, to_q(in.x)), .k = by_head(norm_k, to_k(in.x)), .v = to_v(in.x)}};
-  const auto found = ops::joint_attention(
-      parts, {.heads = static_cast<int>(config_.heads),
-              .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size))});
+  const auto found =
+      ops::joint_attention(parts, {.heads = static_cast<int>(config_.heads),
+                                   .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size)),
+                                   .precision = precision_});
   return {.context = to_add_out ? (*to_add_out)(found[0], to_context) : Tensor(),
           .x = to_out(found[1], to_x)};
 }

@@ -61,6 +61,7 @@ class JointAttention {
 
  private:
   Config config_;
+  Precision precision_;
   nn::Linear to_q, to_k, to_v, to_out;
   nn::Linear add_k_proj, add_v_proj;
   std::optional<nn::Linear> add_q_proj, to_add_out;

@@ -11,7 +11,8 @@ BasicTransformerBlock::BasicTransformerBlock(const Weights& w, const Config& c)
       attn2(w / "attn2", {.query = c.width,
                           .context = c.context,
                           .heads = c.heads,
-                          .head_size = c.width / c.heads}),
+                          .head_size = c.width / c.heads,
+                          .of_text = true}),
       norm3(w / "norm3", {.width = c.width}),
       ff(w / "ff", {.width = c.width}) {}
 

@@ -9,6 +9,8 @@
 namespace mezzo {
 
 /// LayerNorm-attention, LayerNorm-cross-attention, LayerNorm-feed-forward, each added to its input.
+/// Keys and values of the text are never rounded to 8 bits: those of its first token are outliers
+/// (Zhao et al. 2024, arXiv:2405.17873), and they are little work.
 class BasicTransformerBlock {
  public:
   struct Config {

@@ -1,11 +1,15 @@
 // Softmax attention one block of rows and keys at a time, with running maxima and sums (Milakov &
 // Gimelshein 2018; Dao et al. 2022, arXiv:2205.14135). The scores of a block stay in the first
-// cache level; no other scores exist.
+// cache level; no other scores exist. With 8-bit integers (as Zhang et al. 2024, arXiv:2410.02367),
+// queries and keys have a factor for each row, values one for each column of a block of keys, and
+// probabilities are 255ths of the largest so far.
+#include "backend/cpu/kernels/attention.h"
+
 #include <algorithm>
 #include <cstring>
 
-#include "backend/cpu/footprint.h"
-#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/isa.h"
+#include "backend/cpu/kernels/words.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/attention.cpp"
@@ -18,16 +22,27 @@ namespace mezzo::HWY_NAMESPACE {
 using footprint::Attention;
 using kernels::Head;
 using kernels::Index;
+using kernels::PackedHead;
 
 constexpr Index kKeyVectors = 2;  // of a panel of keys
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = -1e30f;  // below every score, and its differences stay finite
+constexpr float kCertain = 255;    // the integer of probability 1
+constexpr Index kWordBytes = 4;
+
+template <class Dot>
+constexpr bool is_integer = std::is_same_v<typename Dot::Value, std::int32_t>;
 
 // What one task works on, in memory of its thread.
 struct Block {
-  float *q, *out, *score, *max, *sum, *correction;
+  char* q;  // [rows][d_words] words
+  float *q_scale, *max, *sum, *correction;
+  float* out;       // [rows][out_width]
+  float* score;     // [rows][kKeys]
+  char* weights;    // probabilities [rows][kKeys / in_word] words; the scores' memory for float32
+  float* part;      // of integers: [rows][out_width], what a block of keys adds to out
   Index rows;       // in use, of Attention::kRows
-  Index out_width;  // of a row of out: whole vectors
+  Index out_width;  // whole vectors
 };
 
 // The vectors of a row of values are split into panels of 2, and one of 3 or 1 when their number is
@@ -35,49 +50,88 @@ struct Block {
 HWY_INLINE Index panel_vectors(Index left) { return left == 1 ? 1 : left % 2 ? 3 : 2; }
 
 // Scores of `keys` keys: block.score = q k^T.
-void scores(const Block& b, const float* packed, Index keys, Index d) {
+template <class Dot>
+void scores(const Attention& a, const Block& b, const std::byte* packed, Index keys) {
   constexpr Index kStrip = kAccumulators / kKeyVectors;
   const Index panel = kKeyVectors * lanes();
+  auto* score = reinterpret_cast<typename Dot::Value*>(b.score);
   for (Index key = 0; key < keys; key += panel)
     for (Index r = 0; r < b.rows; r += kStrip)
-      tile<FloatDot, kStrip, kKeyVectors, Result::kWrite>(
-          {b.q + r * d, d, packed + key * d, d}, nullptr, b.score + r * Attention::kKeys + key,
-          Attention::kKeys);
+      tile<Dot, kStrip, kKeyVectors, Result::kWrite>(
+          {b.q + r * a.d_words * kWordBytes, a.d_words, packed + key * a.d_words * kWordBytes,
+           a.d_words},
+          nullptr, score + r * Attention::kKeys + key, Attention::kKeys);
 }
 
-template <Index kVectors>
-HWY_INLINE void add_panel(const Block& b, const float* values, Index keys, float* out) {
+template <class Dot, Index kVectors>
+HWY_INLINE void add_panel(const Attention& a, const Block& b, const std::byte* values, Index words,
+                          Index column) {
   constexpr Index kStrip = kAccumulators / kVectors;
+  constexpr auto kResult = is_integer<Dot> ? Result::kWrite : Result::kScaleAndAdd;
+  const Index stride = Attention::kKeys / a.in_word;
+  auto* to = reinterpret_cast<typename Dot::Value*>(is_integer<Dot> ? b.part : b.out) + column;
   for (Index r = 0; r < b.rows; r += kStrip)
-    tile<FloatDot, kStrip, kVectors, Result::kScaleAndAdd>(
-        {b.score + r * Attention::kKeys, Attention::kKeys, values, keys}, b.correction + r,
-        out + r * b.out_width, b.out_width);
+    tile<Dot, kStrip, kVectors, kResult>(
+        {b.weights + r * stride * kWordBytes, stride, values, words}, b.correction + r,
+        to + r * b.out_width, b.out_width);
 }
 
 // block.out = correction * block.out + probabilities * values.
-void add_values(const Block& b, const float* values, Index first_key, Index keys,
-                Index padded_keys) {
-  const Index n = lanes(), vectors = b.out_width / n;
+template <class Dot>
+void add_values(const Attention& a, const Block& b, const PackedHead& h, Index first_key,
+                Index keys) {
+  const Index n = lanes(), vectors = b.out_width / n, words = ceil_div(keys, a.in_word);
   for (Index v = 0; v < vectors;) {
     const Index width = panel_vectors(vectors - v);
-    const float* panel = values + v * n * padded_keys + first_key * width * n;
-    float* out = b.out + v * n;
+    const std::byte* panel =
+        h.values + (v * n * a.padded_keys + first_key * width * n) / a.in_word * kWordBytes;
     if (width == 3)
-      add_panel<3>(b, panel, keys, out);
+      add_panel<Dot, 3>(a, b, panel, words, v * n);
     else if (width == 2)
-      add_panel<2>(b, panel, keys, out);
+      add_panel<Dot, 2>(a, b, panel, words, v * n);
     else
-      add_panel<1>(b, panel, keys, out);
+      add_panel<Dot, 1>(a, b, panel, words, v * n);
     v += width;
+  }
+  if constexpr (is_integer<Dot>) {
+    const F f;
+    const I32 d;
+    const float* scale = h.value_scales + first_key / Attention::kKeys * a.padded_d;
+    for (Index r = 0; r < b.rows; ++r) {
+      const V correction = hn::Set(f, b.correction[r]);
+      for (Index j = 0; j < b.out_width; j += n) {
+        float* out = b.out + r * b.out_width + j;
+        const V part = hn::ConvertTo(
+            f, hn::LoadU(d, reinterpret_cast<std::int32_t*>(b.part) + r * b.out_width + j));
+        hn::StoreU(
+            hn::MulAdd(part, hn::LoadU(f, scale + j), hn::Mul(correction, hn::LoadU(f, out))), f,
+            out);
+      }
+    }
+  }
+}
+
+// Integer scores as numbers.
+HWY_INLINE void scale_scores(float* s, Index n, float q_scale, const float* scale,
+                             const std::int32_t* offset) {
+  const F f;
+  const I32 d;
+  const V q = hn::Set(f, q_scale);
+  for (Index j = 0; j < n; j += lanes()) {
+    const auto sum =
+        hn::Sub(hn::LoadU(d, reinterpret_cast<std::int32_t*>(s) + j), hn::LoadU(d, offset + j));
+    hn::StoreU(hn::Mul(hn::ConvertTo(f, sum), hn::Mul(q, hn::LoadU(f, scale + j))), f, s + j);
   }
 }
 
 // Turns a row of scores into probabilities relative to the largest score so far.
-HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded,
+template <class Dot>
+HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded, Index in_word,
                             const float* bias) {
   const F f;
   const Index n = lanes();
   float* s = b.score + row * Attention::kKeys;
+  char* weights = b.weights + row * Attention::kKeys / in_word * kWordBytes;
   if (bias) {
     const V k = hn::Set(f, kLog2E);
     map(
@@ -90,9 +144,20 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
   const V m = hn::Set(f, max);
   V sum = hn::Zero(f);
   for (Index j = 0; j < padded; j += n) {
-    const V p = exp2(hn::Sub(hn::LoadU(f, s + j), m));
-    hn::StoreU(p, f, s + j);
-    sum = hn::Add(sum, p);
+    const V x = hn::Sub(hn::LoadU(f, s + j), m);
+    if constexpr (std::is_same_v<Dot, FloatDot>) {
+      const V p = exp2(x);
+      hn::StoreU(p, f, s + j);
+      sum = hn::Add(sum, p);
+    } else if constexpr (is_integer<Dot>) {
+      const V p = hn::Round(hn::Mul(rough_exp2(x), hn::Set(f, kCertain)));
+      store_bytes(p, reinterpret_cast<std::uint8_t*>(weights) + j);
+      sum = hn::Add(sum, p);
+    } else {
+      const V p = rough_exp2(x);
+      store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
+      sum = hn::Add(sum, p);
+    }
   }
   const float correction = hn::GetLane(exp2(hn::Sub(hn::Set(f, b.max[row]), m)));
   b.correction[row] = correction;
@@ -100,50 +165,73 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
   b.max[row] = max;
 }
 
-Block begin_block(const Head& h, Index begin, Index end, float* scratch) {
-  const Index padded_d = round_up(h.d, Attention::kMaxLanes);
-  const auto take = [&scratch](Index n) {
-    float* p = scratch;
-    scratch += footprint::floats(n) / sizeof(float);
-    return p;
+template <class Dot>
+void take_queries(const Attention& a, const Head& h, Index begin, Index end, const Block& b) {
+  const V k = hn::Set(F(), h.scale * kLog2E);
+  const Index words = a.d_words * kWordBytes;
+  std::memset(b.q, 0, static_cast<std::size_t>(Attention::kRows * words));
+  for (Index r = begin; r < end; ++r) {
+    char* to = b.q + (r - begin) * words;
+    // Nothing is in the memory of the results yet.
+    float* row = std::is_same_v<Dot, FloatDot> ? reinterpret_cast<float*>(to) : b.out;
+    map(
+        h.d, row, [&](V v) HWY_ATTR { return hn::Mul(v, k); }, h.q + r * h.q_stride);
+    if constexpr (is_integer<Dot>)
+      b.q_scale[r - begin] = kernels::row_to_int8(row, h.d, reinterpret_cast<std::uint32_t*>(to));
+    else if constexpr (!std::is_same_v<Dot, FloatDot>)
+      kernels::row_to_bf16(row, h.d, reinterpret_cast<std::uint32_t*>(to));
+  }
+}
+
+template <class Dot>
+Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std::byte* scratch) {
+  const auto take = [&scratch](Index words) {
+    std::byte* p = scratch;
+    scratch += footprint::floats(words);
+    return reinterpret_cast<float*>(p);
   };
+  constexpr bool kFloat = std::is_same_v<Dot, FloatDot>;
   Block b;
-  b.q = take(Attention::kRows * h.d);
-  b.out = take(Attention::kRows * padded_d);
+  b.q = reinterpret_cast<char*>(take(Attention::kRows * a.d_words));
+  for (float** p : {&b.q_scale, &b.max, &b.sum, &b.correction}) *p = take(Attention::kRows);
+  b.out = take(Attention::kRows * a.padded_d);
   b.score = take(Attention::kRows * Attention::kKeys);
-  b.max = take(Attention::kRows);
-  b.sum = take(Attention::kRows);
-  b.correction = take(Attention::kRows);
+  b.weights = reinterpret_cast<char*>(
+      kFloat ? b.score : take(Attention::kRows * Attention::kKeys / a.in_word));
+  b.part = kFloat ? nullptr : take(Attention::kRows * a.padded_d);
   b.rows = end - begin;
-  b.out_width = round_up(h.d, lanes());
-  std::fill_n(b.q, Attention::kRows * h.d, 0.0f);
+  b.out_width = round_up(a.d, lanes());
+  take_queries<Dot>(a, h, begin, end, b);
   std::fill_n(b.out, Attention::kRows * b.out_width, 0.0f);
   std::fill_n(b.score, Attention::kRows * Attention::kKeys, 0.0f);
+  if (!kFloat)
+    std::memset(
+        b.weights, 0,
+        static_cast<std::size_t>(Attention::kRows * Attention::kKeys / a.in_word * kWordBytes));
   std::fill_n(b.max, Attention::kRows, kLowest);
   std::fill_n(b.sum, Attention::kRows, 0.0f);
   std::fill_n(b.correction, Attention::kRows, 0.0f);
-  const V k = hn::Set(F(), h.scale * kLog2E);
-  for (Index r = begin; r < end; ++r)
-    map(
-        h.d, b.q + (r - begin) * h.d, [&](V v) HWY_ATTR { return hn::Mul(v, k); },
-        h.q + r * h.q_stride);
   return b;
 }
 
-void AttentionRows(const Head& h, Index begin, Index end, const float* keys, const float* values,
-                   float* scratch) {
+template <class Dot>
+void attend(const Attention& a, const Head& h, Index begin, Index end, const PackedHead& packed,
+            std::byte* scratch) {
   const Index panel = kKeyVectors * lanes();
-  const Index padded_keys = round_up(h.lk, Attention::kKeys);
-  const Block b = begin_block(h, begin, end, scratch);
+  const Block b = begin_block<Dot>(a, h, begin, end, scratch);
   const Index last = h.causal ? std::min(h.lk, end) : h.lk;
   for (Index key = 0; key < last; key += Attention::kKeys) {
     const Index n = std::min(Attention::kKeys, last - key), padded = round_up(n, panel);
-    scores(b, keys + key * h.d, n, h.d);
+    scores<Dot>(a, b, packed.keys + key * a.d_words * kWordBytes, n);
     for (Index r = 0; r < b.rows; ++r) {
       const Index valid = h.causal ? std::min(n, begin + r - key + 1) : n;
-      softmax_row(b, r, valid, padded, h.bias ? h.bias + (begin + r) * h.lk + key : nullptr);
+      if constexpr (is_integer<Dot>)
+        scale_scores(b.score + r * Attention::kKeys, padded, b.q_scale[r], packed.key_scales + key,
+                     packed.key_offsets + key);
+      softmax_row<Dot>(b, r, valid, padded, a.in_word,
+                       h.bias ? h.bias + (begin + r) * h.lk + key : nullptr);
     }
-    add_values(b, values, key, n, padded_keys);
+    add_values<Dot>(a, b, packed, key, n);
   }
   for (Index r = 0; r < b.rows; ++r) {
     const V inverse = hn::Set(F(), b.sum[r] > 0 ? 1.0f / b.sum[r] : 0.0f);
@@ -153,28 +241,96 @@ void AttentionRows(const Head& h, Index begin, Index end, const float* keys, con
   }
 }
 
-void AttentionPack(const Head& h, Index begin, Index end, float* keys, float* values) {
+void AttentionRows(const Attention& a, const Head& h, Index begin, Index end,
+                   const PackedHead& packed, std::byte* scratch) {
+  if (a.in_word == 1) return attend<FloatDot>(a, h, begin, end, packed, scratch);
+#if HWY_TARGET == HWY_AVX3
+  if (a.in_word == 2 && cpu_has_bf16())
+    return attend<BFloat16Dot<true>>(a, h, begin, end, packed, scratch);
+  if (a.in_word == 4 && cpu_has_vnni())
+    return attend<Int8Dot<true>>(a, h, begin, end, packed, scratch);
+#endif
+  if (a.in_word == 2) return attend<BFloat16Dot<false>>(a, h, begin, end, packed, scratch);
+  attend<Int8Dot<false>>(a, h, begin, end, packed, scratch);
+}
+
+// Where panels of float32 go: of keys [d][panel] from `keys` on, of values [keys][width], panels
+// value_stride * width values apart.
+struct Panels {
+  float *keys, *values;
+  Index value_stride;
+};
+
+// Keys begin..end-1; first: the key that the panels begin with.
+void copy_panels(const Head& h, Index begin, Index end, Index first, const Panels& to) {
   const Index n = lanes(), panel = kKeyVectors * n;
   for (Index key = begin, count; key < end; key += count) {
     const Index column = key % panel;
     count = std::min(panel - column, end - key);
-    float* out = keys + (key - column) * h.d;
+    float* out = to.keys + (key - column - first) * h.d;
     if (column == 0 && count < panel) std::fill_n(out, panel * h.d, 0.0f);
     kernels::transpose(h.k + (key - h.first_key) * h.k_stride, h.k_stride, count, h.d, out + column,
                        panel);
   }
-  const Index vectors = ceil_div(h.d, n), padded_keys = round_up(h.lk, Attention::kKeys);
+  const Index vectors = ceil_div(h.d, n);
   for (Index v = 0; v < vectors;) {
     const Index width = panel_vectors(vectors - v) * n, column = v * n;
     const Index used = std::min(width, h.d - column);
     for (Index key = begin; key < end; ++key) {
-      float* out = values + column * padded_keys + key * width;
+      float* out = to.values + column * to.value_stride + (key - first) * width;
       std::memcpy(out, h.v + (key - h.first_key) * h.v_stride + column,
                   static_cast<std::size_t>(used) * sizeof(float));
       std::fill(out + used, out + width, 0.0f);
     }
     v += width / n;
   }
+}
+
+// A block of keys and values from float32 to words.
+void encode(const Attention& a, Index first, const Panels& from, const PackedHead& to) {
+  const Index n = lanes(), panel = kKeyVectors * n;
+  const auto words_at = [](std::byte* base, Index words) {
+    return reinterpret_cast<std::uint32_t*>(base) + words;
+  };
+  const auto put = [&](const float* x, Index rows, Index width, std::uint32_t* out, float* scale,
+                       std::int32_t* sums) {
+    if (a.in_word == 2) return kernels::panel_to_bf16(x, rows, width, out);
+    kernels::panel_scales(x, rows, width, scale);
+    kernels::panel_to_int8(x, rows, width, scale, out, sums);
+  };
+  for (Index key = 0; key < Attention::kKeys; key += panel) {
+    std::int32_t* offsets = to.key_offsets + first + key;
+    if (a.in_word == 4) std::fill_n(offsets, panel, 0);
+    put(from.keys + key * a.d, a.d, panel, words_at(to.keys, (first + key) * a.d_words),
+        to.key_scales + first + key, offsets);
+    if (a.in_word == 4)
+      for (Index i = 0; i < panel; ++i) offsets[i] *= 128;
+  }
+  const Index vectors = ceil_div(a.d, n);
+  for (Index v = 0; v < vectors;) {
+    const Index width = panel_vectors(vectors - v) * n;
+    HWY_ALIGN std::int32_t unused[3 * HWY_MAX_BYTES / sizeof(float)] = {};
+    float* scale = to.value_scales + first / Attention::kKeys * a.padded_d + v * n;
+    put(from.values + v * n * from.value_stride, Attention::kKeys, width,
+        words_at(to.values, (v * n * a.padded_keys + first * width) / a.in_word), scale, unused);
+    v += width / n;
+  }
+}
+
+void AttentionPack(const Attention& a, const Head& h, Index begin, Index end, bool last,
+                   const PackedHead& to, std::byte* scratch) {
+  if (a.in_word == 1)
+    return copy_panels(h, begin, end, 0,
+                       {.keys = reinterpret_cast<float*>(to.keys),
+                        .values = reinterpret_cast<float*>(to.values),
+                        .value_stride = a.padded_keys});
+  const Index first = begin / Attention::kKeys * Attention::kKeys;
+  const Panels staged = {.keys = reinterpret_cast<float*>(scratch),
+                         .values = reinterpret_cast<float*>(scratch) + Attention::kKeys * a.d,
+                         .value_stride = Attention::kKeys};
+  if (begin == first) std::fill_n(staged.keys, Attention::kKeys * (a.d + a.padded_d), 0.0f);
+  copy_panels(h, begin, end, first, staged);
+  if (last) encode(a, first, staged, to);
 }
 
 }  // namespace mezzo::HWY_NAMESPACE
@@ -185,12 +341,13 @@ namespace mezzo::kernels {
 HWY_EXPORT(AttentionPack);
 HWY_EXPORT(AttentionRows);
 
-void attention_pack(const Head& h, Index begin, Index end, float* keys, float* values) {
-  HWY_DYNAMIC_DISPATCH(AttentionPack)(h, begin, end, keys, values);
+void attention_pack(const footprint::Attention& a, const Head& h, Index begin, Index end, bool last,
+                    const PackedHead& packed, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionPack)(a, h, begin, end, last, packed, scratch);
 }
-void attention_rows(const Head& h, Index begin, Index end, const float* keys, const float* values,
-                    float* scratch) {
-  HWY_DYNAMIC_DISPATCH(AttentionRows)(h, begin, end, keys, values, scratch);
+void attention_rows(const footprint::Attention& a, const Head& h, Index begin, Index end,
+                    const PackedHead& packed, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(AttentionRows)(a, h, begin, end, packed, scratch);
 }
 }  // namespace mezzo::kernels
 #endif

@@ -38,26 +38,6 @@ void group_statistics(const float* x, Index rows, Index channels, Index groups, 
 void group_apply(const float* x, Index rows, Index channels, const float* factor,
                  const float* offset, Activation activation, float* out);
 
-// attention.cpp
-struct Head {                          // one head of one image
-  const float *q, *k, *v;              // rows of d values
-  Index q_stride, k_stride, v_stride;  // between rows
-  Index lk, d;                         // keys of all sequences, values of a row
-  Index first_key;                     // place of k's and v's first row among all keys
-  float scale;
-  bool causal;
-  const float* bias;  // [lq, lk] or null
-  float* out;
-  Index out_stride;
-};
-/// Copies keys begin..end-1 of all into the order the products read. Keys that share a block of
-/// footprint::Attention::kKeys are copied in their order, by one thread.
-void attention_pack(const Head&, Index begin, Index end, float* keys, float* values);
-/// Rows begin..end-1 of the result, at most footprint::Attention::kRows. `scratch`:
-/// footprint::Attention::thread bytes.
-void attention_rows(const Head&, Index begin, Index end, const float* keys, const float* values,
-                    float* scratch);
-
 // transpose.cpp
 /// out[c * out_stride + r] = x[r * x_stride + c] for r < rows, c < columns.
 void transpose(const float* x, Index x_stride, Index rows, Index columns, float* out,

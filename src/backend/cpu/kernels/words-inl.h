@@ -54,6 +54,25 @@ HWY_INLINE Words round_bf16(V x) {
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1));
   return hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7FFF)));
 }
+/// A vector as consecutive bfloat16, or as consecutive integers 0..255, which its values are near.
+HWY_INLINE void store_bf16(V x, std::uint16_t* out) {
+  const auto bits = hn::ShiftRight<16>(round_bf16(x));
+#if HWY_TARGET == HWY_SCALAR
+  *out = static_cast<std::uint16_t>(hn::GetLane(bits));
+#else
+  const hn::Rebind<std::uint16_t, F> half;
+  hn::StoreU(hn::TruncateTo(half, bits), half, out);
+#endif
+}
+HWY_INLINE void store_bytes(V x, std::uint8_t* out) {
+  const auto whole = hn::BitCast(U32(), hn::NearestInt(x));
+#if HWY_TARGET == HWY_SCALAR
+  *out = static_cast<std::uint8_t>(hn::GetLane(whole));
+#else
+  const hn::Rebind<std::uint8_t, F> byte;
+  hn::StoreU(hn::TruncateTo(byte, whole), byte, out);
+#endif
+}
 HWY_INLINE Words pair_up(V first, V second) {
   return hn::Or(hn::ShiftRight<16>(round_bf16(first)),
                 hn::And(round_bf16(second), hn::Set(U32(), 0xFFFF0000u)));

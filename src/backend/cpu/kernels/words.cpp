@@ -15,24 +15,13 @@ using kernels::Index;
 
 constexpr float kLargest = 127;
 
-// Two vectors of consecutive values at a time; the rest one by one, by the same rounding.
 void RowToBF16(const float* x, Index n, std::uint32_t* out) {
   const F f;
-  const U32 u;
-  [[maybe_unused]] const Index step = lanes();
-  Index i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::Rebind<std::uint16_t, F> half;
   auto* halves = reinterpret_cast<std::uint16_t*>(out);
-  for (; i + step <= n; i += step)
-    hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(round_bf16(hn::LoadU(f, x + i)))), half,
-               halves + i);
-  i = i / 2 * 2;
-#endif
-  for (; i < n; i += 2) {
-    const V first = hn::Set(f, x[i]), second = hn::Set(f, i + 1 < n ? x[i + 1] : 0.0f);
-    out[i / 2] = static_cast<std::uint32_t>(hn::GetLane(hn::BitCast(u, pair_up(first, second))));
-  }
+  Index i = 0;
+  for (; i + lanes() <= n; i += lanes()) store_bf16(hn::LoadU(f, x + i), halves + i);
+  for (i = i / 2 * 2; i < n; i += 2)
+    out[i / 2] = hn::GetLane(pair_up(hn::Set(f, x[i]), hn::Set(f, i + 1 < n ? x[i + 1] : 0.0f)));
 }
 
 HWY_INLINE float largest(const float* x, Index n) {
@@ -48,26 +37,27 @@ HWY_INLINE float largest(const float* x, Index n) {
 
 float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   const F f;
-  [[maybe_unused]] const Index step = lanes();
-  const float most = largest(x, n), scale = most / kLargest;
-  const float inverse = scale > 0 && std::isfinite(scale) ? 1 / scale : 0;
-  const V k = hn::Set(f, inverse), offset = hn::Set(f, 128.0f);
+  const float scale = largest(x, n) / kLargest;
+  const V inverse = hn::Set(f, scale > 0 && std::isfinite(scale) ? 1 / scale : 0),
+          offset = hn::Set(f, 128.0f);
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
   Index i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::Rebind<std::uint8_t, F> narrow;
-  const U32 u;
-  for (; i + step <= n; i += step)
-    hn::StoreU(
-        hn::TruncateTo(narrow,
-                       hn::BitCast(u, hn::NearestInt(hn::MulAdd(hn::LoadU(f, x + i), k, offset)))),
-        narrow, bytes + i);
-#endif
+  for (; i + lanes() <= n; i += lanes())
+    store_bytes(hn::MulAdd(hn::LoadU(f, x + i), inverse, offset), bytes + i);
   for (; i < n; ++i)
     bytes[i] = static_cast<std::uint8_t>(
-        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), k, offset))));
+        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), inverse, offset))));
   for (; i % 4 != 0; ++i) bytes[i] = 128;
-  return std::isfinite(scale) ? scale : 0;
+  return scale;
+}
+
+void PanelScales(const float* x, Index rows, Index width, float* scale) {
+  const F f;
+  for (Index j = 0; j < width; j += lanes()) {
+    V most = hn::Zero(f);
+    for (Index r = 0; r < rows; ++r) most = hn::Max(most, hn::Abs(hn::LoadU(f, x + r * width + j)));
+    hn::StoreU(hn::Div(most, hn::Set(f, kLargest)), f, scale + j);
+  }
 }
 
 void PanelToBF16(const float* x, Index rows, Index width, std::uint32_t* out) {
@@ -125,6 +115,7 @@ HWY_EXPORT(RowToInt8);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
+HWY_EXPORT(PanelScales);
 
 void row_to_bf16(const float* x, Index n, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(RowToBF16)(x, n, out);
@@ -141,6 +132,9 @@ void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                    std::int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(PanelToInt8)(x, rows, width, scale, out, sums);
+}
+void panel_scales(const float* x, Index rows, Index width, float* scale) {
+  HWY_DYNAMIC_DISPATCH(PanelScales)(x, rows, width, scale);
 }
 }  // namespace mezzo::kernels
 #endif

@@ -15,6 +15,8 @@ float row_to_int8(const float* x, Index n, std::uint32_t* out);
 /// Rows of a panel [rows][width] -> [(rows + 1) / 2][width] words, and back.
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out);
 void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out);
+/// A 127th of the largest magnitude in each column of a panel [rows][width].
+void panel_scales(const float* x, Index rows, Index width, float* scale);
 /// -> [(rows + 3) / 4][width] words of integers x / scale, with a scale for each column. Adds each
 /// column's integers to `sums`.
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
