@@ -134,7 +134,7 @@ int run(const std::vector<std::string>& arguments, Session& session) {
 void wait_politely(char** argv) {
   constexpr const char* kSpins = "GOMP_SPINCOUNT";
   if (std::getenv(kSpins) || std::getenv("OMP_WAIT_POLICY")) return;
-  ::setenv(kSpins, "1000", 0);
+  ::setenv(kSpins, "20000", 0);
   ::execv("/proc/self/exe", argv);  // where that is refused, it goes on as it is
 }
 

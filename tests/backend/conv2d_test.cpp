@@ -126,6 +126,19 @@ TEST(Conv2d, SixteenBitWeightsAreAsExactAsTheirType) {
   }
 }
 
+TEST(Conv2d, EightBitIntegersAreCloseOnEveryInstructionSet) {
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(text(c));
+    const Layer l = layer(c);
+    const Epilogue e = {l.channel_add, l.add};
+    test::for_each_target([&](const std::string&) {
+      const auto backend = make_cpu_backend();
+      const Tensor y = run(*backend, l, c.config, Precision::kInt8, e);
+      EXPECT_LT(test::relative_error(y, expected(l, c.config, e)), test::kProductInt8);
+    });
+  }
+}
+
 // Large enough that 16-bit weights are widened in several chunks.
 TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
   if (cpu_has_fast_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
@@ -141,7 +154,7 @@ TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
 }
 
 TEST(Conv2d, AnImageDoesNotDependOnItsBatchNorOnThreads) {
-  for (const Precision precision : {Precision::kF32, Precision::kBF16})
+  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8})
     for (const auto& [config, width] : {std::pair{square(64, 80, 3), 17},
                                         {square(96, 40, 1), 17},
                                         {square(20, 36, 3, 2), 17},

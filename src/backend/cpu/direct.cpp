@@ -18,7 +18,7 @@ constexpr Index kLeastRows = 96, kMostRows = 384;
 constexpr Index kPanels = 2;  // of a task
 
 Index rows_of_block(const ProductCall& call) {
-  return std::clamp<Index>(kBlockWords / call.weights.words(call.weights.slice()), kLeastRows,
+  return std::clamp<Index>(kBlockWords / call.weights.words(call.config().in), kLeastRows,
                            kMostRows);
 }
 
@@ -31,12 +31,13 @@ struct Sizes {
         footprint::floats(call.epilogue.channel_add.defined() ? call.images * w.config().out : 0);
     sums = footprint::floats(rows_of_block(call) * w.panel_width());
     space = footprint::floats(w.unpacks() ? w.space(w.slice()) : 0);
+    products = w.operands() == kernels::Operands::kInt8 ? sums : 0;
   }
-  std::size_t thread() const { return sums + space; }
+  std::size_t thread() const { return sums + space + products; }
   std::size_t total(int threads) const {
     return copy + bias + static_cast<std::size_t>(threads) * thread();
   }
-  std::size_t copy, bias, sums, space;
+  std::size_t copy, bias, sums, space, products;
 };
 
 // Pixels of a line.
@@ -72,9 +73,11 @@ class DirectRun {
       kernels::add(w_.bias(), add + b * out, out, bias_ + b * out);
   }
 
-  // Blocks of about as many rows as fit the cache. Lines that fit are not cut.
+  // Blocks of about equal size that fit the cache. Lines that fit are not cut.
   std::vector<Block> blocks(Index first, Index count) const {
-    const Index most = rows_of_block(call_);
+    Index rows = 0;
+    for (Index line = first; line < first + count; ++line) rows += lines_.pixels(line);
+    const Index most = ceil_div(rows, ceil_div(rows, rows_of_block(call_)));
     std::vector<Block> all;
     Index room = 0;
     for (Index line = first; line < first + count; ++line) {
@@ -106,34 +109,49 @@ class DirectRun {
     auto* const sums = reinterpret_cast<float*>(memory);
     auto* const space = reinterpret_cast<float*>(memory + sizes_.sums);
     const Index in = w_.config().in, slice = w_.slice();
+    const bool integers = w_.operands() == kernels::Operands::kInt8;
+    // Integers are added up over a slice, then as float32 over the slices.
+    float* const products =
+        integers ? reinterpret_cast<float*>(memory + sizes_.sums + sizes_.space) : sums;
     for (Index k = 0; k < in; k += slice) {
       const Index count = std::min(slice, in - k);
       const auto values = w_.values(panel, k, count, space);
-      for (Index tap = 0; tap < w_.taps(); ++tap) {
-        const Index word = left_.tap(tap) + w_.words(k);
-        const auto* weight =
-            static_cast<const std::uint32_t*>(values.data) + tap * values.tap_stride;
-        float* c = sums;
-        for (const Segment& s : block) {
-          kernels::multiply_panel(
-              {.operands = w_.operands(),
-               .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + word,
-               .a_stride = lines_.stride(),
-               .rows = s.pixels,
-               .panel = weight,
-               .depth = w_.words(count),
-               .width = panel.width,
-               .c = c,
-               .c_stride = panel.width},
-              k > 0 || tap > 0);
-          c += s.pixels * panel.width;
-        }
+      float* c = products;
+      for (const Segment& s : block) {
+        kernels::multiply_panel(
+            {.operands = w_.operands(),
+             .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + w_.words(k),
+             .a_stride = lines_.stride(),
+             .rows = s.pixels,
+             .panel = values.data,
+             .depth = w_.words(count),
+             .width = panel.width,
+             .c = c,
+             .c_stride = panel.width,
+             .taps = w_.taps(),
+             .a_taps = left_.taps(),
+             .panel_tap = values.tap_stride},
+            k > 0 && !integers);
+        c += s.pixels * panel.width;
       }
+      if (integers) scale(block, panel, k / slice, products, sums);
     }
     float* c = sums;
     for (const Segment& s : block) {
       finish(s, panel, c);
       c += s.pixels * panel.width;
+    }
+  }
+
+  void scale(const Block& block, const Panel& panel, Index slice, const float* products,
+             float* sums) const {
+    for (const Segment& s : block) {
+      kernels::Scales scales = left_.scales(s.line, s.begin, slice);
+      scales.column = w_.scales(slice) + panel.begin;
+      scales.sums = w_.sums(slice) + panel.begin;
+      kernels::scale_sums(products, s.pixels, panel.width, scales, sums, slice > 0);
+      products += s.pixels * panel.width;
+      sums += s.pixels * panel.width;
     }
   }
 
@@ -143,11 +161,6 @@ class DirectRun {
     const Index at =
         (image * call_.out_h() * call_.out_w() + lines_.pixel(s.line) + s.begin) * out +
         panel.begin;
-    if (w_.operands() == kernels::Operands::kInt8)
-      kernels::scale_sums(sums, s.pixels, panel.width,
-                          {.row = left_.scales(s.line, s.begin),
-                           .column = w_.scales() + panel.begin,
-                           .offset = w_.offsets() + panel.begin});
     const float* gate =
         e.gate.defined() ? e.gate.data<float>() + image * e.gate.stride(0) + panel.begin : nullptr;
     kernels::finish_rows(sums, panel.width, s.pixels, panel.columns,

@@ -1,6 +1,7 @@
 #include "backend/cpu/left_operand.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "backend/cpu/kernels/words.h"
@@ -13,32 +14,37 @@ using kernels::Operands;
 using Index = std::int64_t;
 
 constexpr Index kBandWords = 1 << 18;   // of a copy: 1 MiB
+constexpr Index kIntegerLines = 8;      // the fewer share a range, the narrower it is
 constexpr Index kLinePixels = 1 << 10;  // of a line where a line may be anything
 constexpr std::size_t kWord = 4;        // bytes
 
 }  // namespace
 
-Lines::Lines(const ProductCall& call) : call_(call), images_(call.images) {
+Lines::Lines(const ProductCall& call) : images_(call.images) {
   const Conv2dConfig& c = call.config();
+  const bool integers = call.weights.operands() == Operands::kInt8;
   pads_ = c.kernel > 1 || c.stride > 1 || c.pad_top || c.pad_left || c.pad_bottom || c.pad_right;
   copies_ = pads_ || call.weights.operands() != Operands::kFloat;
   words_ = call.weights.words(c.in);
-  stride_ = words_ * c.stride;
-  if (pads_) {
+  step_ = c.stride;
+  if (!pads_) {
+    const Index all = call.h * call.w;
+    in_image_ = ceil_div(all, kLinePixels);
+    pixels_ = padded_ = std::min(all, kLinePixels);
+    last_pixels_ = all - (in_image_ - 1) * pixels_;
+    group_ = copied_lines_ = 1;
+  } else {
     in_image_ = call.out_h();
     pixels_ = last_pixels_ = call.out_w();
     padded_ = (pixels_ - 1) * c.stride + c.kernel;
-    step_ = c.stride;
-  } else {
-    const Index all = call.h * call.w;
-    in_image_ = ceil_div(all, kLinePixels);
-    pixels_ = std::min(all, kLinePixels);
-    last_pixels_ = all - (in_image_ - 1) * pixels_;
-    padded_ = pixels_;
+    const Index line = padded_ * words_ * step_;
+    group_ = std::clamp<Index>(kBandWords / line, 1, in_image_);
+    if (integers) group_ = std::min(group_, kIntegerLines);
+    copied_lines_ = (group_ - 1) * step_ + c.kernel;
   }
-  const Index line = padded_ * words_ * step_;
-  band_ = copies_ ? std::max<Index>(1, kBandWords / line) : count();
-  if (band_ >= in_image_) band_ = band_ / in_image_ * in_image_;
+  const Index all = images_ * groups_of_image();
+  band_ =
+      copies_ ? std::clamp<Index>(kBandWords / (copied_lines_ * padded_ * words_), 1, all) : all;
 }
 
 Index Lines::pixels(Index line) const {
@@ -46,91 +52,142 @@ Index Lines::pixels(Index line) const {
 }
 
 Index Lines::band(Index line) const {
-  const Index left = band_ < in_image_ ? in_image_ - line % in_image_ : count() - line;
-  return std::min(band_, left);
-}
-
-// Of one image.
-Index Lines::copied_lines(Index lines) const {
-  return pads_ ? (std::min(lines, in_image_) - 1) * step_ + call_.config().kernel
-               : std::min(lines, in_image_);
+  const Index last = std::min(group(line) + band_, images_ * groups_of_image());
+  return first_line(last) - line;
 }
 
 std::size_t Lines::copy_bytes() const {
   if (!copies_) return 0;
-  const Index lines = std::min(band_, count()), images = std::max<Index>(1, lines / in_image_);
-  return static_cast<std::size_t>(images * copied_lines(lines) * padded_ * words_) * kWord;
+  return static_cast<std::size_t>(band_ * copied_lines_ * padded_ * words_) * kWord;
 }
 
-void LeftOperand::convert(const float* x, Index pixels, std::uint32_t* out, float* scales) const {
-  const Index in = call_.config().in;
-  const Operands operands = call_.weights.operands();
-  if (operands == Operands::kFloat) {
-    std::memcpy(out, x, static_cast<std::size_t>(pixels * in) * kWord);
-  } else if (operands == Operands::kBF16 && in % 2 == 0) {
-    kernels::row_to_bf16(x, pixels * in, out);
-  } else {
-    for (Index i = 0; i < pixels; ++i) {
-      if (operands == Operands::kBF16)
-        kernels::row_to_bf16(x + i * in, in, out + i * l_.words_);
-      else
-        scales[i] = kernels::row_to_int8(x + i * in, in, out + i * l_.words_);
-    }
-  }
+LeftOperand::LeftOperand(const ProductCall& call, const Lines& lines, std::byte* copy)
+    : call_(call), l_(lines), copy_(reinterpret_cast<std::uint32_t*>(copy)) {
+  const Index kernel = call.config().kernel;
+  for (Index y = 0; y < kernel; ++y)
+    for (Index x = 0; x < kernel; ++x) taps_.push_back((y * lines.padded_ + x) * lines.words_);
 }
 
 void LeftOperand::prepare(Index first, Index count) {
-  first_ = first;
+  first_ = l_.group(first);
   if (!l_.copies_) return;
-  if (call_.weights.operands() == Operands::kInt8)
-    scales_.resize(static_cast<std::size_t>(count * l_.pixels_));
-  const Conv2dConfig& c = call_.config();
-  const Index each = l_.copied_lines(count), images = std::max<Index>(1, count / l_.in_image_),
-              image = l_.image(first);
-  const float* x = call_.x.data<float>();
-  if (!l_.pads_) {
-    parallel_for(call_.threads, count, [&](Index i, int) {
-      const Index at = l_.image(first + i) * call_.h * call_.w + l_.pixel(first + i);
-      convert(x + at * c.in, l_.pixels(first + i), copy_ + i * l_.padded_ * l_.words_,
-              scales_.data() + i * l_.pixels_);
-    });
-    return;
+  const bool integers = call_.weights.operands() == Operands::kInt8;
+  if (integers) scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : count * l_.pixels_));
+  if (integers) ranges_.resize(static_cast<std::size_t>(l_.pads_ ? l_.band_ : 0));
+  const Index groups = l_.group(first + count - 1) - first_ + 1;
+  parallel_for(call_.threads, groups,
+               [&](Index i, int) { l_.pads_ ? copy_group(first_ + i) : convert_rows(first_ + i); });
+}
+
+// Pixels to words, by the range that is theirs where they are integers.
+void LeftOperand::convert(const float* x, Index pixels, const Range* range,
+                          std::uint32_t* out) const {
+  const Index in = call_.config().in;
+  if (range) {
+    kernels::pixels_to_int8(x, pixels, {in, call_.weights.slice()}, range->inverse.data(),
+                            range->zero.data(), out);
+  } else if (call_.weights.operands() == Operands::kFloat) {
+    std::memcpy(out, x, static_cast<std::size_t>(pixels * in) * kWord);
+  } else if (in % 2 == 0) {
+    kernels::row_to_bf16(x, pixels * in, out);
+  } else {
+    for (Index i = 0; i < pixels; ++i) kernels::row_to_bf16(x + i * in, in, out + i * l_.words_);
   }
-  const Index top = first % l_.in_image_ * c.stride - c.pad_top;
+}
+
+// A line of rows that no kernel looks beyond.
+void LeftOperand::convert_rows(Index line) {
+  const Index in = call_.config().in, pixels = l_.pixels(line), at = line - first_;
+  const float* x =
+      call_.x.data<float>() + (l_.image(line) * call_.h * call_.w + l_.pixel(line)) * in;
+  std::uint32_t* out = copy_ + at * l_.padded_ * l_.words_;
+  if (call_.weights.operands() != Operands::kInt8) return convert(x, pixels, nullptr, out);
+  float* scales = scales_.data() + at * l_.pixels_;
+  for (Index i = 0; i < pixels; ++i)
+    scales[i] = kernels::row_to_int8(x + i * in, in, out + i * l_.words_);
+}
+
+// The lines of x that a group of results looks at, with zeros around the picture.
+void LeftOperand::copy_group(Index group) {
+  const Conv2dConfig& c = call_.config();
+  const Index first = l_.first_line(group), lines = l_.copied_lines_,
+              top = first % l_.in_image_ * c.stride - c.pad_top;
   const Index begin = std::min<Index>(c.pad_left, l_.padded_),
               end = std::min(l_.padded_, begin + call_.w);
+  const float* x = call_.x.data<float>() + l_.image(first) * call_.h * call_.w * c.in;
+  const Index above = std::clamp<Index>(top, 0, call_.h),
+              below = std::clamp(top + lines, above, call_.h);
+  const Range* range = nullptr;
+  if (call_.weights.operands() == Operands::kInt8) {
+    Range& own = ranges_[static_cast<std::size_t>(group - first_)];
+    own = range_of(x + above * call_.w * c.in, (below - above) * call_.w);
+    range = &own;
+  }
+  const auto bytes = static_cast<std::size_t>(l_.words_) * kWord;
   const auto zero = [&](std::uint32_t* line, Index from, Index to) {
-    std::memset(line + from * l_.words_, 0,
-                static_cast<std::size_t>((to - from) * l_.words_) * kWord);
+    if (!range)
+      std::memset(line + from * l_.words_, 0, static_cast<std::size_t>(to - from) * bytes);
+    for (Index i = from; range && i < to; ++i)
+      std::memcpy(line + i * l_.words_, range->zeros.data(), bytes);
   };
-  parallel_for(call_.threads, images * each, [&](Index i, int) {
-    std::uint32_t* line = copy_ + i * l_.padded_ * l_.words_;
-    const Index row = top + i % each;
-    if (row < 0 || row >= call_.h) return zero(line, 0, l_.padded_);
+  for (Index i = 0; i < lines; ++i) {
+    std::uint32_t* line = copy_ + ((group - first_) * lines + i) * l_.padded_ * l_.words_;
+    const Index row = top + i;
+    if (row < above || row >= below) {
+      zero(line, 0, l_.padded_);
+      continue;
+    }
     zero(line, 0, begin);
-    convert(x + ((image + i / each) * call_.h + row) * call_.w * c.in, end - begin,
-            line + begin * l_.words_, nullptr);
+    convert(x + row * call_.w * c.in, end - begin, range, line + begin * l_.words_);
     zero(line, end, l_.padded_);
-  });
+  }
+}
+
+LeftOperand::Range LeftOperand::range_of(const float* x, Index pixels) const {
+  constexpr float kSteps = 255;
+  const kernels::Groups slices = {call_.config().in, call_.weights.slice()};
+  const auto count = static_cast<std::size_t>(slices.count());
+  std::vector<float> lowest(count), highest(count);  // zeros are always among the values
+  kernels::widen_ranges(x, pixels, slices, lowest.data(), highest.data());
+  Range r = {.factor = std::vector<float>(count),
+             .inverse = std::vector<float>(count),
+             .zero = std::vector<float>(count),
+             .zeros = std::vector<std::uint32_t>(static_cast<std::size_t>(l_.words_))};
+  auto* bytes = reinterpret_cast<std::uint8_t*>(r.zeros.data());
+  for (std::size_t i = 0; i < count; ++i) {
+    r.factor[i] = (highest[i] - lowest[i]) / kSteps;
+    if (!(r.factor[i] > 0) || !std::isfinite(r.factor[i])) continue;
+    r.inverse[i] = 1 / r.factor[i];
+    r.zero[i] = std::nearbyint(-lowest[i] * r.inverse[i]);
+    const Index from = static_cast<Index>(i) * slices.group,
+                to = std::min(from + slices.group, slices.channels);
+    std::fill(bytes + from, bytes + to, static_cast<std::uint8_t>(r.zero[i]));
+  }
+  return r;
 }
 
 const void* LeftOperand::at(Index line, Index pixel) const {
   if (!l_.copies_)
     return call_.x.data<float>() +
            (l_.image(line) * call_.h * call_.w + l_.pixel(line) + pixel) * call_.config().in;
-  const Index i = line - first_;
-  Index copied = i;
-  if (l_.pads_) {
-    const Index each = l_.band_ < l_.in_image_ ? 0 : l_.copied_lines(l_.in_image_);
-    copied = l_.band_ < l_.in_image_ ? i * l_.step_
-                                     : i / l_.in_image_ * each + i % l_.in_image_ * l_.step_;
-  }
-  return copy_ + copied * l_.padded_ * l_.words_ + pixel * l_.stride_;
+  const Index group = l_.group(line), copied = (group - first_) * l_.copied_lines_ +
+                                               (line - l_.first_line(group)) * l_.step_;
+  return copy_ + copied * l_.padded_ * l_.words_ + pixel * l_.stride();
 }
 
-Index LeftOperand::tap(Index index) const {
-  const Index kernel = call_.config().kernel;
-  return (index / kernel * l_.padded_ + index % kernel) * l_.words_;
+kernels::Scales LeftOperand::scales(Index line, Index pixel, Index slice) const {
+  constexpr std::int32_t kMiddle = 128;
+  kernels::Scales s = {};
+  if (!l_.pads_) {
+    s.row = scales_.data() + (line - first_) * l_.pixels_ + pixel;
+    s.row_step = 1;
+    s.zero = kMiddle;
+    return s;
+  }
+  const Range& r = ranges_[static_cast<std::size_t>(l_.group(line) - first_)];
+  s.row = r.factor.data() + slice;
+  s.zero = static_cast<std::int32_t>(r.zero[static_cast<std::size_t>(slice)]);
+  return s;
 }
 
 }  // namespace mezzo

@@ -15,13 +15,13 @@ namespace {
 constexpr std::int64_t kRowsAtOnce = 4;       // of a weight that become columns of a panel
 constexpr std::int64_t kDepth = 1280;         // input channels of a slice of one tap
 constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of every type
+constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
 constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
 constexpr std::size_t kWord = 4;              // bytes
 
-PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision) {
+PackedWeight::Operands operands_of(Precision precision) {
   using enum kernels::Operands;
-  // The scales of rows are of one pixel, so that a sum may have one tap only.
-  if (precision == Precision::kInt8 && c.kernel == 1 && c.stride == 1) return kInt8;
+  if (precision == Precision::kInt8) return kInt8;
   if (precision == Precision::kF32 || !cpu_has_fast_bf16()) return kFloat;
   return kBF16;
 }
@@ -47,16 +47,17 @@ std::unique_ptr<float[]> floats(std::int64_t n) {
 PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DType source,
                            const ByteCount& count, bool backed)
     : config_(config),
-      operands_(operands_of(config, precision)),
+      operands_(operands_of(precision)),
       kept_(is_kept(source) && operands_ != Operands::kInt8 && row() % info(source).block == 0),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);
   bias_ = WeightMemory(footprint::floats(config.out), count, backed);
   if (operands_ != Operands::kInt8) return;
-  const auto padded = static_cast<std::size_t>(panels() * width_) * kWord;
-  scales_ = WeightMemory(padded, count, backed);
-  offsets_ = WeightMemory(padded, count, backed);
+  const std::size_t words =
+      static_cast<std::size_t>(panels() * width_ * ceil_div(config.in, slice())) * kWord;
+  scales_ = WeightMemory(words, count, backed);
+  sums_ = WeightMemory(words, count, backed);
 }
 
 std::int64_t PackedWeight::in_word() const {
@@ -69,6 +70,8 @@ PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
 }
 
 std::int64_t PackedWeight::slice() const {
+  if (operands_ == Operands::kInt8)
+    return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
   return std::min(taps() == 1 ? kDepth : kDepthOfTaps, config_.in);
 }
 
@@ -208,13 +211,19 @@ void PackedWeight::encode(const Panel& p, const float* values) {
       kernels::panel_to_bf16(values + tap * in * p.width, in, p.width, packed + tap * tap_words);
     return;
   }
-  constexpr std::int32_t kUnsigned = 128;
-  auto* scales = reinterpret_cast<float*>(scales_.data()) + p.begin;
-  auto* offsets = reinterpret_cast<std::int32_t*>(offsets_.data()) + p.begin;
-  std::fill_n(offsets, p.width, 0);
-  kernels::panel_scales(values, in, p.width, scales);
-  kernels::panel_to_int8(values, in, p.width, scales, packed, offsets);
-  for (std::int64_t o = 0; o < p.width; ++o) offsets[o] *= kUnsigned;
+  for (std::int64_t begin = 0; begin < in; begin += slice()) {
+    const std::int64_t at = begin / slice() * panels() * width_ + p.begin,
+                       count = std::min(slice(), in - begin);
+    float* scale = reinterpret_cast<float*>(scales_.data()) + at;
+    auto* sum = reinterpret_cast<std::int32_t*>(sums_.data()) + at;
+    std::fill_n(sum, p.width, 0);
+    std::fill_n(scale, p.width, 0.0f);
+    for (std::int64_t tap = 0; tap < taps(); ++tap)
+      kernels::widen_panel_scales(values + (tap * in + begin) * p.width, count, p.width, scale);
+    for (std::int64_t tap = 0; tap < taps(); ++tap)
+      kernels::panel_to_int8(values + (tap * in + begin) * p.width, count, p.width, scale,
+                             packed + tap * tap_words + words(begin) * p.width, sum);
+  }
 }
 
 void PackedWeight::fill(const Tensor& weight, const Tensor& bias, int threads) {

@@ -27,7 +27,7 @@ class PackedWeight final : public Packed {
   std::size_t packing_bytes(const Tensor& weight, int threads) const;
 
   std::size_t bytes() const override {
-    return weights_.bytes() + bias_.bytes() + scales_.bytes() + offsets_.bytes();
+    return weights_.bytes() + bias_.bytes() + scales_.bytes() + sums_.bytes();
   }
   const Conv2dConfig& config() const { return config_; }
   Operands operands() const { return operands_; }
@@ -41,11 +41,13 @@ class PackedWeight final : public Packed {
   }
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
-  /// Of integers, for each output channel and what fills the last panel: the factor, and 128 times
-  /// the sum, which is what unsigned left operands have too much.
-  const float* scales() const { return reinterpret_cast<const float*>(scales_.data()); }
-  const std::int32_t* offsets() const {
-    return reinterpret_cast<const std::int32_t*>(offsets_.data());
+  /// Of integers, for each output channel and what fills the last panel: factors and sums over a
+  /// slice of input channels.
+  const float* scales(std::int64_t slice_index) const {
+    return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
+  }
+  const std::int32_t* sums(std::int64_t slice_index) const {
+    return reinterpret_cast<const std::int32_t*>(sums_.data()) + slice_index * panels() * width_;
   }
 
   std::int64_t taps() const { return std::int64_t{config_.kernel} * config_.kernel; }
@@ -59,7 +61,8 @@ class PackedWeight final : public Packed {
   };
   Panel panel(std::int64_t index) const;
 
-  /// Input channels that are multiplied at a time: so many of all taps, then the next.
+  /// Input channels that are multiplied at a time: so many of all taps, then the next. Integer
+  /// pixels have one range of values for each slice, rows of one tap have it for all of theirs.
   std::int64_t slice() const;
   /// Input channels begin, ..., begin + count - 1 of a panel as [taps][count][width] words, taps
   /// tap_stride words apart: where they lie, or in `space`. begin: a multiple of slice(), or of 256
@@ -87,7 +90,7 @@ class PackedWeight final : public Packed {
   bool kept_;
   DType storage_;
   std::int64_t width_;
-  WeightMemory weights_, bias_, scales_, offsets_;
+  WeightMemory weights_, bias_, scales_, sums_;
 };
 
 }  // namespace mezzo

@@ -248,7 +248,7 @@ double direct_cost(const PackedWeight& w, const WinogradPlan& p) {
 std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h, std::int64_t width,
                                           int m) {
   const Conv2dConfig& c = w.config();
-  if (c.kernel != 3 || c.stride != 1) return {};
+  if (c.kernel != 3 || c.stride != 1 || w.operands() == kernels::Operands::kInt8) return {};
   const std::int64_t vector = w.panel_width() / 2;
   if (c.out % vector != 0 || c.in % vector != 0) return {};
   WinogradPlan p = {.m = m,

@@ -26,7 +26,7 @@ Tensor BasicTransformerBlock::operator()(Tensor x, const Tensor& context) const 
 
 Transformer2D::Transformer2D(const Weights& w, const Config& c)
     : norm(w / "norm", {.channels = c.channels, .groups = c.groups, .eps = 1e-6f}),
-      proj_in(w / "proj_in", {.in = c.channels, .out = c.channels}),
+      proj_in((w / "proj_in").without_integers(), {.in = c.channels, .out = c.channels}),
       proj_out(w / "proj_out", {.in = c.channels, .out = c.channels}) {
   for (std::int64_t i = 0; i < c.layers; ++i)
     transformer_blocks.emplace_back(

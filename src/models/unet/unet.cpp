@@ -30,7 +30,7 @@ DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
       attentions.emplace_back(w / "attentions" / j, transformer_config(u, c.level));
   }
   if (c.downsample)
-    downsampler.emplace(w / "downsamplers" / 0 / "conv",
+    downsampler.emplace((w / "downsamplers" / 0 / "conv").without_integers(),
                         nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
 }
 
@@ -79,7 +79,8 @@ UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
     if (c.attention) attentions.emplace_back(w / "attentions" / j, transformer_config(u, c.level));
   }
   if (c.upsample)
-    upsampler.emplace(w / "upsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out});
+    upsampler.emplace((w / "upsamplers" / 0 / "conv").without_integers(),
+                      nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
 Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,

@@ -295,7 +295,8 @@ void encode(const Attention& a, Index first, const Panels& from, const PackedHea
   const auto put = [&](const float* x, Index rows, Index width, std::uint32_t* out, float* scale,
                        std::int32_t* sums) {
     if (a.in_word == 2) return kernels::panel_to_bf16(x, rows, width, out);
-    kernels::panel_scales(x, rows, width, scale);
+    std::fill_n(scale, width, 0.0f);
+    kernels::widen_panel_scales(x, rows, width, scale);
     kernels::panel_to_int8(x, rows, width, scale, out, sums);
   };
   for (Index key = 0; key < Attention::kKeys; key += panel) {

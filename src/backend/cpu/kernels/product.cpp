@@ -19,8 +19,13 @@ using kernels::Scales;
 template <class Dot, Index kVectors, Index kRows>
 void strip(const PanelProduct& p, Index row, bool accumulate) {
   using Value = typename Dot::Value;
-  const TileOperands o = {static_cast<const char*>(p.a) + row * p.a_stride * 4, p.a_stride, p.panel,
-                          p.depth};
+  const TileOperands o = {static_cast<const char*>(p.a) + row * p.a_stride * 4,
+                          p.a_stride,
+                          p.panel,
+                          p.depth,
+                          p.taps,
+                          p.a_taps,
+                          p.panel_tap};
   Value* c = static_cast<Value*>(p.c) + row * p.c_stride;
   if (accumulate)
     tile<Dot, kRows, kVectors, Result::kAdd>(o, nullptr, c, p.c_stride);
@@ -69,16 +74,20 @@ void MultiplyPanel(const PanelProduct& p, bool accumulate) {
   }
 }
 
-void ScaleSums(void* c, Index rows, Index width, const Scales& s) {
+void ScaleSums(const void* c, Index rows, Index width, const Scales& s, float* out,
+               bool accumulate) {
   const F f;
   const I32 d;
+  const auto zero = hn::Set(d, s.zero);
   for (Index r = 0; r < rows; ++r) {
-    const V row = hn::Set(f, s.row[r]);
+    const V row = hn::Set(f, s.row[r * s.row_step]);
     for (Index j = 0; j < width; j += lanes()) {
-      auto* at = static_cast<std::int32_t*>(c) + r * width + j;
-      const auto sum = hn::Sub(hn::LoadU(d, at), hn::LoadU(d, s.offset + j));
+      const auto sum = hn::LoadU(d, static_cast<const std::int32_t*>(c) + r * width + j);
+      const auto centred = hn::Sub(sum, hn::Mul(zero, hn::LoadU(d, s.sums + j)));
       const V scale = hn::Mul(row, hn::LoadU(f, s.column + j));
-      hn::StoreU(hn::Mul(hn::ConvertTo(f, sum), scale), f, reinterpret_cast<float*>(at));
+      float* to = out + r * width + j;
+      const V before = accumulate ? hn::LoadU(f, to) : hn::Zero(f);
+      hn::StoreU(hn::MulAdd(hn::ConvertTo(f, centred), scale, before), f, to);
     }
   }
 }
@@ -128,8 +137,9 @@ Index panel_width() { return HWY_DYNAMIC_DISPATCH(PanelWidth)(); }
 void multiply_panel(const PanelProduct& p, bool accumulate) {
   HWY_DYNAMIC_DISPATCH(MultiplyPanel)(p, accumulate);
 }
-void scale_sums(void* c, Index rows, Index width, const Scales& s) {
-  HWY_DYNAMIC_DISPATCH(ScaleSums)(c, rows, width, s);
+void scale_sums(const void* c, Index rows, Index width, const Scales& s, float* out,
+                bool accumulate) {
+  HWY_DYNAMIC_DISPATCH(ScaleSums)(c, rows, width, s, out, accumulate);
 }
 void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish& finish,
                  float* out, Index out_stride) {

@@ -23,17 +23,26 @@ struct PanelProduct {
   Index depth, width;  // width: panel_width() or half of it
   void* c;             // [rows][width] float32, or int32 for kInt8; rows c_stride apart
   Index c_stride;
+  /// Of a convolution: the sum goes over `taps` such products. Tap t has its rows a_taps[t] words,
+  /// and its panel t * panel_tap words further on.
+  Index taps = 1;
+  const Index* a_taps = nullptr;
+  Index panel_tap = 0;
 };
 /// c = a * panel, or c += a * panel. A value does not depend on the number of rows.
 void multiply_panel(const PanelProduct&, bool accumulate);
 
-/// Factors of integer products: (c - offset[j]) * row[i] * column[j].
+/// Factors of integer products: (c - zero * sums[j]) * row[i] * column[j]. `zero`: the integer that
+/// stands for 0 in the left operand; `sums`: those of the weight's integers.
 struct Scales {
-  const float *row, *column;
-  const std::int32_t* offset;
+  const float* row;
+  Index row_step;  // 0: all rows have one factor
+  std::int32_t zero;
+  const float* column;
+  const std::int32_t* sums;
 };
-/// Integers c [rows][width] become float32 in their place. Scales have `width` values.
-void scale_sums(void* c, Index rows, Index width, const Scales&);
+/// Integers c [rows][width] as float32, written to `out` or added to it; `out` may be c.
+void scale_sums(const void* c, Index rows, Index width, const Scales&, float* out, bool accumulate);
 
 /// What happens to finished sums: out = activation(c + bias) * gate + add. Null: nothing.
 struct Finish {

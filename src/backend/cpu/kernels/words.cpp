@@ -11,6 +11,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
+using kernels::Groups;
 using kernels::Index;
 
 constexpr float kLargest = 127;
@@ -51,10 +52,58 @@ float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   return scale;
 }
 
-void PanelScales(const float* x, Index rows, Index width, float* scale) {
+void WidenRanges(const float* x, Index pixels, const Groups& c, float* lowest, float* highest) {
+  const F f;
+  for (Index g = 0; g < c.count(); ++g) {
+    const Index begin = g * c.group, end = std::min(begin + c.group, c.channels);
+    V low = hn::Set(f, lowest[g]), high = hn::Set(f, highest[g]);
+    for (Index i = 0; i < pixels; ++i) {
+      const float* pixel = x + i * c.channels;
+      Index j = begin;
+      for (; j + lanes() <= end; j += lanes()) {
+        const V v = hn::LoadU(f, pixel + j);
+        low = hn::Min(low, v);
+        high = hn::Max(high, v);
+      }
+      for (; j < end; ++j) {
+        low = hn::Min(low, hn::Set(f, pixel[j]));
+        high = hn::Max(high, hn::Set(f, pixel[j]));
+      }
+    }
+    lowest[g] = hn::GetLane(hn::MinOfLanes(f, low));
+    highest[g] = hn::GetLane(hn::MaxOfLanes(f, high));
+  }
+}
+
+void PixelsToInt8(const float* x, Index pixels, const Groups& c, const float* inverse,
+                  const float* zero, std::uint32_t* out) {
+  const F f;
+  const V least = hn::Zero(f), most = hn::Set(f, 255.0f);
+  const Index stride = (c.channels + 3) / 4;
+  for (Index i = 0; i < pixels; ++i) {
+    const float* pixel = x + i * c.channels;
+    auto* bytes = reinterpret_cast<std::uint8_t*>(out + i * stride);
+    for (Index g = 0; g < c.count(); ++g) {
+      const Index end = std::min((g + 1) * c.group, c.channels);
+      const V k = hn::Set(f, inverse[g]), offset = hn::Set(f, zero[g]);
+      const auto whole = [&](V v) HWY_ATTR {
+        return hn::Min(hn::Max(hn::MulAdd(v, k, offset), least), most);
+      };
+      Index j = g * c.group;
+      for (; j + lanes() <= end; j += lanes())
+        store_bytes(whole(hn::LoadU(f, pixel + j)), bytes + j);
+      for (; j < end; ++j)
+        bytes[j] =
+            static_cast<std::uint8_t>(hn::GetLane(hn::NearestInt(whole(hn::Set(f, pixel[j])))));
+    }
+    for (Index j = c.channels; j % 4 != 0; ++j) bytes[j] = 0;
+  }
+}
+
+void WidenPanelScales(const float* x, Index rows, Index width, float* scale) {
   const F f;
   for (Index j = 0; j < width; j += lanes()) {
-    V most = hn::Zero(f);
+    V most = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest));
     for (Index r = 0; r < rows; ++r) most = hn::Max(most, hn::Abs(hn::LoadU(f, x + r * width + j)));
     hn::StoreU(hn::Div(most, hn::Set(f, kLargest)), f, scale + j);
   }
@@ -115,7 +164,9 @@ HWY_EXPORT(RowToInt8);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
-HWY_EXPORT(PanelScales);
+HWY_EXPORT(WidenPanelScales);
+HWY_EXPORT(WidenRanges);
+HWY_EXPORT(PixelsToInt8);
 
 void row_to_bf16(const float* x, Index n, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(RowToBF16)(x, n, out);
@@ -133,8 +184,15 @@ void panel_to_int8(const float* x, Index rows, Index width, const float* scale, 
                    std::int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(PanelToInt8)(x, rows, width, scale, out, sums);
 }
-void panel_scales(const float* x, Index rows, Index width, float* scale) {
-  HWY_DYNAMIC_DISPATCH(PanelScales)(x, rows, width, scale);
+void widen_panel_scales(const float* x, Index rows, Index width, float* scale) {
+  HWY_DYNAMIC_DISPATCH(WidenPanelScales)(x, rows, width, scale);
+}
+void widen_ranges(const float* x, Index pixels, const Groups& c, float* lowest, float* highest) {
+  HWY_DYNAMIC_DISPATCH(WidenRanges)(x, pixels, c, lowest, highest);
+}
+void pixels_to_int8(const float* x, Index pixels, const Groups& c, const float* inverse,
+                    const float* zero, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(PixelsToInt8)(x, pixels, c, inverse, zero, out);
 }
 }  // namespace mezzo::kernels
 #endif

@@ -12,11 +12,22 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out);
 /// largest magnitude; 0 for a row of zeros.
 float row_to_int8(const float* x, Index n, std::uint32_t* out);
 
+/// Groups of `group` channels, a multiple of 4 (the last may have fewer), of pixels [pixels]
+/// [channels]. Widens lowest[g] and highest[g] to the values of a group.
+struct Groups {
+  Index channels, group;
+  Index count() const { return (channels + group - 1) / group; }
+};
+void widen_ranges(const float* x, Index pixels, const Groups&, float* lowest, float* highest);
+/// Pixels as integers x * inverse[g] + zero[g] in 0..255, (channels + 3) / 4 words each.
+void pixels_to_int8(const float* x, Index pixels, const Groups&, const float* inverse,
+                    const float* zero, std::uint32_t* out);
+
 /// Rows of a panel [rows][width] -> [(rows + 1) / 2][width] words, and back.
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out);
 void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out);
-/// A 127th of the largest magnitude in each column of a panel [rows][width].
-void panel_scales(const float* x, Index rows, Index width, float* scale);
+/// Widens the factor of each column of a panel [rows][width]: a 127th of the largest magnitude.
+void widen_panel_scales(const float* x, Index rows, Index width, float* scale);
 /// -> [(rows + 3) / 4][width] words of integers x / scale, with a scale for each column. Adds each
 /// column's integers to `sums`.
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
