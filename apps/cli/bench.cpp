@@ -35,13 +35,15 @@ std::string network_line(const char* name, const Json& r, const std::string& key
 }
 
 std::string layer_lines(const Json& layers) {
-  std::string text = fmt::format("\n{:>9} {:>6} {:>9} {:>6}  {}\n", "seconds", "calls", "GFLOP/s",
-                                 "peak", "layers of a UNet step");
+  std::string text =
+      fmt::format("\n{:>9} {:>9} {:>6} {:>9} {:>6}  {:<16} {}\n", "seconds", "expected", "calls",
+                  "GFLOP/s", "peak", "algorithm", "layers of a UNet step");
   for (const Json& row : layers)
-    text += fmt::format("{:>9.4f} {:>6} {:>9.1f} {:>4.0f} %  {} {}\n", number(row, "seconds"),
+    text += fmt::format("{:>9.4f} {:>9.4f} {:>6} {:>9.1f} {:>4.0f} %  {:<16} {} {}\n",
+                        number(row, "seconds"), number(row, "predicted"),
                         row.at("calls").get<int>(), number(row, "gflops"),
-                        100 * number(row, "share_of_peak"), row.at("op").get<std::string>(),
-                        row.at("shape").get<std::string>());
+                        100 * number(row, "share_of_peak"), row.at("algorithm").get<std::string>(),
+                        row.at("op").get<std::string>(), row.at("shape").get<std::string>());
   return text;
 }
 

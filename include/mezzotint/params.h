@@ -27,6 +27,9 @@ struct GenerateParams {
   std::int64_t steps = 0;               // 1..1000; 0: the model's default
   std::optional<double> guidance = {};  // classifier-free guidance scale, 0..100; <= 1: off
   double guidance_rescale = 0;          // 0..1, Lin et al. 2023
+  /// Guidance from and to these shares of the steps, 0..1 (Kynkaanniemi et al. 2024); the others
+  /// take half of the time.
+  double guidance_start = 0, guidance_stop = 1;
   /// Pixels, multiples of 8, 64..4096 (smaller where the model's own size is); 0: the model's.
   std::int64_t width = 0, height = 0;
   std::int64_t seed = -1;       // 0..2^63-1; -1: drawn at random. Picture i of a prompt: seed + i

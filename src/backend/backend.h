@@ -18,8 +18,8 @@ namespace mezzo {
 
 /// Arithmetic of products. kF32: the reference. kBF16: weights of 16 bits, and bfloat16 products
 /// where the CPU is fast at them (elsewhere the weights are widened and the products are float32,
-/// which is more exact). kInt8: rows and weights of linear layers rounded to 8 bits, with a factor
-/// for each row and each output, and exact sums; all else as kBF16.
+/// which is more exact). kInt8: operands rounded to 8 bits, with factors for each row or range of
+/// pixels and each output, and exact sums.
 enum class Precision { kF32, kBF16, kInt8 };
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
@@ -78,6 +78,8 @@ struct OpRecord {
   std::string shape;  // of the operands, for per-layer tables
   std::int64_t flops = 0, bytes = 0;
   double seconds = 0;
+  std::string algorithm = {};  // how it was computed, where there is a choice
+  double predicted = 0;        // seconds that were expected
 };
 
 /// Collects the operations of a run when a backend is given one (bench, plan).
@@ -182,7 +184,8 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& = {});
 /// options.
 std::unique_ptr<Backend> make_meta_backend(const CpuOptions& = {});
 
-/// Whether the CPU multiplies bfloat16 faster than float32 (AVX512-BF16 or AMX).
+/// Whether the CPU multiplies bfloat16 faster than float32: measured once (AVX512-BF16 alone does
+/// not tell).
 bool cpu_has_fast_bf16();
 
 }  // namespace mezzo

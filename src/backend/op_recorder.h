@@ -35,13 +35,23 @@ class OpRecorder {
 
   bool active() const { return log_ != nullptr; }
   const OpRecord& record() const { return record_; }
-  /// A predicted time instead of the measured one.
-  void set_seconds(double seconds) { record_.seconds = seconds; }
+  /// What the operation was expected to take; `instead`: of the time that is measured.
+  void set_predicted(double seconds, bool instead) {
+    record_.predicted = seconds;
+    if (instead) record_.seconds = seconds;
+  }
+  void set_algorithm(std::string_view name, double flops) {
+    record_.algorithm = name;
+    work_ = flops;
+  }
+  /// Operations that the algorithm takes the time of, where they are not those of the definition.
+  double work() const { return work_ > 0 ? work_ : static_cast<double>(record_.flops); }
 
  private:
   using Clock = std::chrono::steady_clock;
   OpLog* log_;
   OpRecord record_;
+  double work_ = 0;
   Clock::time_point start_;
 };
 

@@ -128,7 +128,7 @@ Tensor Embedding::first(std::int64_t count) const {
 
 Attention::Attention(const Weights& w, const Config& c)
     : config_(c),
-      precision_(w.precision()),
+      precision_((c.of_text ? w.without_integers() : w).precision()),
       to_q(w / "to_q", {.in = c.query, .out = c.heads * c.head_size, .bias = c.qkv_bias}),
       to_k(c.of_text ? (w / "to_k").without_integers() : w / "to_k",
            {.in = c.context, .out = c.heads * c.head_size, .bias = c.qkv_bias}),

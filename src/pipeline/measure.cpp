@@ -55,16 +55,21 @@ std::int64_t work_of(Backend& backend, OpLog& log, const std::function<void()>& 
   return flops;
 }
 
-/// One row an operation and shape: calls, time, rate.
+/// One row an operation, shape and way to compute it: calls, time, rate.
 nlohmann::json layers_of(const OpLog& log, double peak) {
   struct Row {
+    std::string name;
     int calls = 0;
     std::int64_t flops = 0, bytes = 0;
-    double seconds = 0;
+    double seconds = 0, predicted = 0;
+    std::string algorithm;
   };
   std::map<std::pair<std::string, std::string>, Row> rows;
   for (const auto& r : log.records) {
-    auto& row = rows[{r.name, r.shape}];
+    auto& row = rows[{r.name + r.algorithm, r.shape}];
+    row.name = r.name;
+    row.algorithm = r.algorithm;
+    row.predicted += r.predicted;
     ++row.calls;
     row.flops += r.flops;
     row.bytes += r.bytes;
@@ -73,8 +78,10 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
   nlohmann::json out = nlohmann::json::array();
   for (const auto& [key, row] : rows) {
     const double rate = row.seconds > 0 ? static_cast<double>(row.flops) / row.seconds / 1e9 : 0;
-    out.push_back({{"op", key.first},
+    out.push_back({{"op", row.name},
                    {"shape", key.second},
+                   {"algorithm", row.algorithm},
+                   {"predicted", row.predicted},
                    {"calls", row.calls},
                    {"seconds", row.seconds},
                    {"gflops", rate},

@@ -45,6 +45,11 @@ constexpr std::array kFields = {
           "How closely to follow the prompt; 1 or less turns guidance off and halves the work."},
     Field{"guidance_rescale", &Params::guidance_rescale, 0, 1, "", "0",
           "Tones down the contrast that strong guidance adds."},
+    Field{
+        "guidance_start", &Params::guidance_start, 0, 1, "", "0",
+        "Share of the steps after which guidance begins; steps without it take half of the time."},
+    Field{"guidance_stop", &Params::guidance_stop, 0, 1, "", "1",
+          "Share of the steps after which guidance ends."},
     Field{"width", &Params::width, 8, 4096, "", "the model's", "Width in pixels, a multiple of 8."},
     Field{"height", &Params::height, 8, 4096, "", "the model's",
           "Height in pixels, a multiple of 8."},

@@ -185,9 +185,12 @@ double rounding_error(const TensorSource& source, std::size_t index, DType type)
 
 namespace {
 
-WeightQuality compare(const ModelBundle& original, Session& session, const RunOptions& run) {
+// One model is in memory at a time.
+WeightQuality compare(const ModelBundle& original, const ModelBundle& other, Precision precision,
+                      const RunOptions& run) {
   WeightQuality q;
   const Recording reference = Session(original, run).draw();
+  Session session(other, run, precision);
   Comparison text, denoiser, vae;
   const TextEmbedding encoded = session.encode();
   text.add(reference.text.tokens, encoded.tokens);
@@ -203,16 +206,15 @@ WeightQuality compare(const ModelBundle& original, Session& session, const RunOp
 
 WeightQuality compare_weights(const ModelBundle& original, const ModelBundle& other,
                               const WeightTypes& wanted, const RunOptions& run) {
-  Session session(other, run);
-  WeightQuality q = compare(original, session, run);
-  q.layers = compare_layers(original, other, wanted, run);
+  auto layers = compare_layers(original, other, wanted, run);
+  WeightQuality q = compare(original, other, Precision::kF32, run);
+  q.layers = std::move(layers);
   return q;
 }
 
 WeightQuality compare_precision(const ModelBundle& model, Precision precision,
                                 const RunOptions& run) {
-  Session session(model, run, precision);
-  return compare(model, session, run);
+  return compare(model, model, precision, run);
 }
 
 }  // namespace mezzo

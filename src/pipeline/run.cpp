@@ -31,8 +31,12 @@ class GuidedDenoiser {
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
+    if (!guides()) {
+      unconditional_ = download_latents(
+          predict(in, {.timestep = t, .text = job_.guided() ? of_prompts() : text_}));
+      return unconditional_;
+    }
     auto out = download_latents(predict(in, {.timestep = t, .text = text_}));
-    if (!job_.guided()) return out;
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
@@ -68,18 +72,25 @@ class GuidedDenoiser {
     if (watch_.prediction) watch_.prediction(x, call, prediction);
     return prediction;
   }
+  /// The rows of the prompts, without those of the negative prompts.
+  TextEmbedding of_prompts() const {
+    const auto rows = [&](const Tensor& t) {
+      return t ? t.slice(0, job_.batch(), 2 * job_.batch()) : Tensor();
+    };
+    return {.tokens = rows(text_.tokens), .pooled = rows(text_.pooled)};
+  }
+  bool guides() const {
+    const auto& p = job_.params;
+    return job_.guided() && share_ >= p.guidance_start && share_ < p.guidance_stop;
+  }
   bool skips_layers() const {
     const auto& p = job_.params;
     return p.skip_layer_guidance > 0 && share_ > p.skip_layer_start && share_ < p.skip_layer_stop;
   }
   /// What the network predicts for the prompts without some of its layers.
   sampling::Latents without_layers(const Tensor& in, double t) const {
-    const auto prompts = [&](const Tensor& rows) {
-      return rows ? rows.slice(0, job_.batch(), 2 * job_.batch()) : Tensor();
-    };
-    const TextEmbedding text{.tokens = prompts(text_.tokens), .pooled = prompts(text_.pooled)};
-    return download_latents(
-        (*model_.denoiser)(in, {.timestep = t, .text = text, .skipped_layers = skipped_layers_}));
+    return download_latents((*model_.denoiser)(
+        in, {.timestep = t, .text = of_prompts(), .skipped_layers = skipped_layers_}));
   }
 
   const Job& job_;

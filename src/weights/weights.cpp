@@ -82,7 +82,9 @@ Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, P
 }
 
 Weights Weights::operator/(std::string_view child) const {
-  return {shared_, fmt::format("{}{}.", prefix_, child)};
+  Weights w = *this;
+  w.prefix_ = fmt::format("{}{}.", prefix_, child);
+  return w;
 }
 
 Weights Weights::without_integers() const {
@@ -138,8 +140,12 @@ bool Weights::holds(std::string_view tensor, const Shape& shape) const {
   if (!s.may_hold) return true;
   const auto i = s.source->find(fmt::format("{}{}", prefix_, tensor));
   const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
-  const bool kept = is_quantized(stored) || stored == DType::kF16 || stored == DType::kBF16;
-  const DType packed = kept ? stored : s.precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
+  const bool kept =
+      is_quantized(stored) || is_float8(stored) || stored == DType::kF16 || stored == DType::kBF16;
+  const DType packed = precision() == Precision::kInt8  ? DType::kI8
+                       : kept                           ? stored
+                       : s.precision == Precision::kF32 ? DType::kF32
+                                                        : DType::kBF16;
   const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
   if (bytes > *s.may_hold) return false;
   *s.may_hold -= bytes;

@@ -1,5 +1,6 @@
 #include "backend/cpu/winograd.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "reference.h"
@@ -115,14 +116,19 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
   const auto backend = make_meta_backend();
   const auto chosen = [&](std::int64_t channels, std::int64_t side) {
     const Tensor weight(host(), DType::kF16, {channels, channels, 3, 3});
-    const PackedPtr w =
-        backend->pack_conv2d(weight, {}, {.in = channels, .out = channels}, Precision::kBF16);
-    const auto plan = choose_winograd(static_cast<const PackedWeight&>(*w), side, side);
-    return plan ? plan->m : 0;
+    const Conv2dConfig config = {.in = channels, .out = channels};
+    const PackedPtr w = backend->pack_conv2d(weight, {}, config, Precision::kBF16);
+    Tensor x(*backend, DType::kF32, {1, side, side, channels}),
+        out(*backend, DType::kF32, x.shape());
+    OpLog log;
+    backend->set_log(&log);
+    backend->conv2d(x, *w, {}, out);
+    backend->set_log(nullptr);
+    return log.records.at(0).algorithm;
   };
-  EXPECT_EQ(chosen(512, 128), 6);
-  EXPECT_GT(chosen(320, 64), 0);
-  EXPECT_EQ(chosen(1280, 4), 0);
+  EXPECT_EQ(chosen(512, 128), "winograd 6x6 f32");
+  EXPECT_THAT(chosen(320, 64), testing::HasSubstr("winograd"));
+  EXPECT_EQ(chosen(1280, 4), "direct f32");
 }
 
 }  // namespace

@@ -51,6 +51,22 @@ TEST(Engine, DefaultsComeFromTheModelFile) {
   EXPECT_GT(engine.info().objects.size(), 100u);
 }
 
+TEST(Engine, GuidanceMayBeLimitedToSomeOfTheSteps) {
+  auto engine = Engine::open(shipped());
+  const auto pixels = [&](double start, double stop, double guidance) {
+    auto p = request({"a red apple"});
+    p.guidance = guidance;
+    p.guidance_start = start;
+    p.guidance_stop = stop;
+    return engine.generate(p).at(0).image.pixels;
+  };
+  const auto always = pixels(0, 1, 5);
+  EXPECT_EQ(pixels(0, 0, 5), pixels(0, 1, 1));  // never: as without guidance
+  EXPECT_NE(pixels(0, 0.5, 5), always);
+  EXPECT_NE(pixels(0.5, 1, 5), always);
+  EXPECT_NE(pixels(0, 0.5, 5), pixels(0, 0, 5));
+}
+
 TEST(Engine, APictureIsTheSameAloneAndInCompany) {
   auto engine = Engine::open(shipped());
   auto both = request({"a red apple", "a purple heart"});

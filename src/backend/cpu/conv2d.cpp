@@ -18,14 +18,13 @@ void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, co
   check(!e.gate.defined() || (c.kernel == 1 && e.gate.rank() == 2 && e.gate.dim(0) == images &&
                               e.gate.dim(1) == c.out && e.gate.stride(1) == 1),
         "a gate has a value for each image and channel of a linear layer");
-  check(!e.gate.defined() || !e.add.defined() || e.add.raw() != out.raw(),
-        "a residual in the memory of the result comes without gate");
 }
 
 }  // namespace
 
 PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig& c,
                            Precision precision) {
+  check(c.in > 0 && c.out > 0 && c.kernel > 0 && c.stride > 0, "a layer has channels and a kernel");
   check(weight.numel() == c.in * c.out * c.kernel * c.kernel,
         "a packed weight has the size its layer says");
   check(!bias.defined() || bias.numel() == c.out, "a bias has one value for each output");
@@ -38,15 +37,17 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
   return packed;
 }
 
-void CpuBackend::product(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out,
-                         std::array<std::int64_t, 3> images) {
+void CpuBackend::product(Op& op, const Tensor& x, const Packed& w, const Epilogue& epilogue,
+                         Tensor& out, std::array<std::int64_t, 3> images) {
   const auto& weights = static_cast<const PackedWeight&>(w);
   const ProductCall call = {weights,   epilogue,  x,        out,      images[0],
                             images[1], images[2], threads_, winograd_};
   check_product(x, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
-  const Tensor memory = scratch(product_scratch(call));
-  if (has_data_) run_product(call, memory.data<std::byte>());
+  const Algorithm& algorithm = choose_algorithm(call);
+  op.computes(algorithm.name, 2 * algorithm.cost(call) * static_cast<double>(images[0]));
+  const Tensor memory = scratch(algorithm.scratch(call));
+  if (has_data_) algorithm.run(call, memory.data<std::byte>());
 }
 
 PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
@@ -55,9 +56,8 @@ PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
 }
 
 void CpuBackend::conv2d(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
-  const Op op(*this,
-              [&] { return work::conv2d(x, static_cast<const PackedWeight&>(w).config(), out); });
-  product(x, w, epilogue, out, {x.dim(0), x.dim(1), x.dim(2)});
+  Op op(*this, [&] { return work::conv2d(x, static_cast<const PackedWeight&>(w).config(), out); });
+  product(op, x, w, epilogue, out, {x.dim(0), x.dim(1), x.dim(2)});
 }
 
 }  // namespace mezzo

@@ -71,23 +71,24 @@ class CpuBackend : public Backend {
  protected:
   CpuBackend(const CpuOptions& options, bool has_data);
 
-  /// Seconds that a recorded operation is expected to take; 0: it is measured instead.
-  virtual double predict(const OpRecord&) const { return 0; }
-  int threads() const { return threads_; }
-
  private:
   /// What every operation begins with.
   class Op {
    public:
     template <class Work>
-    Op(const CpuBackend& backend, Work&& work)
-        : recorder_(backend, work), threads_(backend.threads_) {
-      if (recorder_.active()) recorder_.set_seconds(backend.predict(recorder_.record()));
+    Op(const CpuBackend& backend, Work&& work) : backend_(backend), recorder_(backend, work) {}
+    ~Op() {
+      if (recorder_.active())
+        recorder_.set_predicted(backend_.predicted(recorder_), !backend_.has_data_);
+    }
+    /// `flops`: those of float32 that would take the same time.
+    void computes(std::string_view algorithm, double flops) {
+      if (recorder_.active()) recorder_.set_algorithm(algorithm, flops);
     }
 
    private:
+    const CpuBackend& backend_;
     OpRecorder recorder_;
-    ThreadCount threads_;
   };
 
   /// `passing`: bytes in use beside weights and activations.
@@ -99,8 +100,10 @@ class CpuBackend : public Backend {
 
   void attend(std::span<const AttentionPart> parts, const AttentionConfig&, std::span<Tensor> outs);
   PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
+  /// Seconds that an operation is expected to take.
+  double predicted(const OpRecorder&) const;
   /// images: how many, height, width.
-  void product(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out,
+  void product(Op&, const Tensor& x, const Packed& w, const Epilogue&, Tensor& out,
                std::array<std::int64_t, 3> images);
 
   Arena arena_;

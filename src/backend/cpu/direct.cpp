@@ -182,6 +182,18 @@ class DirectRun {
 
 }  // namespace
 
+double direct_cost(const ProductCall& call) {
+  // Of products with the operands, in those of float32.
+  constexpr double kBF16 = 0.5, kInt8 = 0.27;
+  const PackedWeight& w = call.weights;
+  const double rate = w.operands() == kernels::Operands::kFloat  ? 1
+                      : w.operands() == kernels::Operands::kBF16 ? kBF16
+                                                                 : kInt8;
+  const auto pixels = static_cast<double>(call.out_h() * call.out_w());
+  const auto weights = static_cast<double>(w.taps() * w.config().in * w.config().out);
+  return weights * (pixels * rate + (w.unpacks() ? kValueCost / kPictures : 0));
+}
+
 std::size_t direct_scratch(const ProductCall& call) { return Sizes(call).total(call.threads); }
 
 void run_direct(const ProductCall& call, std::byte* scratch) { DirectRun(call, scratch).run(); }

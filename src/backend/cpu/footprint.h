@@ -22,8 +22,7 @@ struct Attention {
   static constexpr std::int64_t kRows = 48;
   static constexpr std::int64_t kKeys = 128;
   static constexpr std::size_t kPackedLimit = std::size_t{64} << 20;
-  static constexpr std::int64_t kMaxLanes =
-      16;  // of the widest vectors: the same scratch on every CPU
+  static constexpr std::int64_t kMaxLanes = 16;  // of the widest vectors
 
   std::int64_t in_word = 1;
   std::int64_t d = 0, padded_d = 0, d_words = 0;  // values of a row
@@ -57,11 +56,11 @@ inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
   // Queries and their factors, results, scores, probabilities, products of a block; for packing, a
   // block of keys and values as float32.
   const std::int64_t values = Attention::kRows * a.padded_d;
-  const std::size_t rows = floats(Attention::kRows * a.d_words) + 4 * floats(Attention::kRows) +
-                           floats(values) + floats(Attention::kRows * Attention::kKeys) +
-                           (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) +
-                                              floats(values) + floats(a.padded_d)
-                                        : 0);
+  const std::size_t rows =
+      floats(Attention::kRows * a.d_words) + 4 * floats(Attention::kRows) + floats(values) +
+      floats(Attention::kRows * Attention::kKeys) +
+      (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) : 0) +
+      (in_word == 4 ? floats(values) : 0);
   const std::size_t staged = in_word > 1 ? floats(Attention::kKeys * (d + a.padded_d)) : 0;
   a.thread = std::max(rows, staged);
   return a;

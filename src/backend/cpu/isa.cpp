@@ -50,9 +50,13 @@ std::size_t limit() {
 // Highway's targets that kernels may run on. Asking for them undoes what was disabled for those
 // that are chosen at run time (Highway 1.0.3), so it is set again.
 std::int64_t targets() {
-  const std::int64_t supported = hwy::SupportedTargets();
-  hwy::GetChosenTarget().Update(supported);
-  return supported;
+  limit();
+  static const std::int64_t found = [] {
+    const std::int64_t supported = hwy::SupportedTargets();
+    hwy::GetChosenTarget().Update(supported);
+    return supported;
+  }();
+  return found;
 }
 
 bool has_avx512() { return (targets() & HWY_AVX3) != 0; }
@@ -92,7 +96,7 @@ bool multiplies_bf16_faster() {
 
 }  // namespace
 
-void apply_isa_limit() { limit(); }
+void apply_isa_limit() { targets(); }
 
 bool cpu_has_vnni() {
   static const bool has = limit() >= kVnni && has_avx512() && __builtin_cpu_supports("avx512vnni");

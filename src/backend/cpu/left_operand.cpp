@@ -156,7 +156,8 @@ LeftOperand::Range LeftOperand::range_of(const float* x, Index pixels) const {
   auto* bytes = reinterpret_cast<std::uint8_t*>(r.zeros.data());
   for (std::size_t i = 0; i < count; ++i) {
     r.factor[i] = (highest[i] - lowest[i]) / kSteps;
-    if (!(r.factor[i] > 0) || !std::isfinite(r.factor[i])) continue;
+    // Of NaN and infinities the factor alone is left, and what it is multiplied with shows them.
+    if (!std::isfinite(r.factor[i]) || !std::isfinite(1 / r.factor[i])) continue;
     r.inverse[i] = 1 / r.factor[i];
     r.zero[i] = std::nearbyint(-lowest[i] * r.inverse[i]);
     const Index from = static_cast<Index>(i) * slices.group,

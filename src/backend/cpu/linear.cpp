@@ -16,13 +16,13 @@ PackedPtr CpuBackend::pack_linear(const Tensor& weight, const Tensor& bias, Prec
 
 void CpuBackend::linear(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
   const Conv2dConfig& c = static_cast<const PackedWeight&>(w).config();
-  const Op op(*this, [&] { return work::linear(x, c.in, c.out); });
+  Op op(*this, [&] { return work::linear(x, c.in, c.out); });
   // [B, ..., in]: an image's rows are one picture. [L, in] is one image, unless each row has its
   // own channel_add or gate.
   const bool batched = x.rank() > 2 || epilogue.channel_add.defined() || epilogue.gate.defined();
   const std::int64_t images = batched ? x.dim(0) : 1;
   const std::int64_t rows = images ? x.numel() / c.in / images : 0;
-  product(x, w, epilogue, out, {images, 1, rows});
+  product(op, x, w, epilogue, out, {images, 1, rows});
 }
 
 }  // namespace mezzo

@@ -65,8 +65,8 @@ class PackedWeight final : public Packed {
   /// pixels have one range of values for each slice, rows of one tap have it for all of theirs.
   std::int64_t slice() const;
   /// Input channels begin, ..., begin + count - 1 of a panel as [taps][count][width] words, taps
-  /// tap_stride words apart: where they lie, or in `space`. begin: a multiple of slice(), or of 256
-  /// with float_values().
+  /// tap_stride words apart: where they lie, or in `space`. begin: a multiple of slice(), or of
+  /// any number with float_values() of a weight that is not kept.
   struct Values {
     const void* data;
     std::int64_t tap_stride;

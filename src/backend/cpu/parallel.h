@@ -39,20 +39,6 @@ void parallel_blocks(int threads, std::int64_t n, std::int64_t block, const Body
   });
 }
 
-/// Sets the thread count that OpenMP libraries called from this thread will use, and restores it.
-class ThreadCount {
- public:
-  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) {
-    omp_set_num_threads(threads);
-  }
-  ~ThreadCount() { omp_set_num_threads(before_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int before_;
-};
-
 /// One for each physical core that this process may use.
 int default_threads();
 

@@ -1,5 +1,10 @@
 #include "backend/cpu/product.h"
 
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/winograd.h"
@@ -7,10 +12,7 @@
 namespace mezzo {
 namespace {
 
-std::optional<WinogradPlan> winograd_of(const ProductCall& c) {
-  if (!c.winograd) return {};
-  return choose_winograd(c.weights, c.h, c.w);
-}
+constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Activation and residual of finished sums.
 void activate(const ProductCall& call) {
@@ -23,18 +25,47 @@ void activate(const ProductCall& call) {
   });
 }
 
-}  // namespace
-
-std::size_t product_scratch(const ProductCall& call) {
-  const auto plan = winograd_of(call);
-  return plan ? winograd_scratch(call, *plan) : direct_scratch(call);
+template <int kTile>
+std::optional<WinogradPlan> winograd(const ProductCall& call) {
+  if (!call.winograd) return {};
+  return plan_winograd(call.weights, call.h, call.w, kTile);
 }
 
-void run_product(const ProductCall& call, std::byte* scratch) {
-  const auto plan = winograd_of(call);
-  if (!plan) return run_direct(call, scratch);
-  run_winograd(call, *plan, scratch);
+template <int kTile>
+double winograd_cost(const ProductCall& call) {
+  const auto plan = winograd<kTile>(call);
+  return plan ? cost(call.weights, *plan) : kNever;
+}
+
+template <int kTile>
+std::size_t winograd_bytes(const ProductCall& call) {
+  return winograd_scratch(call, *winograd<kTile>(call));
+}
+
+template <int kTile>
+void winograd_product(const ProductCall& call, std::byte* scratch) {
+  run_winograd(call, *winograd<kTile>(call), scratch);
   if (call.epilogue.activation != Activation::kNone) activate(call);
+}
+
+template <kernels::Operands kOperands>
+double direct_cost_of(const ProductCall& call) {
+  return call.weights.operands() == kOperands ? direct_cost(call) : kNever;
+}
+
+constexpr std::array kAlgorithms = {
+    Algorithm{"direct f32", direct_cost_of<kernels::Operands::kFloat>, direct_scratch, run_direct},
+    Algorithm{"direct bf16", direct_cost_of<kernels::Operands::kBF16>, direct_scratch, run_direct},
+    Algorithm{"direct int8", direct_cost_of<kernels::Operands::kInt8>, direct_scratch, run_direct},
+    Algorithm{"winograd 4x4 f32", winograd_cost<4>, winograd_bytes<4>, winograd_product<4>},
+    Algorithm{"winograd 6x6 f32", winograd_cost<6>, winograd_bytes<6>, winograd_product<6>},
+};
+
+}  // namespace
+
+const Algorithm& choose_algorithm(const ProductCall& call) {
+  return *std::ranges::min_element(kAlgorithms, {},
+                                   [&](const Algorithm& a) { return a.cost(call); });
 }
 
 }  // namespace mezzo

@@ -2,6 +2,8 @@
 // a picture one row high.
 #pragma once
 
+#include <string_view>
+
 #include "backend/cpu/packed_weight.h"
 
 namespace mezzo {
@@ -25,12 +27,28 @@ struct ProductCall {
   }
 };
 
-/// Bytes of working memory that run_product needs.
-std::size_t product_scratch(const ProductCall&);
-void run_product(const ProductCall&, std::byte* scratch);
+/// A way to compute a product.
+struct Algorithm {
+  std::string_view name;
+  /// Time for one picture, in products of two float32 at the processor's peak; infinite where it
+  /// cannot be used.
+  double (*cost)(const ProductCall&);
+  std::size_t (*scratch)(const ProductCall&);  // bytes of working memory
+  void (*run)(const ProductCall&, std::byte* scratch);
+};
+
+/// The one that takes the least time. It depends on the size of one picture, the weight and the
+/// instruction set, not on how many pictures there are, as must the result.
+const Algorithm& choose_algorithm(const ProductCall&);
 
 /// The sums as the definition has them.
+double direct_cost(const ProductCall&);
 std::size_t direct_scratch(const ProductCall&);
 void run_direct(const ProductCall&, std::byte* scratch);
+
+/// What a value of an operand that is unpacked or transformed costs, in the same products (measured
+/// with bench/backend_bench), and for how many pictures that is done at once: guidance makes two of
+/// one.
+constexpr double kValueCost = 20, kPictures = 2;
 
 }  // namespace mezzo

@@ -226,24 +226,13 @@ class WinogradRun {
   std::vector<Columns> columns_;
 };
 
-// Time in products of two numbers at the peak. A value of a transformed or widened operand costs as
-// much as kValueCost of them (measured with bench/backend_bench); weights are transformed once for
-// the two pictures that guidance makes of one.
-constexpr double kValueCost = 20, kPictures = 2;
+}  // namespace
 
 double cost(const PackedWeight& w, const WinogradPlan& p) {
   const auto points = static_cast<double>(p.points()), tiles = static_cast<double>(p.tiles()),
              in = static_cast<double>(w.config().in), out = static_cast<double>(w.config().out);
   return points * (tiles * in * out + kValueCost * (tiles * (in + out) + in * out / kPictures));
 }
-
-double direct_cost(const PackedWeight& w, const WinogradPlan& p) {
-  const auto pixels = static_cast<double>(p.out_h * p.out_w),
-             weights = 9 * static_cast<double>(w.config().in * w.config().out);
-  return weights * (pixels + (w.unpacks() ? kValueCost / kPictures : 0));
-}
-
-}  // namespace
 
 std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h, std::int64_t width,
                                           int m) {
@@ -260,19 +249,6 @@ std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h,
   p.across = ceil_div<std::int64_t>(p.out_w, m);
   p.down = ceil_div<std::int64_t>(p.out_h, m);
   return p;
-}
-
-std::optional<WinogradPlan> choose_winograd(const PackedWeight& w, std::int64_t h,
-                                            std::int64_t width) {
-  std::optional<WinogradPlan> best;
-  double least = 0;
-  for (const int m : {4, 6}) {
-    const auto p = plan_winograd(w, h, width, m);
-    if (!p) return {};
-    if (!best) least = direct_cost(w, *p);
-    if (cost(w, *p) < least) best = p, least = cost(w, *p);
-  }
-  return best;
 }
 
 std::size_t winograd_scratch(const ProductCall& call, const WinogradPlan& plan) {

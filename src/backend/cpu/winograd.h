@@ -22,10 +22,8 @@ struct WinogradPlan {
 /// The plan of tiles of m x m, if the layer has one.
 std::optional<WinogradPlan> plan_winograd(const PackedWeight&, std::int64_t h, std::int64_t w,
                                           int m);
-/// The plan that takes less time than the direct convolution, if there is one. It depends on the
-/// size of one picture and not on how many there are, as must the result.
-std::optional<WinogradPlan> choose_winograd(const PackedWeight&, std::int64_t h, std::int64_t w);
-
+/// As Algorithm::cost.
+double cost(const PackedWeight&, const WinogradPlan&);
 std::size_t winograd_scratch(const ProductCall&, const WinogradPlan&);
 /// The whole epilogue but activations and what comes after them.
 void run_winograd(const ProductCall&, const WinogradPlan&, std::byte* scratch);

@@ -9,12 +9,13 @@ namespace {
 class MetaBackend final : public CpuBackend {
  public:
   explicit MetaBackend(const CpuOptions& options) : CpuBackend(options, false) {}
-
- private:
-  double predict(const OpRecord& op) const override { return predicted_seconds(op, threads()); }
 };
 
 }  // namespace
+
+double CpuBackend::predicted(const OpRecorder& op) const {
+  return predicted_seconds(op.record(), op.work(), threads_);
+}
 
 std::unique_ptr<Backend> make_meta_backend(const CpuOptions& options) {
   return std::make_unique<MetaBackend>(options);

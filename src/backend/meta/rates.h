@@ -5,7 +5,8 @@
 
 namespace mezzo {
 
-/// Seconds that this operation takes on `threads` cores of this CPU.
-double predicted_seconds(const OpRecord& op, int threads);
+/// Seconds that this operation takes on `threads` cores of this CPU. `flops`: of float32, in the
+/// algorithm that is used.
+double predicted_seconds(const OpRecord& op, double flops, int threads);
 
 }  // namespace mezzo

@@ -26,8 +26,8 @@ using kernels::PackedHead;
 
 constexpr Index kKeyVectors = 2;  // of a panel of keys
 constexpr float kLog2E = 1.44269504f;
-constexpr float kLowest = -1e30f;  // below every score, and its differences stay finite
-constexpr float kCertain = 255;    // the integer of probability 1
+constexpr float kLowest = -1e30f;            // below every score, and its differences stay finite
+constexpr float kLog2Certain = 7.99435344f;  // of 255, the integer of probability 1
 constexpr Index kWordBytes = 4;
 
 template <class Dot>
@@ -111,57 +111,74 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
   }
 }
 
-// Integer scores as numbers.
-HWY_INLINE void scale_scores(float* s, Index n, float q_scale, const float* scale,
-                             const std::int32_t* offset) {
+// Integer scores as numbers. Returns the largest of each lane.
+HWY_INLINE V scale_scores(const Block& b, Index row, Index n, const PackedHead& h, Index key) {
   const F f;
   const I32 d;
-  const V q = hn::Set(f, q_scale);
+  float* s = b.score + row * Attention::kKeys;
+  const V q = hn::Set(f, b.q_scale[row]);
+  V most = hn::Set(f, kLowest);
   for (Index j = 0; j < n; j += lanes()) {
-    const auto sum =
-        hn::Sub(hn::LoadU(d, reinterpret_cast<std::int32_t*>(s) + j), hn::LoadU(d, offset + j));
-    hn::StoreU(hn::Mul(hn::ConvertTo(f, sum), hn::Mul(q, hn::LoadU(f, scale + j))), f, s + j);
+    const auto sum = hn::Sub(hn::LoadU(d, reinterpret_cast<std::int32_t*>(s) + j),
+                             hn::LoadU(d, h.key_offsets + key + j));
+    const V score =
+        hn::Mul(hn::ConvertTo(f, sum), hn::Mul(q, hn::LoadU(f, h.key_scales + key + j)));
+    hn::StoreU(score, f, s + j);
+    most = hn::Max(most, score);
   }
+  return most;
 }
 
-// Turns a row of scores into probabilities relative to the largest score so far.
+// Scores of a row as its probabilities relative to `max`, with their sum.
+template <class Dot>
+HWY_INLINE float weigh(float* s, char* weights, Index padded, float max) {
+  const F f;
+  V sum = hn::Zero(f);
+  // Integers: 255 is a power of two like the rest of the exponent.
+  const V m = hn::Set(f, is_integer<Dot> ? max - kLog2Certain : max);
+  for (Index j = 0; j < padded; j += lanes()) {
+    const V x = hn::Sub(hn::LoadU(f, s + j), m);
+    V p;
+    if constexpr (std::is_same_v<Dot, FloatDot>) {
+      p = exp2(x);
+      hn::StoreU(p, f, s + j);
+    } else if constexpr (is_integer<Dot>) {
+      p = rough_exp2(x);
+      store_bytes(p, reinterpret_cast<std::uint8_t*>(weights) + j);
+    } else {
+      p = rough_exp2(x);
+      store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
+    }
+    sum = hn::Add(sum, p);
+  }
+  return hn::GetLane(hn::SumOfLanes(f, sum));
+}
+
+// Turns a row of scores into probabilities relative to the largest score so far. `most`: the
+// largest of each lane where that is known and there is nothing to add or to leave out.
 template <class Dot>
 HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded, Index in_word,
-                            const float* bias) {
+                            const float* bias, const V* most) {
   const F f;
   const Index n = lanes();
   float* s = b.score + row * Attention::kKeys;
-  char* weights = b.weights + row * Attention::kKeys / in_word * kWordBytes;
   if (bias) {
     const V k = hn::Set(f, kLog2E);
     map(
         valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, v); }, s, bias);
   }
   for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs nothing
-  V most = hn::Set(f, b.max[row]);
-  for (Index j = 0; j < padded; j += n) most = hn::Max(most, hn::LoadU(f, s + j));
-  const float max = hn::GetLane(hn::MaxOfLanes(f, most));
-  const V m = hn::Set(f, max);
-  V sum = hn::Zero(f);
-  for (Index j = 0; j < padded; j += n) {
-    const V x = hn::Sub(hn::LoadU(f, s + j), m);
-    if constexpr (std::is_same_v<Dot, FloatDot>) {
-      const V p = exp2(x);
-      hn::StoreU(p, f, s + j);
-      sum = hn::Add(sum, p);
-    } else if constexpr (is_integer<Dot>) {
-      const V p = hn::Round(hn::Mul(rough_exp2(x), hn::Set(f, kCertain)));
-      store_bytes(p, reinterpret_cast<std::uint8_t*>(weights) + j);
-      sum = hn::Add(sum, p);
-    } else {
-      const V p = rough_exp2(x);
-      store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
-      sum = hn::Add(sum, p);
-    }
-  }
-  const float correction = hn::GetLane(exp2(hn::Sub(hn::Set(f, b.max[row]), m)));
+  V largest = hn::Set(f, b.max[row]);
+  if (most)
+    largest = hn::Max(largest, *most);
+  else
+    for (Index j = 0; j < padded; j += n) largest = hn::Max(largest, hn::LoadU(f, s + j));
+  const float max = hn::GetLane(hn::MaxOfLanes(f, largest));
+  const float sum =
+      weigh<Dot>(s, b.weights + row * Attention::kKeys / in_word * kWordBytes, padded, max);
+  const float correction = hn::GetLane(exp2(hn::Set(f, b.max[row] - max)));
   b.correction[row] = correction;
-  b.sum[row] = b.sum[row] * correction + hn::GetLane(hn::SumOfLanes(f, sum));
+  b.sum[row] = b.sum[row] * correction + sum;
   b.max[row] = max;
 }
 
@@ -198,7 +215,7 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   b.score = take(Attention::kRows * Attention::kKeys);
   b.weights = reinterpret_cast<char*>(
       kFloat ? b.score : take(Attention::kRows * Attention::kKeys / a.in_word));
-  b.part = kFloat ? nullptr : take(Attention::kRows * a.padded_d);
+  b.part = is_integer<Dot> ? take(Attention::kRows * a.padded_d) : nullptr;
   b.rows = end - begin;
   b.out_width = round_up(a.d, lanes());
   take_queries<Dot>(a, h, begin, end, b);
@@ -225,11 +242,14 @@ void attend(const Attention& a, const Head& h, Index begin, Index end, const Pac
     scores<Dot>(a, b, packed.keys + key * a.d_words * kWordBytes, n);
     for (Index r = 0; r < b.rows; ++r) {
       const Index valid = h.causal ? std::min(n, begin + r - key + 1) : n;
-      if constexpr (is_integer<Dot>)
-        scale_scores(b.score + r * Attention::kKeys, padded, b.q_scale[r], packed.key_scales + key,
-                     packed.key_offsets + key);
-      softmax_row<Dot>(b, r, valid, padded, a.in_word,
-                       h.bias ? h.bias + (begin + r) * h.lk + key : nullptr);
+      const float* bias = h.bias ? h.bias + (begin + r) * h.lk + key : nullptr;
+      if constexpr (is_integer<Dot>) {
+        const V most = scale_scores(b, r, padded, packed, key);
+        const bool known = !bias && valid == padded;
+        softmax_row<Dot>(b, r, valid, padded, a.in_word, bias, known ? &most : nullptr);
+      } else {
+        softmax_row<Dot>(b, r, valid, padded, a.in_word, bias, nullptr);
+      }
     }
     add_values<Dot>(a, b, packed, key, n);
   }

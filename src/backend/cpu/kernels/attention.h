@@ -36,8 +36,8 @@ struct PackedHead {
 
 /// Copies keys begin..end-1 of all, which lie in one block of footprint::Attention::kKeys, into the
 /// order that the products read. The keys of a block are copied in their order, by one thread,
-/// whose scratch has room for footprint::Attention::thread bytes and is left alone until the last
-/// ones: `first` and `last` say so.
+/// whose
+/// scratch is left alone until the last ones come: `last`.
 void attention_pack(const footprint::Attention&, const Head&, Index begin, Index end, bool last,
                     const PackedHead&, std::byte* scratch);
 /// Rows begin..end-1 of the result, at most footprint::Attention::kRows.

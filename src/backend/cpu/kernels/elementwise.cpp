@@ -24,18 +24,6 @@ void Finish(const float* x, const float* other, Index n, Activation activation, 
   });
 }
 
-void FinishGated(const float* x, const float* gate, const float* other, Index n,
-                 Activation activation, float* out) {
-  with_activation(activation, [&](auto f) HWY_ATTR {
-    if (other)
-      map(
-          n, out, [&](V v, V g, V o) HWY_ATTR { return hn::MulAdd(f(v), g, o); }, x, gate, other);
-    else
-      map(
-          n, out, [&](V v, V g) HWY_ATTR { return hn::Mul(f(v), g); }, x, gate);
-  });
-}
-
 void Add(const float* a, const float* b, Index n, float* out) {
   map(
       n, out, [](V x, V y) HWY_ATTR { return hn::Add(x, y); }, a, b);
@@ -70,7 +58,6 @@ HWY_AFTER_NAMESPACE();
 namespace mezzo::kernels {
 HWY_EXPORT(Activate);
 HWY_EXPORT(Finish);
-HWY_EXPORT(FinishGated);
 HWY_EXPORT(Add);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(Scale);
@@ -85,10 +72,6 @@ void finish(const float* x, const float* other, Index n, Activation activation, 
     HWY_DYNAMIC_DISPATCH(Finish)(x, other, n, activation, out);
   else
     HWY_DYNAMIC_DISPATCH(Activate)(x, n, activation, out);
-}
-void finish_gated(const float* x, const float* gate, const float* other, Index n,
-                  Activation activation, float* out) {
-  HWY_DYNAMIC_DISPATCH(FinishGated)(x, gate, other, n, activation, out);
 }
 void add(const float* a, const float* b, Index n, float* out) {
   HWY_DYNAMIC_DISPATCH(Add)(a, b, n, out);

@@ -20,9 +20,6 @@ void clamp(const float* x, Index n, float low, float high, float* out);
 void geglu(const float* value, const float* gate, Index n, float* out);
 /// out = activation(x) + other, n values; `other` may be null.
 void finish(const float* x, const float* other, Index n, Activation activation, float* out);
-/// out = activation(x) * gate + other, n values; `other` may be null.
-void finish_gated(const float* x, const float* gate, const float* other, Index n,
-                  Activation activation, float* out);
 
 // norm.cpp
 void layer_norm(const float* x, Index n, const float* weight, const float* bias, float eps,

@@ -42,15 +42,30 @@ HWY_INLINE void map(std::int64_t n, float* out, const Body& body, const In*... i
   for (std::int64_t j = i; j < n; ++j) out[j] = result[j - i];
 }
 
+/// x = whole + rest with |rest| <= 1/2, and p * 2^whole. |x| < 2^21. A number of which the last bit
+/// of the mantissa counts ones rounds sums to whole numbers and has them in its lowest bits, so
+/// that neither rounding nor conversion takes an instruction of its own.
+struct Split {
+  V shifted, rest;
+  HWY_INLINE explicit Split(V x) {
+    const V magic = hn::Set(F(), 12582912.0f);  // 1.5 * 2^23
+    shifted = hn::Add(x, magic);
+    rest = hn::Sub(x, hn::Sub(shifted, magic));
+  }
+  HWY_INLINE V scale(V p) const {
+    const hn::RebindToSigned<F> di;
+    return hn::BitCast(F(),
+                       hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+  }
+};
+
 /// 2^x, relative error 3e-7; 0 below 2^-126. x <= 126.
 HWY_INLINE V exp2(V x) {
   const F f;
-  const hn::RebindToSigned<F> di;
   const V lowest = hn::Set(f, -126.0f);
   const auto normal = hn::Ge(x, lowest);
-  x = hn::Max(x, lowest);
-  const V whole = hn::Round(x);
-  const V r = hn::Sub(x, whole);
+  const Split s(hn::Max(x, lowest));
+  const V r = s.rest;
   V p = hn::Set(
       f, 1.5337577497120947e-4f);  // least relative error on [-1/2, 1/2], as all coefficients here
   p = hn::MulAdd(p, r, hn::Set(f, 1.3399859890341759e-3f));
@@ -59,28 +74,18 @@ HWY_INLINE V exp2(V x) {
   p = hn::MulAdd(p, r, hn::Set(f, 2.4022646248340607e-1f));
   p = hn::MulAdd(p, r, hn::Set(f, 6.931471824645996e-1f));
   p = hn::MulAdd(p, r, hn::Set(f, 1.0f));
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
-  return hn::IfThenElseZero(normal, hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent)));
+  return hn::IfThenElseZero(normal, s.scale(p));
 }
 
 /// 2^x, relative error 8e-5; 2^-100 below. x <= 126. For values that are rounded to fewer bits.
 HWY_INLINE V rough_exp2(V x) {
   const F f;
-  x = hn::Max(x, hn::Set(f, -100.0f));
-  const V whole = hn::Round(x), r = hn::Sub(x, whole);
+  const Split s(hn::Max(x, hn::Set(f, -100.0f)));
   V p = hn::Set(f, 5.517166207399922e-2f);
-  p = hn::MulAdd(p, r, hn::Set(f, 2.4261115841617606e-1f));
-  p = hn::MulAdd(p, r, hn::Set(f, 6.932609899481474e-1f));
-  p = hn::MulAdd(p, r, hn::Set(f, 9.99928071442005e-1f));
-#if HWY_TARGET == HWY_AVX3
-  V result;
-  asm("vscalefps %2, %1, %0" : "=v"(result.raw) : "v"(p.raw), "v"(whole.raw));
-  return result;
-#else
-  const hn::RebindToSigned<F> di;
-  const auto exponent = hn::ShiftLeft<23>(hn::ConvertTo(di, whole));
-  return hn::BitCast(f, hn::Add(hn::BitCast(di, p), exponent));
-#endif
+  p = hn::MulAdd(p, s.rest, hn::Set(f, 2.4261115841617606e-1f));
+  p = hn::MulAdd(p, s.rest, hn::Set(f, 6.932609899481474e-1f));
+  p = hn::MulAdd(p, s.rest, hn::Set(f, 9.99928071442005e-1f));
+  return s.scale(p);
 }
 
 /// e^x, relative error 3e-7; 0 below -87, infinite above 88.

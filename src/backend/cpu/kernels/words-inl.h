@@ -47,12 +47,15 @@ HWY_INLINE V first_of(Words p) { return hn::BitCast(F(), hn::ShiftLeft<16>(p)); 
 HWY_INLINE V second_of(Words p) {
   return hn::BitCast(F(), hn::And(p, hn::Set(U32(), 0xFFFF0000u)));
 }
-/// x rounded to the nearest bfloat16 (ties to even), in the upper half of each lane.
+/// x rounded to the nearest bfloat16 (ties to even), in the upper half of each lane. NaN stays NaN.
 HWY_INLINE Words round_bf16(V x) {
   const U32 u;
   const auto bits = hn::BitCast(u, x);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1));
-  return hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7FFF)));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(u, 0x7FFF)));
+  const auto quiet = hn::Set(u, 0x7FC00000);
+  return hn::BitCast(
+      u, hn::IfThenElse(hn::IsNaN(x), hn::BitCast(F(), quiet), hn::BitCast(F(), rounded)));
 }
 /// A vector as consecutive bfloat16, or as consecutive integers 0..255, which its values are near.
 HWY_INLINE void store_bf16(V x, std::uint16_t* out) {

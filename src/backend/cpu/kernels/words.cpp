@@ -25,21 +25,26 @@ void RowToBF16(const float* x, Index n, std::uint32_t* out) {
     out[i / 2] = hn::GetLane(pair_up(hn::Set(f, x[i]), hn::Set(f, i + 1 < n ? x[i + 1] : 0.0f)));
 }
 
+// NaN where there is one.
 HWY_INLINE float largest(const float* x, Index n) {
   const F f;
   const Index step = lanes();
-  V most = hn::Zero(f);
+  V most = hn::Zero(f), nan = hn::Zero(f);
   Index i = 0;
-  for (; i + step <= n; i += step) most = hn::Max(most, hn::Abs(hn::LoadU(f, x + i)));
-  float all = hn::GetLane(hn::MaxOfLanes(f, most));
-  for (; i < n; ++i) all = std::max(all, std::abs(x[i]));
+  for (; i + step <= n; i += step) {
+    const V v = hn::LoadU(f, x + i);
+    most = hn::Max(hn::Abs(v), most);
+    nan = hn::MulAdd(v, hn::Zero(f), nan);
+  }
+  float all = hn::GetLane(hn::MaxOfLanes(f, most)) + hn::GetLane(hn::SumOfLanes(f, nan));
+  for (; i < n; ++i) all = x[i] == x[i] ? std::max(all, std::abs(x[i])) : x[i];
   return all;
 }
 
 float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   const F f;
   const float scale = largest(x, n) / kLargest;
-  const V inverse = hn::Set(f, scale > 0 && std::isfinite(scale) ? 1 / scale : 0),
+  const V inverse = hn::Set(f, std::isfinite(1 / scale) && std::isfinite(scale) ? 1 / scale : 0),
           offset = hn::Set(f, 128.0f);
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
   Index i = 0;
@@ -56,22 +61,20 @@ void WidenRanges(const float* x, Index pixels, const Groups& c, float* lowest, f
   const F f;
   for (Index g = 0; g < c.count(); ++g) {
     const Index begin = g * c.group, end = std::min(begin + c.group, c.channels);
-    V low = hn::Set(f, lowest[g]), high = hn::Set(f, highest[g]);
+    V low = hn::Set(f, lowest[g]), high = hn::Set(f, highest[g]), nan = hn::Zero(f);
     for (Index i = 0; i < pixels; ++i) {
       const float* pixel = x + i * c.channels;
       Index j = begin;
-      for (; j + lanes() <= end; j += lanes()) {
-        const V v = hn::LoadU(f, pixel + j);
-        low = hn::Min(low, v);
-        high = hn::Max(high, v);
-      }
-      for (; j < end; ++j) {
-        low = hn::Min(low, hn::Set(f, pixel[j]));
-        high = hn::Max(high, hn::Set(f, pixel[j]));
-      }
+      const auto widen = [&](V v) HWY_ATTR {
+        low = hn::Min(v, low);
+        high = hn::Max(v, high);
+        nan = hn::MulAdd(v, hn::Zero(f), nan);
+      };
+      for (; j + lanes() <= end; j += lanes()) widen(hn::LoadU(f, pixel + j));
+      for (; j < end; ++j) widen(hn::Set(f, pixel[j]));
     }
     lowest[g] = hn::GetLane(hn::MinOfLanes(f, low));
-    highest[g] = hn::GetLane(hn::MaxOfLanes(f, high));
+    highest[g] = hn::GetLane(hn::MaxOfLanes(f, high)) + hn::GetLane(hn::SumOfLanes(f, nan));
   }
 }
 

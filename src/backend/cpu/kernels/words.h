@@ -13,7 +13,8 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out);
 float row_to_int8(const float* x, Index n, std::uint32_t* out);
 
 /// Groups of `group` channels, a multiple of 4 (the last may have fewer), of pixels [pixels]
-/// [channels]. Widens lowest[g] and highest[g] to the values of a group.
+/// [channels]. Widens lowest[g] and highest[g] to the values of a group; highest[g] is
+/// NaN where there is one.
 struct Groups {
   Index channels, group;
   Index count() const { return (channels + group - 1) / group; }
