@@ -47,6 +47,9 @@ struct Epilogue {
   Tensor add = {};  // shape of the result: the residual
   Activation activation = Activation::kNone;
   Tensor gate = {};  // [B, C], rows may be a view: a factor of every pixel or token of an image
+  /// Of linear layers, with nothing of the above: the products are [value | gate] and the result,
+  /// half as wide, is value * gelu(gate) (GEGLU, Shazeer 2020).
+  bool geglu = false;
 };
 
 struct GroupNormConfig {

@@ -16,8 +16,7 @@ Tensor bias_of(const Weights& w, bool bias, std::int64_t out) {
 
 }  // namespace
 
-PackedWeight::PackedWeight(const Weights& w, const Shapes& shapes, Pack pack)
-    : pack_(std::move(pack)) {
+HeldWeight::HeldWeight(const Weights& w, const Shapes& shapes, Pack pack) : pack_(std::move(pack)) {
   if (w.holds("weight", shapes.weight)) {
     held_ = pack_();
     pack_ = {};
@@ -159,7 +158,7 @@ FeedForward::FeedForward(const Weights& w, const Config& c)
       out(w / "net" / 2, {.in = c.multiple * c.width, .out = c.width}) {}
 
 Tensor FeedForward::operator()(const Tensor& x, const Epilogue& epilogue) const {
-  if (activation_ == Activation::kNone) return out(ops::geglu(proj(x)), epilogue);
+  if (activation_ == Activation::kNone) return out(proj(x, {.geglu = true}), epilogue);
   return out(proj(x, {.activation = activation_}), epilogue);
 }
 

@@ -12,7 +12,7 @@ namespace mezzo::nn {
 
 /// The packed weight of a layer: held, or read and packed anew at each use (Weights::stream()), so
 /// that one layer's weight is in memory at a time. The numbers are the same.
-class PackedWeight {
+class HeldWeight {
  public:
   using Pack = std::function<PackedPtr()>;
   /// `weight` and `out`: the shapes of the layer's tensors, for the check that a streamed network
@@ -22,7 +22,7 @@ class PackedWeight {
     std::int64_t out;
     bool bias;
   };
-  PackedWeight(const Weights& w, const Shapes& shapes, Pack pack);
+  HeldWeight(const Weights& w, const Shapes& shapes, Pack pack);
   PackedPtr operator()() const { return held_ ? held_ : pack_(); }
 
  private:
@@ -43,7 +43,7 @@ class Linear {
 
  private:
   std::int64_t out_;
-  PackedWeight weight_;
+  HeldWeight weight_;
 };
 
 /// Convolution on [B, H, W, in]. Weight [out, in, k, k].
@@ -60,7 +60,7 @@ class Conv2d {
 
  private:
   Conv2dConfig config_;
-  PackedWeight weight_;
+  HeldWeight weight_;
 };
 
 /// Group normalisation (Wu & He 2018) over [B, ..., C], with the activation that follows it.

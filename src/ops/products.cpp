@@ -33,7 +33,7 @@ Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features,
               const Epilogue& epilogue) {
   check(x.rank() >= 1, "linear takes [..., in]");
   Shape shape = x.shape();
-  shape.set(-1, out_features);
+  shape.set(-1, epilogue.geglu ? out_features / 2 : out_features);
   Tensor out(x.device(), DType::kF32, shape);
   check_epilogue(epilogue, shape);
   backend_of(x).linear(x, w, epilogue, out);

@@ -86,6 +86,29 @@ TEST(Linear, TakesAGateForEachImage) {
   }
 }
 
+// Halves of whole panels, which are joined while they are in the cache, and others.
+TEST(Linear, JoinsValuesWithTheirGates) {
+  for (const std::int64_t out : {128, 2 * 36, 2 * 320}) {
+    const Layer l = layer({2, 50, 48}, out);
+    const test::Values both = test::linear(l.x, l.weight, l.bias);
+    test::Values y;
+    for (std::size_t row = 0; row < 100; ++row)
+      for (std::int64_t i = 0; i < out / 2; ++i) {
+        const double* at = both.data() + row * static_cast<std::size_t>(out) + i;
+        y.push_back(at[0] * test::activation(at[out / 2], Activation::kGelu));
+      }
+    for (const Precision p : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+      const auto backend = make_cpu_backend();
+      const PackedPtr packed = backend->pack_linear(l.weight, l.bias, p);
+      Tensor result(*backend, DType::kF32, {2, 50, out / 2});
+      backend->linear(backend->upload(l.x), *packed, {.geglu = true}, result);
+      EXPECT_LT(test::relative_error(backend->download(result), y),
+                p == Precision::kF32 ? test::kProduct : test::kProductInt8)
+          << out;
+    }
+  }
+}
+
 TEST(Linear, AddsToEachRowOfABatchWithoutTokens) {
   const auto backend = make_cpu_backend();
   const Layer l = layer({3, 24}, 16);

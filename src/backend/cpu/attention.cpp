@@ -42,10 +42,16 @@ kernels::Head head_of(const AttentionPart& part, const AttentionConfig& c, const
           .out_stride = out.defined() ? out.stride(1) : 0};
 }
 
-// Values in a word of the operands.
-std::int64_t in_word_of(Precision p) {
-  if (p == Precision::kInt8) return 4;
-  return p == Precision::kBF16 && cpu_has_fast_bf16() ? 2 : 1;
+struct Form {
+  std::int64_t in_word;  // values in a word of the operands
+  std::string_view name;
+  double share;  // of the time that float32 takes
+};
+
+Form form_of(Precision p) {
+  if (p == Precision::kInt8) return {4, "int8", 0.5};
+  if (p == Precision::kBF16 && cpu_has_fast_bf16()) return {2, "bf16", 0.6};
+  return {1, "f32", 1};
 }
 
 void check_part(const AttentionPart& part, const AttentionPart& first, const AttentionConfig& c,
@@ -66,29 +72,29 @@ void check_part(const AttentionPart& part, const AttentionPart& first, const Att
 
 void CpuBackend::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                            const AttentionConfig& config, Tensor& out) {
-  const Op op(*this, [&] { return work::attention(q, k.dim(1), config.heads); });
+  Op op(*this, [&] { return work::attention(q, k.dim(1), config.heads); });
   const Tensor& bias = config.bias;
   check(!bias.defined() || (bias.contiguous() && bias.rank() == 3 &&
                             (bias.dim(0) == 1 || bias.dim(0) == config.heads) &&
                             bias.dim(1) == q.dim(1) && bias.dim(2) == k.dim(1)),
         "attention() takes a bias of [heads or 1, Lq, Lk]");
   const AttentionPart part = {q, k, v};
-  attend({&part, 1}, config, {&out, 1});
+  attend(op, {&part, 1}, config, {&out, 1});
 }
 
 void CpuBackend::joint_attention(std::span<const AttentionPart> parts,
                                  const AttentionConfig& config, std::span<Tensor> outs) {
   check(!parts.empty() && parts.size() == outs.size() && !config.causal && !config.bias.defined(),
         "joint_attention() takes a result for each sequence, no bias and no mask");
-  const Op op(*this, [&] {
+  Op op(*this, [&] {
     std::int64_t keys = 0;
     for (const auto& part : parts) keys += part.k.dim(1);
     return work::joint_attention(parts, keys, config.heads);
   });
-  attend(parts, config, outs);
+  attend(op, parts, config, outs);
 }
 
-void CpuBackend::attend(std::span<const AttentionPart> parts, const AttentionConfig& config,
+void CpuBackend::attend(Op& op, std::span<const AttentionPart> parts, const AttentionConfig& config,
                         std::span<Tensor> outs) {
   std::vector<std::int64_t> keys_before(parts.size() + 1), blocks_before(parts.size() + 1);
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -100,7 +106,9 @@ void CpuBackend::attend(std::span<const AttentionPart> parts, const AttentionCon
   const std::int64_t pairs = parts[0].k.dim(0) * config.heads, lk = keys_before.back(),
                      d = parts[0].k.dim(2) / config.heads;
   if (pairs * d * blocks_before.back() == 0) return;
-  const Attention sizes = footprint::attention(pairs, lk, d, in_word_of(config.precision));
+  const Form form = form_of(config.precision);
+  op.computes(form.name, form.share * op.flops());
+  const Attention sizes = footprint::attention(pairs, lk, d, form.in_word);
   const Tensor memory = scratch(sizes.total(threads_));
   if (!has_data_) return;
 

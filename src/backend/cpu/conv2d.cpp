@@ -7,7 +7,12 @@ namespace {
 void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, const Tensor& out,
                    std::int64_t images) {
   check(x.contiguous() && out.contiguous(), "products take contiguous tensors");
-  check(x.dim(-1) == c.in && out.dim(-1) == c.out, "a product has the channels of its weight");
+  check(x.dim(-1) == c.in && out.dim(-1) == (e.geglu ? c.out / 2 : c.out),
+        "a product has the channels of its weight");
+  check(!e.geglu ||
+            (c.kernel == 1 && c.out % 2 == 0 && !e.add.defined() && !e.channel_add.defined() &&
+             !e.gate.defined() && e.activation == Activation::kNone),
+        "GEGLU is of linear layers without anything else");
   check(!e.add.defined() || (e.add.contiguous() && e.add.numel() == out.numel()),
         "a residual has the shape of the result");
   check(e.activation == Activation::kNone || !e.add.defined() || e.add.raw() != out.raw(),

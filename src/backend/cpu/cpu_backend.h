@@ -85,6 +85,7 @@ class CpuBackend : public Backend {
     void computes(std::string_view algorithm, double flops) {
       if (recorder_.active()) recorder_.set_algorithm(algorithm, flops);
     }
+    double flops() const { return static_cast<double>(recorder_.record().flops); }
 
    private:
     const CpuBackend& backend_;
@@ -98,7 +99,8 @@ class CpuBackend : public Backend {
   /// Working memory of one operation.
   Tensor scratch(std::size_t bytes);
 
-  void attend(std::span<const AttentionPart> parts, const AttentionConfig&, std::span<Tensor> outs);
+  void attend(Op&, std::span<const AttentionPart> parts, const AttentionConfig&,
+              std::span<Tensor> outs);
   PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
   /// Seconds that an operation is expected to take.
   double predicted(const OpRecorder&) const;

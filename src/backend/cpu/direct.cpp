@@ -30,14 +30,16 @@ struct Sizes {
     bias =
         footprint::floats(call.epilogue.channel_add.defined() ? call.images * w.config().out : 0);
     sums = footprint::floats(rows_of_block(call) * w.panel_width());
+    gates = call.epilogue.geglu ? sums : 0;
     space = footprint::floats(w.unpacks() ? w.space(w.slice()) : 0);
-    products = w.operands() == kernels::Operands::kInt8 ? sums : 0;
+    const bool apart = w.operands() == kernels::Operands::kInt8 && w.slice() < w.config().in;
+    products = apart ? sums : 0;
   }
-  std::size_t thread() const { return sums + space + products; }
+  std::size_t thread() const { return sums + gates + space + products; }
   std::size_t total(int threads) const {
     return copy + bias + static_cast<std::size_t>(threads) * thread();
   }
-  std::size_t copy, bias, sums, space, products;
+  std::size_t copy, bias, sums, gates, space, products;
 };
 
 // Pixels of a line.
@@ -95,24 +97,37 @@ class DirectRun {
   }
 
   void multiply(const std::vector<Block>& blocks) {
-    const Index groups = ceil_div(w_.panels(), kPanels);
+    const Index panels = results(), groups = ceil_div(panels, kPanels);
     parallel_for(
         call_.threads, static_cast<Index>(blocks.size()) * groups, [&](Index i, int thread) {
           const Block& block = blocks[static_cast<std::size_t>(i / groups)];
-          const Index first = i % groups * kPanels, last = std::min(first + kPanels, w_.panels());
-          for (Index p = first; p < last; ++p) multiply(block, w_.panel(p), thread);
+          const Index first = i % groups * kPanels, last = std::min(first + kPanels, panels);
+          for (Index p = first; p < last; ++p) compute(block, p, thread);
         });
   }
 
-  void multiply(const Block& block, const Panel& panel, int thread) const {
+  // Panels of the result.
+  Index results() const { return call_.epilogue.geglu ? w_.panels() / 2 : w_.panels(); }
+
+  void compute(const Block& block, Index p, int thread) const {
     std::byte* memory = threads_ + static_cast<std::size_t>(thread) * sizes_.thread();
-    auto* const sums = reinterpret_cast<float*>(memory);
-    auto* const space = reinterpret_cast<float*>(memory + sizes_.sums);
+    auto* sums = reinterpret_cast<float*>(memory);
+    auto* gates = reinterpret_cast<float*>(memory + sizes_.sums);
+    const Panel panel = w_.panel(p);
+    multiply(block, panel, sums, memory + sizes_.sums + sizes_.gates);
+    if (!call_.epilogue.geglu) return finish(block, panel, sums);
+    multiply(block, w_.panel(p + results()), gates, memory + sizes_.sums + sizes_.gates);
+    finish_geglu(block, panel, sums, gates);
+  }
+
+  // Sums of a block and a panel, its segments one after the other.
+  void multiply(const Block& block, const Panel& panel, float* sums, std::byte* memory) const {
+    auto* const space = reinterpret_cast<float*>(memory);
     const Index in = w_.config().in, slice = w_.slice();
     const bool integers = w_.operands() == kernels::Operands::kInt8;
     // Integers are added up over a slice, then as float32 over the slices.
     float* const products =
-        integers ? reinterpret_cast<float*>(memory + sizes_.sums + sizes_.space) : sums;
+        sizes_.products ? reinterpret_cast<float*>(memory + sizes_.space) : sums;
     for (Index k = 0; k < in; k += slice) {
       const Index count = std::min(slice, in - k);
       const auto values = w_.values(panel, k, count, space);
@@ -136,11 +151,6 @@ class DirectRun {
       }
       if (integers) scale(block, panel, k / slice, products, sums);
     }
-    float* c = sums;
-    for (const Segment& s : block) {
-      finish(s, panel, c);
-      c += s.pixels * panel.width;
-    }
   }
 
   void scale(const Block& block, const Panel& panel, Index slice, const float* products,
@@ -155,20 +165,40 @@ class DirectRun {
     }
   }
 
-  void finish(const Segment& s, const Panel& panel, float* sums) const {
-    const Index out = w_.config().out, image = lines_.image(s.line);
+  // Values before a segment's first in the result, which has so many channels.
+  Index offset(const Segment& s, Index channels) const {
+    return (lines_.image(s.line) * call_.out_h() * call_.out_w() + lines_.pixel(s.line) + s.begin) *
+           channels;
+  }
+
+  void finish(const Block& block, const Panel& panel, const float* sums) const {
+    const Index out = w_.config().out;
     const Epilogue& e = call_.epilogue;
-    const Index at =
-        (image * call_.out_h() * call_.out_w() + lines_.pixel(s.line) + s.begin) * out +
-        panel.begin;
-    const float* gate =
-        e.gate.defined() ? e.gate.data<float>() + image * e.gate.stride(0) + panel.begin : nullptr;
-    kernels::finish_rows(sums, panel.width, s.pixels, panel.columns,
-                         {.bias = (sizes_.bias ? bias_ + image * out : w_.bias()) + panel.begin,
-                          .gate = gate,
-                          .add = e.add.defined() ? e.add.data<float>() + at : nullptr,
-                          .activation = e.activation},
-                         call_.out.data<float>() + at, out);
+    for (const Segment& s : block) {
+      const Index image = lines_.image(s.line), at = offset(s, out) + panel.begin;
+      const float* gate = e.gate.defined()
+                              ? e.gate.data<float>() + image * e.gate.stride(0) + panel.begin
+                              : nullptr;
+      kernels::finish_rows(sums, panel.width, s.pixels, panel.columns,
+                           {.bias = (sizes_.bias ? bias_ + image * out : w_.bias()) + panel.begin,
+                            .gate = gate,
+                            .add = e.add.defined() ? e.add.data<float>() + at : nullptr,
+                            .activation = e.activation},
+                           call_.out.data<float>() + at, out);
+      sums += s.pixels * panel.width;
+    }
+  }
+
+  void finish_geglu(const Block& block, const Panel& panel, const float* values,
+                    const float* gates) const {
+    const Index half = w_.config().out / 2;
+    const float* bias = w_.bias() + panel.begin;
+    for (const Segment& s : block) {
+      kernels::finish_geglu({values, gates, bias, bias + half}, panel.width, s.pixels, panel.width,
+                            call_.out.data<float>() + offset(s, half) + panel.begin, half);
+      values += s.pixels * panel.width;
+      gates += s.pixels * panel.width;
+    }
   }
 
   const ProductCall& call_;

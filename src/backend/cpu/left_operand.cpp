@@ -13,10 +13,10 @@ namespace {
 using kernels::Operands;
 using Index = std::int64_t;
 
-constexpr Index kBandWords = 1 << 18;   // of a copy: 1 MiB
-constexpr Index kIntegerLines = 8;      // the fewer share a range, the narrower it is
-constexpr Index kLinePixels = 1 << 10;  // of a line where a line may be anything
-constexpr std::size_t kWord = 4;        // bytes
+constexpr Index kBandWords = 1 << 18;  // of a copy: 1 MiB
+constexpr Index kIntegerLines = 8;     // the fewer share a range, the narrower it is
+constexpr Index kLinePixels = 1 << 8;  // of a line where a line may be anything
+constexpr std::size_t kWord = 4;       // bytes
 
 }  // namespace
 

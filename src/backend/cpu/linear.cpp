@@ -15,7 +15,15 @@ PackedPtr CpuBackend::pack_linear(const Tensor& weight, const Tensor& bias, Prec
 }
 
 void CpuBackend::linear(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
-  const Conv2dConfig& c = static_cast<const PackedWeight&>(w).config();
+  const auto& weight = static_cast<const PackedWeight&>(w);
+  const Conv2dConfig& c = weight.config();
+  if (epilogue.geglu && c.out / 2 % weight.panel_width() != 0) {  // halves that share a panel
+    Shape both = out.shape();
+    both.set(-1, c.out);
+    Tensor products(*this, DType::kF32, both);
+    linear(x, w, {}, products);
+    return geglu(products, out);
+  }
   Op op(*this, [&] { return work::linear(x, c.in, c.out); });
   // [B, ..., in]: an image's rows are one picture. [L, in] is one image, unless each row has its
   // own channel_add or gate.

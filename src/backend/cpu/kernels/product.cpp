@@ -121,6 +121,18 @@ void FinishRows(const float* c, Index c_stride, Index rows, Index columns, const
   });
 }
 
+void FinishGeglu(const kernels::Geglu& g, Index c_stride, Index rows, Index columns, float* out,
+                 Index out_stride) {
+  const F f;
+  for (Index r = 0; r < rows; ++r)
+    for (Index j = 0; j < columns; j += lanes()) {
+      const Index at = r * c_stride + j;
+      const V value = hn::Add(hn::LoadU(f, g.value + at), hn::LoadU(f, g.value_bias + j)),
+              gate = hn::Add(hn::LoadU(f, g.gate + at), hn::LoadU(f, g.gate_bias + j));
+      hn::StoreU(hn::Mul(value, gelu(gate)), f, out + r * out_stride + j);
+    }
+}
+
 Index PanelWidth() { return 2 * lanes(); }
 
 }  // namespace mezzo::HWY_NAMESPACE
@@ -132,6 +144,7 @@ HWY_EXPORT(PanelWidth);
 HWY_EXPORT(MultiplyPanel);
 HWY_EXPORT(ScaleSums);
 HWY_EXPORT(FinishRows);
+HWY_EXPORT(FinishGeglu);
 
 Index panel_width() { return HWY_DYNAMIC_DISPATCH(PanelWidth)(); }
 void multiply_panel(const PanelProduct& p, bool accumulate) {
@@ -144,6 +157,10 @@ void scale_sums(const void* c, Index rows, Index width, const Scales& s, float* 
 void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish& finish,
                  float* out, Index out_stride) {
   HWY_DYNAMIC_DISPATCH(FinishRows)(c, c_stride, rows, columns, finish, out, out_stride);
+}
+void finish_geglu(const Geglu& g, Index c_stride, Index rows, Index columns, float* out,
+                  Index out_stride) {
+  HWY_DYNAMIC_DISPATCH(FinishGeglu)(g, c_stride, rows, columns, out, out_stride);
 }
 }  // namespace mezzo::kernels
 #endif

@@ -53,4 +53,11 @@ struct Finish {
 void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish&,
                  float* out, Index out_stride);
 
+/// out = (value + value_bias) * gelu(gate + gate_bias); `columns` of whole vectors.
+struct Geglu {
+  const float *value, *gate, *value_bias, *gate_bias;
+};
+void finish_geglu(const Geglu&, Index c_stride, Index rows, Index columns, float* out,
+                  Index out_stride);
+
 }  // namespace mezzo::kernels
