@@ -187,8 +187,8 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& = {});
 /// options.
 std::unique_ptr<Backend> make_meta_backend(const CpuOptions& = {});
 
-/// Whether the CPU multiplies bfloat16 faster than float32: measured once (AVX512-BF16 alone does
-/// not tell).
+/// Whether kBF16 multiplies bfloat16: only where MEZZO_CPU_ISA=avx512_bf16 asks for it, since the
+/// error exceeds that of recorded networks and only some CPUs are faster at it.
 bool cpu_has_fast_bf16();
 
 }  // namespace mezzo

@@ -54,6 +54,13 @@ Form form_of(Precision p) {
   return {1, "f32", 1};
 }
 
+// Queries of an image.
+std::int64_t rows_of(std::span<const AttentionPart> parts) {
+  std::int64_t rows = 0;
+  for (const auto& p : parts) rows += p.q ? p.q.dim(1) : 0;
+  return rows;
+}
+
 void check_part(const AttentionPart& part, const AttentionPart& first, const AttentionConfig& c,
                 const Tensor& out) {
   const auto& [q, k, v] = part;
@@ -108,8 +115,9 @@ void CpuBackend::attend(Op& op, std::span<const AttentionPart> parts, const Atte
   if (pairs * d * blocks_before.back() == 0) return;
   const Form form = form_of(config.precision);
   op.computes(form.name, form.share * op.flops());
+  const int threads = threads_for(4.0 * static_cast<double>(pairs * lk * d * rows_of(parts)));
   const Attention sizes = footprint::attention(pairs, lk, d, form.in_word);
-  const Tensor memory = scratch(sizes.total(threads_));
+  const Tensor memory = scratch(sizes.total(threads));
   if (!has_data_) return;
 
   std::byte* const packed = memory.data<std::byte>();
@@ -126,7 +134,7 @@ void CpuBackend::attend(Op& op, std::span<const AttentionPart> parts, const Atte
     const auto head_in = [&](std::size_t part, std::int64_t i) {
       return head_of(parts[part], config, outs[part], {first + i, keys_before[part], lk});
     };
-    parallel_for(threads_, n * key_blocks, [&](std::int64_t i, int thread) {
+    parallel_for(threads, n * key_blocks, [&](std::int64_t i, int thread) {
       const std::int64_t head = i / key_blocks, begin = i % key_blocks * Attention::kKeys,
                          end = std::min(begin + Attention::kKeys, lk);
       for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -137,7 +145,8 @@ void CpuBackend::attend(Op& op, std::span<const AttentionPart> parts, const Atte
                                   working(thread));
       }
     });
-    parallel_for(threads_, n * row_blocks, [&](std::int64_t i, int thread) {
+    parallel_for(threads, n * row_blocks, [&](std::int64_t i, int thread) {
+      if (stop().stop_requested()) fail<Cancelled>("cancelled");  // of a large picture: minutes
       const std::int64_t head = i / row_blocks, block = i % row_blocks;
       const auto p = static_cast<std::size_t>(std::ranges::upper_bound(blocks_before, block) -
                                               blocks_before.begin() - 1);

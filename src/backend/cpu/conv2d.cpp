@@ -45,12 +45,14 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
 void CpuBackend::product(Op& op, const Tensor& x, const Packed& w, const Epilogue& epilogue,
                          Tensor& out, std::array<std::int64_t, 3> images) {
   const auto& weights = static_cast<const PackedWeight&>(w);
-  const ProductCall call = {weights,   epilogue,  x,        out,      images[0],
-                            images[1], images[2], threads_, winograd_};
+  ProductCall call = {weights,   epilogue,  x,        out,      images[0],
+                      images[1], images[2], threads_, winograd_};
   check_product(x, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
   const Algorithm& algorithm = choose_algorithm(call);
-  op.computes(algorithm.name, 2 * algorithm.cost(call) * static_cast<double>(images[0]));
+  const double flops = 2 * algorithm.cost(call) * static_cast<double>(images[0]);
+  op.computes(algorithm.name, flops);
+  call.threads = threads_for(flops);
   const Tensor memory = scratch(algorithm.scratch(call));
   if (has_data_) algorithm.run(call, memory.data<std::byte>());
 }

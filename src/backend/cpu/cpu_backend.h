@@ -102,6 +102,12 @@ class CpuBackend : public Backend {
   void attend(Op&, std::span<const AttentionPart> parts, const AttentionConfig&,
               std::span<Tensor> outs);
   PackedPtr pack(const Tensor& weight, const Tensor& bias, const Conv2dConfig&, Precision);
+  /// One thread for what takes less time than waking the others and waiting for them, which is
+  /// longer still on a machine that is busy. `flops`: of float32.
+  int threads_for(double flops) const {
+    constexpr double kSmall = 3e6;  // 20 to 40 microseconds
+    return flops < kSmall ? 1 : threads_;
+  }
   /// Seconds that an operation is expected to take.
   double predicted(const OpRecorder&) const;
   /// images: how many, height, width.

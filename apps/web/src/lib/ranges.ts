@@ -49,6 +49,8 @@ const general: Record<string, Range> = {
   skip_layer_guidance: { min: 0, max: 5, step: 0.1 },
   skip_layer_start: { min: 0, max: 1, step: 0.01 },
   skip_layer_stop: { min: 0, max: 1, step: 0.01 },
+  guidance_start: { min: 0, max: 1, step: 0.05 },
+  guidance_stop: { min: 0, max: 1, step: 0.05 },
 };
 
 function familyOf(model: Model | undefined): FamilyRule {

@@ -37,6 +37,8 @@ const labels: Record<string, string> = {
   skip_layers: 'Skipped layers',
   skip_layer_start: 'Skipping begins at',
   skip_layer_stop: 'Skipping ends at',
+  guidance_start: 'Guidance begins at',
+  guidance_stop: 'Guidance ends at',
 };
 
 /** What the parameter table says is for every program; these sentences are for this page. */
@@ -51,6 +53,8 @@ const helps: Record<string, string> = {
   skip_layers: 'Numbers of the layers that are left out, separated by commas.',
   skip_layer_start: 'Share of the steps after which it begins: 0.01 is nearly at once.',
   skip_layer_stop: 'Share of the steps after which it ends: 0.2 is after the first fifth.',
+  guidance_start: 'Share of the steps before it: without guidance, a step takes half of the time.',
+  guidance_stop: 'Share of the steps after which it ends: 0.8 saves a tenth of the time.',
 };
 
 const plural = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
