@@ -1,7 +1,7 @@
 // Every hot operation of the CPU backend at the sizes of Stable Diffusion, in GFLOP/s of a core
 // (time is CPU time of all threads, so that other programs disturb little) and as a fraction of a
-// peak probe taken just before. Run with --benchmark_filter=conv for some of them. w16: 0 float32
-// weights, 1 16 bits.
+// peak probe taken just before. Run with --benchmark_filter=conv for some of them. precision: 0
+// float32 weights, 1 16 bits, 2 integers of 8 bits.
 #include <algorithm>
 #include <cmath>
 #include <ctime>
@@ -31,6 +31,8 @@ void report(benchmark::State& state, double flops, double peak) {
   state.counters["of_peak"] = benchmark::Counter(done / peak, benchmark::Counter::kIsRate);
 }
 
+Precision precision(std::int64_t argument) { return static_cast<Precision>(argument); }
+
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // GFLOP/s of a core in the convolution of measure_peak_gflops, by CPU time.
@@ -52,13 +54,13 @@ double peak() {
   return 18e-9 * static_cast<double>(out.numel() * c.in) / best;
 }
 
-// images, side, in, out, kernel, 16-bit
+// images, side, in, out, kernel, precision
 void conv(benchmark::State& state) {
   const std::int64_t n = state.range(0), side = state.range(1);
   const int kernel = static_cast<int>(state.range(4)), pad = kernel / 2;
   const Conv2dConfig c = {state.range(2), state.range(3), kernel, 1, pad, pad, pad, pad};
   const PackedPtr w = backend().pack_conv2d(filled({c.out, c.in, kernel, kernel}), filled({c.out}),
-                                            c, state.range(5) ? Precision::kBF16 : Precision::kF32);
+                                            c, precision(state.range(5)));
   const Tensor x = filled({n, side, side, c.in});
   Tensor out(backend(), DType::kF32, {n, side, side, c.out});
   Epilogue e;
@@ -70,11 +72,12 @@ void conv(benchmark::State& state) {
 BENCHMARK(conv)
     ->MeasureProcessCPUTime()
     ->Unit(benchmark::kMillisecond)
-    ->ArgNames({"n", "side", "in", "out", "k", "w16"})
+    ->ArgNames({"n", "side", "in", "out", "k", "precision"})
     ->Args({1, 64, 320, 320, 3, 0})
     ->Args({2, 64, 320, 320, 3, 1})
     ->Args({2, 32, 640, 640, 3, 0})
     ->Args({2, 32, 640, 640, 3, 1})
+    ->Args({2, 32, 640, 640, 3, 2})
     ->Args({2, 16, 1280, 1280, 3, 0})
     ->Args({2, 16, 1280, 1280, 3, 1})
     ->Args({2, 8, 1280, 1280, 3, 0})
@@ -84,11 +87,11 @@ BENCHMARK(conv)
     ->Args({1, 256, 256, 256, 3, 0})
     ->Args({1, 512, 128, 128, 3, 0});
 
-// rows, in, out, 16-bit
+// rows, in, out, precision
 void linear(benchmark::State& state) {
   const std::int64_t rows = state.range(0), in = state.range(1), width = state.range(2);
-  const PackedPtr w = backend().pack_linear(filled({width, in}), filled({width}),
-                                            state.range(3) ? Precision::kBF16 : Precision::kF32);
+  const PackedPtr w =
+      backend().pack_linear(filled({width, in}), filled({width}), precision(state.range(3)));
   const Tensor x = filled({2, rows, in});
   Tensor out(backend(), DType::kF32, {2, rows, width});
   const double p = peak();
@@ -98,8 +101,10 @@ void linear(benchmark::State& state) {
 BENCHMARK(linear)
     ->MeasureProcessCPUTime()
     ->Unit(benchmark::kMillisecond)
-    ->ArgNames({"rows", "in", "out", "w16"})
+    ->ArgNames({"rows", "in", "out", "precision"})
     ->Args({4096, 320, 320, 0})
+    ->Args({4096, 320, 320, 1})
+    ->Args({4096, 320, 320, 2})
     ->Args({4096, 320, 2560, 0})
     ->Args({4096, 320, 2560, 1})
     ->Args({4096, 1280, 320, 0})
@@ -107,11 +112,13 @@ BENCHMARK(linear)
     ->Args({1024, 640, 5120, 1})
     ->Args({256, 1280, 10240, 0})
     ->Args({256, 1280, 10240, 1})
+    ->Args({256, 1280, 10240, 2})
+    ->Args({256, 1280, 1280, 1})
     ->Args({256, 5120, 1280, 0})
     ->Args({77, 768, 3072, 0})
     ->Args({77, 768, 3072, 1});
 
-// images, queries, keys, heads, width of a head
+// images, queries, keys, heads, width of a head, precision
 void attention(benchmark::State& state) {
   const std::int64_t n = state.range(0), lq = state.range(1), lk = state.range(2),
                      d = state.range(4), width = state.range(3) * d;
@@ -119,7 +126,8 @@ void attention(benchmark::State& state) {
                v = filled({n, lk, width});
   Tensor out(backend(), DType::kF32, q.shape());
   const AttentionConfig c = {.heads = static_cast<int>(state.range(3)),
-                             .scale = 1 / std::sqrt(static_cast<float>(d))};
+                             .scale = 1 / std::sqrt(static_cast<float>(d)),
+                             .precision = precision(state.range(5))};
   const double p = peak();
   for (auto _ : state) backend().attention(q, k, v, c, out);
   report(state, 4.0 * static_cast<double>(q.numel() * lk), p);
@@ -127,15 +135,16 @@ void attention(benchmark::State& state) {
 BENCHMARK(attention)
     ->MeasureProcessCPUTime()
     ->Unit(benchmark::kMillisecond)
-    ->ArgNames({"n", "lq", "lk", "heads", "d"})
-    ->Args({2, 4096, 4096, 8, 40})
-    ->Args({2, 1024, 1024, 8, 80})
-    ->Args({2, 256, 256, 8, 160})
-    ->Args({2, 64, 64, 8, 160})
-    ->Args({2, 4096, 77, 8, 40})
-    ->Args({1, 4096, 4096, 1, 512})
-    ->Args({1, 1357, 1357, 24, 64})
-    ->Args({1, 77, 77, 12, 64});
+    ->ArgNames({"n", "lq", "lk", "heads", "d", "precision"})
+    ->Args({2, 4096, 4096, 8, 40, 0})
+    ->Args({2, 4096, 4096, 8, 40, 2})
+    ->Args({2, 1024, 1024, 8, 80, 0})
+    ->Args({2, 256, 256, 8, 160, 0})
+    ->Args({2, 64, 64, 8, 160, 0})
+    ->Args({2, 4096, 77, 8, 40, 0})
+    ->Args({1, 4096, 4096, 1, 512, 0})
+    ->Args({1, 1357, 1357, 24, 64, 0})
+    ->Args({1, 77, 77, 12, 64, 0});
 
 // images, pixels, channels; counts bytes of one reading and one writing pass
 void group_norm(benchmark::State& state) {

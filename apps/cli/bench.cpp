@@ -35,15 +35,16 @@ std::string network_line(const char* name, const Json& r, const std::string& key
 }
 
 std::string layer_lines(const Json& layers) {
-  std::string text =
-      fmt::format("\n{:>9} {:>9} {:>6} {:>9} {:>6}  {:<16} {}\n", "seconds", "expected", "calls",
-                  "GFLOP/s", "peak", "algorithm", "layers of a UNet step");
+  std::string text = fmt::format("\n{:>9} {:>9} {:>6} {:>9} {:>6}  {:<16} {:<9} {}\n", "seconds",
+                                 "expected", "calls", "GFLOP/s", "peak", "algorithm", "network",
+                                 "layers of a step, then of a decoded picture");
   for (const Json& row : layers)
-    text += fmt::format("{:>9.4f} {:>9.4f} {:>6} {:>9.1f} {:>4.0f} %  {:<16} {} {}\n",
-                        number(row, "seconds"), number(row, "predicted"),
-                        row.at("calls").get<int>(), number(row, "gflops"),
-                        100 * number(row, "share_of_peak"), row.at("algorithm").get<std::string>(),
-                        row.at("op").get<std::string>(), row.at("shape").get<std::string>());
+    text +=
+        fmt::format("{:>9.4f} {:>9.4f} {:>6} {:>9.1f} {:>4.0f} %  {:<16} {:<9} {} {}\n",
+                    number(row, "seconds"), number(row, "predicted"), row.at("calls").get<int>(),
+                    number(row, "gflops"), 100 * number(row, "share_of_peak"),
+                    row.at("algorithm").get<std::string>(), row.at("network").get<std::string>(),
+                    row.at("op").get<std::string>(), row.at("shape").get<std::string>());
   return text;
 }
 
@@ -90,7 +91,9 @@ void add_bench(CLI::App& app, Session& session) {
   when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const RunOptions run = session.begin();
-      Engine engine = Engine::open(flags->model.find(), flags->model.engine, run);
+      EngineOptions memory = flags->model.engine;
+      memory.once = !flags->options.whole;  // that of one picture
+      Engine engine = Engine::open(flags->model.find(), memory, run);
       const std::string json = engine.bench(flags->options, run);
       session.printer->clear();
       print(session.json ? json + "\n" : as_lines(Json::parse(json)));

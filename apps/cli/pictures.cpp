@@ -78,12 +78,14 @@ int draw(Session& session, const ModelFlags& model, const GenerateParams& reques
                     request);
   add_preview(run, output, session);
 
-  if (model.engine.max_ram) plan(path, model.engine, request);  // refused before loading begins
+  EngineOptions options = model.engine;
+  options.once = true;
+  if (options.max_ram) plan(path, options, request);  // refused before loading begins
 
   Json pictures = Json::array();
   Json result = Json::object();
   try {
-    Engine engine = Engine::open(path, model.engine, run);
+    Engine engine = Engine::open(path, options, run);
     const GenerateParams resolved = engine.resolve(request);
     result["model"] = engine.info().name;
     engine.generate(request, run, [&](const Picture& picture) {

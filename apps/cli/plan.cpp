@@ -59,8 +59,10 @@ void add_plan(CLI::App& app, Session& session) {
       if (request.prompts.empty()) request.prompts = {""};  // every prompt costs the same
       validate(request);
       const std::string model = flags->model.find();
-      const Plan result = plan(model, flags->model.engine, request);
-      const auto others = plan_alternatives(model, flags->model.engine, request);
+      EngineOptions options = flags->model.engine;
+      options.once = true;  // as mezzo generate has it
+      const Plan result = plan(model, options, request);
+      const auto others = plan_alternatives(model, options, request);
       print(session.json ? mezzo::to_json(result, others) + "\n"
                          : describe(result) + describe(others));
       return kDone;

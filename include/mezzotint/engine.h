@@ -41,6 +41,9 @@ struct EngineOptions {
   /// A folder where encoded prompts are kept, so that text encoders are not read for prompts seen
   /// before; empty: none.
   std::string prompt_cache = {};
+  /// Only one request is to be drawn: a network's memory is given back after its last use. Another
+  /// request reads it again.
+  bool once = false;
 };
 
 enum class Phase { kLoad, kEncode, kDenoise, kDecode };

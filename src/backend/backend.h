@@ -40,6 +40,21 @@ struct Conv2dConfig {
   int pad_top = 1, pad_left = 1, pad_bottom = 1, pad_right = 1;
 };
 
+/// A picture as a convolution reads it: activation(x * factor + offset), and every pixel `enlarge`
+/// times in both directions. A tensor stands for itself.
+struct ConvInput {
+  ConvInput(Tensor picture)  // NOLINT(google-explicit-constructor)
+      : x(std::move(picture)) {}
+
+  Tensor x;             // [B, H, W, in]
+  Tensor factors = {};  // [B, 2, in] of group_norm_factors()
+  Activation activation = Activation::kNone;
+  int enlarge = 1;
+
+  std::int64_t height() const { return x.dim(1) * enlarge; }
+  std::int64_t width() const { return x.dim(2) * enlarge; }
+};
+
 /// What follows the product: out = activation(product + bias + channel_add) * gate + add.
 struct Epilogue {
   Tensor channel_add =
@@ -103,7 +118,7 @@ class Backend : public Device {
   virtual Tensor download(const Tensor& x) = 0;
 
   // Primitives. `out` has its final shape; x [B, H, W, in] -> out [B, H', W', out].
-  virtual void conv2d(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) = 0;
+  virtual void conv2d(const ConvInput& x, const Packed& w, const Epilogue&, Tensor& out) = 0;
   virtual void linear(const Tensor& x, const Packed& w, const Epilogue&,
                       Tensor& out) = 0;  // [..., in] -> [..., out]
   virtual void attention(
@@ -112,13 +127,10 @@ class Backend : public Device {
   virtual void group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const GroupNormConfig&,
                           Tensor& out) = 0;  // [B, ..., C]
-  /// The two halves of group_norm(), for pictures that are normalised piece by piece: a factor and
-  /// an offset for each channel from the statistics of all of x, out [B, 2, C] ...
+  /// What the statistics of x come to, for a convolution that normalises where it reads
+  /// (ConvInput): a factor and an offset for each channel, out [B, 2, C].
   virtual void group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
                                   const GroupNormConfig&, Tensor& out) = 0;
-  /// ... and activation(x * factor + offset) for any rows of it.
-  virtual void group_norm_apply(const Tensor& x, const Tensor& factors, Activation,
-                                Tensor& out) = 0;
   virtual void layer_norm(
       const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
       Tensor& out) = 0;  // over the last dimension; weight and bias may be undefined
@@ -160,7 +172,7 @@ class Backend : public Device {
   /// start_peak().
   virtual std::size_t memory_peak() const = 0;
   virtual void start_peak() = 0;
-  /// Gives unused working memory back to the system (between phases).
+  /// Gives memory that is not in use back to the system (between phases).
   virtual void trim() {}
 
   void set_log(OpLog* log) { log_ = log; }

@@ -7,13 +7,16 @@ namespace {
 constexpr std::int64_t kFloat = sizeof(float);
 }  // namespace
 
-OpWork conv2d(const Tensor& x, const Conv2dConfig& c, const Tensor& out) {
+OpWork conv2d(const ConvInput& input, const Conv2dConfig& c, const Tensor& out) {
   const std::int64_t weights = c.in * c.out * c.kernel * c.kernel;
   const std::int64_t pixels = out.dim(0) * out.dim(1) * out.dim(2);
+  Shape x = input.x.shape();
+  x.set(1, input.height());
+  x.set(2, input.width());
   return {.name = fmt::format("conv{0}x{0}{1}", c.kernel, c.stride == 1 ? "" : "_stride"),
-          .shape = fmt::format("{} -> {}", to_string(x.shape()), to_string(out.shape())),
+          .shape = fmt::format("{} -> {}", to_string(x), to_string(out.shape())),
           .flops = 2 * pixels * weights,
-          .bytes = kFloat * (x.numel() + out.numel() + weights)};
+          .bytes = kFloat * (input.x.numel() + out.numel() + weights)};
 }
 
 OpWork packing(const Tensor& weight) {

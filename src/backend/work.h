@@ -12,7 +12,7 @@ struct OpWork {
   std::int64_t flops = 0, bytes = 0;
 };
 
-OpWork conv2d(const Tensor& x, const Conv2dConfig& config, const Tensor& out);
+OpWork conv2d(const ConvInput& x, const Conv2dConfig& config, const Tensor& out);
 OpWork packing(const Tensor& weight);  // read, decode, pack and encode
 OpWork linear(const Tensor& x, std::int64_t in, std::int64_t out_width);
 OpWork attention(const Tensor& q, std::int64_t keys, int heads);

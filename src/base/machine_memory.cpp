@@ -1,5 +1,7 @@
 #include "base/machine_memory.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -33,6 +35,12 @@ std::uint64_t usable_memory() {
   if (free == 0) return 0;
   const std::uint64_t group = number_in("/sys/fs/cgroup/memory.max");
   return group ? std::min(group, free + own) : free + own;
+}
+
+void return_freed_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 }  // namespace mezzo

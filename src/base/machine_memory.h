@@ -9,4 +9,7 @@ namespace mezzo {
 /// machine's and its control group's; 0 where the system does not tell.
 std::uint64_t usable_memory();
 
+/// Gives memory that was freed back to the system, which allocators mostly keep for themselves.
+void return_freed_memory();
+
 }  // namespace mezzo

@@ -50,7 +50,7 @@ Conv2d::Conv2d(const Weights& w, const Config& c)
                                        bias_of(w, c.bias, c.out), config, w.precision());
       }) {}
 
-Tensor Conv2d::operator()(const Tensor& x, const Epilogue& epilogue) const {
+Tensor Conv2d::operator()(const ConvInput& x, const Epilogue& epilogue) const {
   return ops::conv2d(x, *weight_(), config_, epilogue);
 }
 
@@ -63,12 +63,8 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
   return ops::group_norm(x, weight_, bias_, config_);
 }
 
-Tensor GroupNorm::factors(const Tensor& x) const {
-  return ops::group_norm_factors(x, weight_, bias_, config_);
-}
-
-Tensor GroupNorm::apply(const Tensor& rows, const Tensor& factors) const {
-  return ops::group_norm_apply(rows, factors, config_.activation);
+ConvInput GroupNorm::before_conv(const Tensor& x) const {
+  return ops::normalized(x, weight_, bias_, config_);
 }
 
 LayerNorm::LayerNorm(const Weights& w, const Config& c)

@@ -56,7 +56,7 @@ class Conv2d {
     bool pad_end_only = false;
   };
   Conv2d(const Weights& w, const Config& c);
-  Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;
+  Tensor operator()(const ConvInput& x, const Epilogue& epilogue = {}) const;
 
  private:
   Conv2dConfig config_;
@@ -74,9 +74,8 @@ class GroupNorm {
   };
   GroupNorm(const Weights& w, const Config& c);
   Tensor operator()(const Tensor& x) const;
-  /// The same in two halves: what the statistics of all of x come to, and rows of x normalised.
-  Tensor factors(const Tensor& x) const;
-  Tensor apply(const Tensor& rows, const Tensor& factors) const;
+  /// The same for the convolution that follows: the normalised picture is never in memory.
+  ConvInput before_conv(const Tensor& x) const;  // [B, H, W, C]
 
  private:
   GroupNormConfig config_;

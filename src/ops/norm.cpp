@@ -11,21 +11,15 @@ Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   return out;
 }
 
-Tensor group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          const GroupNormConfig& c) {
-  check(x.rank() >= 3 && x.dim(-1) % c.groups == 0 && weight.numel() == x.dim(-1),
+ConvInput normalized(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const GroupNormConfig& c) {
+  check(x.rank() == 4 && x.dim(-1) % c.groups == 0 && weight.numel() == x.dim(-1),
         "groups divide the channels");
-  Tensor out(x.device(), DType::kF32, {x.dim(0), 2, x.dim(-1)});
-  backend_of(x).group_norm_factors(x, weight, bias, c, out);
-  return out;
-}
-
-Tensor group_norm_apply(const Tensor& rows, const Tensor& factors, Activation activation) {
-  check(factors.shape() == Shape({rows.dim(0), 2, rows.dim(-1)}),
-        "there is a factor and an offset for each image and channel");
-  Tensor out(rows.device(), DType::kF32, rows.shape());
-  backend_of(rows).group_norm_apply(rows, factors, activation, out);
-  return out;
+  ConvInput input(x);
+  input.factors = Tensor(x.device(), DType::kF32, {x.dim(0), 2, x.dim(-1)});
+  input.activation = c.activation;
+  backend_of(x).group_norm_factors(x, weight, bias, c, input.factors);
+  return input;
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {

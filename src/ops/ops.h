@@ -12,7 +12,7 @@ namespace mezzo::ops {
 Backend& backend_of(const Tensor& x);
 
 /// [B, H, W, in] -> [B, H', W', out]; out = activation(conv(x) + bias + channel_add) + add.
-Tensor conv2d(const Tensor& x, const Packed& w, const Conv2dConfig& config,
+Tensor conv2d(const ConvInput& x, const Packed& w, const Conv2dConfig& config,
               const Epilogue& epilogue = {});
 /// [..., in] -> [..., out]
 Tensor linear(const Tensor& x, const Packed& w, std::int64_t out_features,
@@ -26,10 +26,9 @@ std::vector<Tensor> joint_attention(std::span<const AttentionPart> parts,
 
 Tensor group_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const GroupNormConfig& config);
-/// group_norm() in two halves: [B, 2, C] from the statistics of x, and any rows of x normalised.
-Tensor group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          const GroupNormConfig& config);
-Tensor group_norm_apply(const Tensor& rows, const Tensor& factors, Activation activation);
+/// The same for a convolution, which normalises where it reads.
+ConvInput normalized(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const GroupNormConfig& config);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps);
 /// Layer norm without weights, then x * (1 + scale) + shift; scale and shift [B, C].

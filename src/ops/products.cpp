@@ -18,14 +18,16 @@ void check_epilogue(const Epilogue& e, const Shape& out) {
 }
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Packed& w, const Conv2dConfig& c, const Epilogue& epilogue) {
-  check(x.rank() == 4 && x.dim(3) == c.in, "conv2d takes [B, H, W, in]");
-  const auto h = (x.dim(1) + c.pad_top + c.pad_bottom - c.kernel) / c.stride + 1;
-  const auto width = (x.dim(2) + c.pad_left + c.pad_right - c.kernel) / c.stride + 1;
+Tensor conv2d(const ConvInput& input, const Packed& w, const Conv2dConfig& c,
+              const Epilogue& epilogue) {
+  const Tensor& x = input.x;
+  check(x.rank() == 4 && x.dim(3) == c.in && input.enlarge > 0, "conv2d takes [B, H, W, in]");
+  const auto h = (input.height() + c.pad_top + c.pad_bottom - c.kernel) / c.stride + 1;
+  const auto width = (input.width() + c.pad_left + c.pad_right - c.kernel) / c.stride + 1;
   check(h > 0 && width > 0, "the kernel fits the padded picture");
   Tensor out(x.device(), DType::kF32, {x.dim(0), h, width, c.out});
   check_epilogue(epilogue, out.shape());
-  backend_of(x).conv2d(x, w, epilogue, out);
+  backend_of(x).conv2d(input, w, epilogue, out);
   return out;
 }
 

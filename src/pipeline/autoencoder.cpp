@@ -5,13 +5,11 @@
 namespace mezzo {
 namespace {
 
-constexpr std::int64_t kBandValues = std::int64_t{1} << 22;  // 16 MiB of an activation
-
 /// Reads the weights of one half; what belongs to the other half is not an unused tensor.
 template <class Half, class Config>
 std::unique_ptr<Half> build(const Component& vae, const Loading& loading, const Config& config) {
   Weights w(vae.weights, loading.backend, loading.beside_denoiser(), "vae");
-  if (loading.strategy.vae == MemoryStrategy::Vae::kBands) w.stream(0);
+  if (loading.strategy.vae == MemoryStrategy::Vae::kStreamed) w.stream(0);
   auto half = std::make_unique<Half>(w, config);
   w.finish();
   return half;
@@ -36,9 +34,6 @@ class Halves : public Autoencoder {
     if (!encoder_) encoder_ = build<Encoder>(vae_, loading_, config_);
     return *encoder_;
   }
-  std::int64_t band_values() const {
-    return loading_.strategy.vae == MemoryStrategy::Vae::kBands ? kBandValues : 0;
-  }
   const Config config_;
 
  private:
@@ -53,12 +48,11 @@ class KlAutoencoder final : public Halves<AutoencoderKLConfig, VaeDecoder, VaeEn
   using Halves::Halves;
 
   Tensor decode(const Tensor& latents) const override {
-    return decoder()(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor), {},
-                     band_values());
+    return decoder()(ops::scale(latents, 1.0f / config_.scaling_factor, config_.shift_factor));
   }
 
   Tensor encode(const Tensor& image, const PosteriorNoise& noise) override {
-    const auto [mean, logvar] = encoder()(image, {}, band_values());
+    const auto [mean, logvar] = encoder()(image);
     const Tensor deviation = ops::activate(ops::scale(logvar, 0.5f), Activation::kExp);
     const Tensor z = ops::add(mean, ops::multiply(deviation, noise(mean.shape())));
     return ops::scale(z, config_.scaling_factor, -config_.shift_factor * config_.scaling_factor);

@@ -141,7 +141,8 @@ struct Engine::State {
             .prompts = {},
             .latent_height = p.height / model->vae->factor(),
             .latent_width = p.width / model->vae->factor(),
-            .latent_channels = model->vae->latent_channels()};
+            .latent_channels = model->vae->latent_channels(),
+            .last = batch.begin + batch.count == batch.total};
     for (std::size_t i = 0; i < batch.count; ++i)
       job.prompts.push_back(prompt_of(p, batch.prompt(i)));
     return job;

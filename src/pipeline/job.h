@@ -21,6 +21,7 @@ struct Job {
   GenerateParams params;
   std::vector<Prompt> prompts;  // one a picture
   std::int64_t latent_height = 0, latent_width = 0, latent_channels = 4;
+  bool last = true;  // of the request's batches
 
   std::int64_t batch() const { return static_cast<std::int64_t>(prompts.size()); }
   bool guided() const { return *params.guidance > 1; }

@@ -56,7 +56,7 @@ std::int64_t work_of(Backend& backend, OpLog& log, const std::function<void()>& 
 }
 
 /// One row an operation, shape and way to compute it: calls, time, rate.
-nlohmann::json layers_of(const OpLog& log, double peak) {
+nlohmann::json layers_of(const char* network, const OpLog& log, double peak) {
   struct Row {
     std::string name;
     int calls = 0;
@@ -78,7 +78,8 @@ nlohmann::json layers_of(const OpLog& log, double peak) {
   nlohmann::json out = nlohmann::json::array();
   for (const auto& [key, row] : rows) {
     const double rate = row.seconds > 0 ? static_cast<double>(row.flops) / row.seconds / 1e9 : 0;
-    out.push_back({{"op", row.name},
+    out.push_back({{"network", network},
+                   {"op", row.name},
                    {"shape", key.second},
                    {"algorithm", row.algorithm},
                    {"predicted", row.predicted},
@@ -125,12 +126,16 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   const auto denoiser = [&] { (*model.denoiser)(x, {.timestep = 500, .text = both}); };
   const auto vae = [&] { model.vae->decode(z); };
   double first = 0;
+  // In the order of a picture, and with what it lets go.
   const double text_s = median(times(repeats, text));
+  model.text->release(true);
   const double unet_s = median(times(repeats, denoiser, &first));
-  const double vae_s = median(times(std::max(1, repeats / 2), vae));
-  OpLog log;
-  const double vae_flops = static_cast<double>(work_of(b, log, vae));
+  OpLog log, vae_log;
   const double unet_flops = static_cast<double>(work_of(b, log, denoiser));
+  const std::size_t weights = b.weight_bytes();
+  model.denoiser->release();
+  const double vae_s = median(times(std::max(1, repeats / 2), vae));
+  const double vae_flops = static_cast<double>(work_of(b, vae_log, vae));
 
   const double after = measure_peak_gflops(precision), peak = std::max(before, after);
 
@@ -148,7 +153,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
                         {"total_s", steps * unet_s + vae_s + text_s},
                         {"total", "computed"},
                         {"peak_rss_mb", usage.ru_maxrss / 1024},
-                        {"weights_mb", b.weight_bytes() >> 20},
+                        {"weights_mb", weights >> 20},
                         {"activations_mb", b.activation_peak() >> 20},
                         {"peak_gflops", peak},
                         {"peak_gflops_before", before},
@@ -159,7 +164,10 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
                         {"vae_gflop", vae_flops / 1e9},
                         {"vae_gflops", vae_flops / vae_s / 1e9},
                         {"vae_share_of_peak", vae_flops / vae_s / 1e9 / peak}};
-  if (config.options.layers) out["layers"] = layers_of(log, peak);
+  if (config.options.layers) {
+    out["layers"] = layers_of("denoiser", log, peak);
+    for (auto& layer : layers_of("vae", vae_log, peak)) out["layers"].push_back(std::move(layer));
+  }
   return out;
 }
 

@@ -206,7 +206,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
 
   TextEmbedding text = model.text->encode({}, text_settings(p));
   if (guided) text = model.text->encode({}, text_settings(p));
-  model.text->release();
+  model.text->release(rounds == 1);
   phases.end("text encoder", is_text_encoder);
 
   const auto of_vae = [](std::string_view name) { return name == "vae"; };
@@ -223,6 +223,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   const auto denoiser = find_family(bundle).denoiser;
   phases.end(fmt::format("{} step", denoiser), [&](const auto& name) { return name == denoiser; });
   const double step = phases.list.back().seconds;
+  if (rounds == 1) model.denoiser->release();
 
   model.vae->decode(zeros(*meta, {1, h, w, C}));
   phases.end("vae decoder", of_vae, picture_bytes(p, batch));
@@ -271,7 +272,7 @@ std::vector<PlanAlternative> plan_alternatives(const std::string& model,
     const Plan plan = plan_request(question, strategy);
     list.push_back({std::string(name), std::string(what), plan.peak, plan.seconds});
   };
-  add(strategy == MemoryStrategy{} ? "all in memory" : "as asked for", "");
+  add(strategy == MemoryStrategy{.once = options.once} ? "all in memory" : "as asked for", "");
   for (const MemoryMeasure* m : measures_left(question, strategy)) {
     m->apply(strategy);
     add(m->name, m->what);

@@ -20,14 +20,16 @@ constexpr std::array kMeasures = {
         "text encoders released",
         "text encoders are read for a new prompt and let go when it is encoded", true,
         [](MemoryStrategy& s) { s.encoders = std::max(s.encoders, Encoders::kReleased); }},
+    MemoryMeasure{"networks let go",
+                  "a network is let go after its last use, and read again for the next request",
+                  true, [](MemoryStrategy& s) { s.once = true; }},
     MemoryMeasure{"one picture at a time",
                   "pictures of a batch pass the denoiser one after the other", true,
                   [](MemoryStrategy& s) {
                     if (!s.rows_at_once) s.rows_at_once = kRowsOfPicture;
                   }},
-    MemoryMeasure{"VAE in bands",
-                  "the VAE is read from the file and computes large pictures some rows at a time",
-                  true, [](MemoryStrategy& s) { s.vae = MemoryStrategy::Vae::kBands; }},
+    MemoryMeasure{"VAE streamed", "the VAE is read from the file layer by layer, for each picture",
+                  true, [](MemoryStrategy& s) { s.vae = MemoryStrategy::Vae::kStreamed; }},
     MemoryMeasure{"text encoders streamed",
                   "text encoders are read layer by layer for each new prompt", true,
                   [](MemoryStrategy& s) { s.encoders = Encoders::kStreamed; }},
@@ -66,7 +68,7 @@ bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision
 }
 
 MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision) {
-  MemoryStrategy s;
+  MemoryStrategy s{.once = options.once};
   if (!options.prompt_cache.empty()) s.encoders = Encoders::kReleased;
   if (options.memory == "offload") {
     s.encoders = Encoders::kReleased;

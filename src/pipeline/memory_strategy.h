@@ -20,12 +20,13 @@ struct MemoryStrategy {
     kReleased,  // read when a new prompt comes, let go when it is encoded
     kStreamed,  // the same, one layer at a time
   };
-  enum class Vae { kWhole, kBands };  // kBands: streamed, large pictures some rows at a time
+  enum class Vae { kHeld, kStreamed };  // kStreamed: one layer at a time
 
   bool half_weights = false;  // 16 bits for weights that the precision would keep in 32
   bool eight_bits = false;    // large matrices and convolutions as q8_0
   Encoders encoders = Encoders::kKept;
-  Vae vae = Vae::kWhole;
+  bool once = false;  // networks are let go after their last use in a request
+  Vae vae = Vae::kHeld;
   std::int64_t rows_at_once = 0;  // of a batch in the denoiser; 0: all
   /// Bytes of the denoiser's weights that stay; the others are read anew in every step. Nothing:
   /// all stay.

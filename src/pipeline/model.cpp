@@ -104,10 +104,38 @@ class InTurns final : public Denoiser {
   std::int64_t rows_;
 };
 
-std::unique_ptr<Denoiser> build_denoiser(const ModelBundle& bundle, const Loading& loading) {
+/// A denoiser that is read when it is called and let go after a request.
+class LetGo final : public Denoiser {
+ public:
+  using Read = std::function<std::unique_ptr<Denoiser>()>;
+  LetGo(Backend& backend, Read read)
+      : backend_(backend), read_(std::move(read)), denoiser_(read_()) {}
+
+  Tensor operator()(const Tensor& x, const Call& call) const override {
+    if (!denoiser_) denoiser_ = read_();
+    return (*denoiser_)(x, call);
+  }
+  void release() override {
+    denoiser_.reset();
+    backend_.trim();
+  }
+
+ private:
+  Backend& backend_;
+  Read read_;
+  mutable std::unique_ptr<Denoiser> denoiser_;
+};
+
+std::unique_ptr<Denoiser> read_denoiser(const ModelBundle& bundle, const Loading& loading) {
   auto denoiser = find_family(bundle).make_denoiser(bundle, loading);
   if (!loading.strategy.rows_at_once) return denoiser;
   return std::make_unique<InTurns>(std::move(denoiser), loading.strategy.rows_at_once);
+}
+
+std::unique_ptr<Denoiser> build_denoiser(const ModelBundle& bundle, const Loading& loading) {
+  if (!loading.strategy.once) return read_denoiser(bundle, loading);
+  return std::make_unique<LetGo>(loading.backend,
+                                 [bundle, loading] { return read_denoiser(bundle, loading); });
 }
 
 }  // namespace

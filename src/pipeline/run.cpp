@@ -179,7 +179,7 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   TextEmbedding text = conditioning_of(job, conditioning);
-  model.text->release();
+  model.text->release(job.last);
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
@@ -203,6 +203,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   Drawn drawn;
   drawn.latents = sampling::run(plan, std::ref(denoiser), std::move(start.x), options);
   denoiser.release();
+  if (job.last) model.denoiser->release();
   check_finite(drawn.latents.values());
 
   const Tensor z = upload_latents(model.backend, drawn.latents, job.latent_shape());

@@ -36,9 +36,9 @@ class TextConditioner {
   /// One prompt, so that the result does not depend on its company: tokens [1, L, D].
   virtual TextEmbedding encode(const Prompt& prompt, const TextSettings& settings) const = 0;
 
-  /// Called when no prompt is left to encode for now: where the strategy says so, the encoders give
-  /// their memory back until the next one.
-  virtual void release() = 0;
+  /// Called when no prompt is left to encode for now, or, `last`, in the whole request: where the
+  /// strategy says so, the encoders give their memory back until the next one.
+  virtual void release(bool last) = 0;
 
   /// A part of a prompt that no encoder reads.
   struct Cut {

@@ -153,6 +153,42 @@ TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
   EXPECT_LT(packed->bytes(), static_cast<std::size_t>(l.weight.numel()) * 2 + 4096);
 }
 
+// The same bits as when the picture is made first, directly and by Winograd's algorithm.
+TEST(Conv2d, NormalisesAndEnlargesWhereItReads) {
+  const auto backend = make_cpu_backend({.threads = 2});
+  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8})
+    for (const auto& [side, c] : {std::pair{std::int64_t{5}, square(20, 9, 3)},
+                                  {7, square(64, 96, 3)},
+                                  {40, square(64, 64, 3)},
+                                  {6, square(12, 10, 3, 2)},
+                                  {60, square(8, 7, 1)}})
+      for (const auto& [normalises, enlarge] : {std::pair{true, 1}, {false, 2}, {true, 3}}) {
+        if (c.kernel == 1 && enlarge > 1) continue;  // integers have other ranges then
+        SCOPED_TRACE(fmt::format("{} side {} {} {}", c.kernel, side, normalises, enlarge));
+        const Tensor weight = test::random_tensor({c.out, c.in, c.kernel, c.kernel}, 2);
+        const PackedPtr packed = backend->pack_conv2d(weight, {}, c, precision);
+        ConvInput lazy(backend->upload(test::random_tensor({2, side, side + 2, c.in}, 1)));
+        Tensor made(*backend, DType::kF32, lazy.x.shape());
+        if (normalises) {
+          const GroupNormConfig norm{2, 1e-6f, Activation::kSilu};
+          lazy.factors = Tensor(*backend, DType::kF32, {2, 2, c.in});
+          lazy.activation = norm.activation;
+          backend->group_norm_factors(lazy.x, {}, {}, norm, lazy.factors);
+          backend->group_norm(lazy.x, {}, {}, norm, made);
+        } else {
+          made = lazy.x;
+        }
+        lazy.enlarge = enlarge;
+        Tensor larger(*backend, DType::kF32, {2, lazy.height(), lazy.width(), c.in});
+        backend->upsample_nearest(made, larger);
+        Tensor at_once(*backend, DType::kF32, test::conv_shape(larger, c)),
+            after(*backend, DType::kF32, at_once.shape());
+        backend->conv2d(lazy, *packed, {}, at_once);
+        backend->conv2d(larger, *packed, {}, after);
+        EXPECT_TRUE(test::same_bits(at_once, after));
+      }
+}
+
 TEST(Conv2d, AnImageDoesNotDependOnItsBatchNorOnThreads) {
   for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8})
     for (const auto& [config, width] : {std::pair{square(64, 80, 3), 17},

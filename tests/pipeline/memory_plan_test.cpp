@@ -91,7 +91,7 @@ TEST_F(MemoryPlan, PresetsAreTheBeginningOfWhatIsChosen) {
   options.memory = "low-ram";
   const auto low = preset_strategy(options, Precision::kF32);
   EXPECT_EQ(low.denoiser_held, 0u);
-  EXPECT_EQ(low.vae, MemoryStrategy::Vae::kBands);
+  EXPECT_EQ(low.vae, MemoryStrategy::Vae::kStreamed);
   EXPECT_FALSE(low.half_weights) << "the weights' type was given";
   EXPECT_EQ(under(std::uint64_t{4} << 30).strategy, low);
   options.memory = "tiny";
@@ -119,6 +119,25 @@ TEST_F(MemoryPlan, PicturesDoNotDependOnWhatIsHeld) {
   EngineOptions limited = options;
   limited.max_ram = (peak({}) + peak(smallest())) / 2;
   EXPECT_EQ(draw(limited), usual);
+}
+
+TEST_F(MemoryPlan, WhoDrawsOnceDoesNotHoldTheNetworksTogether) {
+  params.width = params.height = 128;
+  params.seed = 3;
+  EngineOptions once = options;
+  once.once = true;
+  auto engine = Engine::open(shipped(), once);
+  const auto first = engine.generate(params).at(0).image.pixels;
+  EXPECT_EQ(engine.generate(params).at(0).image.pixels, first) << "read again";
+  EXPECT_EQ(Engine::open(shipped(), options).generate(params).at(0).image.pixels, first);
+
+  const auto decoding = [&](bool let_go) {
+    return plan_request(question(), {.once = let_go}).phases.back().peak;
+  };
+  const auto kept = decoding(false);
+  EXPECT_LT(decoding(true), kept);
+  params.count = 64;  // more than one batch: the denoiser is needed after the first
+  EXPECT_GT(decoding(true), kept);
 }
 
 TEST_F(MemoryPlan, ALoadedModelIsLoadedAnotherWayForALargerPicture) {

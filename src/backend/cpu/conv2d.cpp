@@ -4,9 +4,13 @@
 namespace mezzo {
 namespace {
 
-void check_product(const Tensor& x, const Conv2dConfig& c, const Epilogue& e, const Tensor& out,
-                   std::int64_t images) {
+void check_product(const ConvInput& input, const Conv2dConfig& c, const Epilogue& e,
+                   const Tensor& out, std::int64_t images) {
+  const Tensor& x = input.x;
   check(x.contiguous() && out.contiguous(), "products take contiguous tensors");
+  check(!input.factors.defined() ||
+            (input.factors.contiguous() && input.factors.numel() == 2 * images * c.in),
+        "a convolution normalises by a factor and an offset for each image and channel");
   check(x.dim(-1) == c.in && out.dim(-1) == (e.geglu ? c.out / 2 : c.out),
         "a product has the channels of its weight");
   check(!e.geglu ||
@@ -42,12 +46,12 @@ PackedPtr CpuBackend::pack(const Tensor& weight, const Tensor& bias, const Conv2
   return packed;
 }
 
-void CpuBackend::product(Op& op, const Tensor& x, const Packed& w, const Epilogue& epilogue,
+void CpuBackend::product(Op& op, const ConvInput& input, const Packed& w, const Epilogue& epilogue,
                          Tensor& out, std::array<std::int64_t, 3> images) {
   const auto& weights = static_cast<const PackedWeight&>(w);
-  ProductCall call = {weights,   epilogue,  x,        out,      images[0],
+  ProductCall call = {weights,   epilogue,  input,    out,      images[0],
                       images[1], images[2], threads_, winograd_};
-  check_product(x, weights.config(), epilogue, out, images[0]);
+  check_product(input, weights.config(), epilogue, out, images[0]);
   if (out.numel() == 0) return;
   const Algorithm& algorithm = choose_algorithm(call);
   const double flops = 2 * algorithm.cost(call) * static_cast<double>(images[0]);
@@ -62,9 +66,10 @@ PackedPtr CpuBackend::pack_conv2d(const Tensor& weight, const Tensor& bias,
   return pack(weight, bias, config, precision);
 }
 
-void CpuBackend::conv2d(const Tensor& x, const Packed& w, const Epilogue& epilogue, Tensor& out) {
+void CpuBackend::conv2d(const ConvInput& x, const Packed& w, const Epilogue& epilogue,
+                        Tensor& out) {
   Op op(*this, [&] { return work::conv2d(x, static_cast<const PackedWeight&>(w).config(), out); });
-  product(op, x, w, epilogue, out, {x.dim(0), x.dim(1), x.dim(2)});
+  product(op, x, w, epilogue, out, {x.x.dim(0), x.height(), x.width()});
 }
 
 }  // namespace mezzo

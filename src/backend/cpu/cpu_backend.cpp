@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "backend/cpu/isa.h"
+#include "base/machine_memory.h"
 #include "tensor/convert.h"
 
 namespace mezzo {
@@ -28,6 +29,11 @@ CpuBackend::CpuBackend(const CpuOptions& options, bool has_data)
       threads_(options.threads > 0 ? std::min(options.threads, kMaxThreads) : default_threads()),
       winograd_(options.winograd) {
   apply_isa_limit();
+}
+
+void CpuBackend::trim() {
+  arena_.trim();
+  if (has_data_) return_freed_memory();
 }
 
 Tensor CpuBackend::scratch(std::size_t bytes) {

@@ -33,7 +33,7 @@ class CpuBackend : public Backend {
   Tensor upload(const Tensor& values) override;
   Tensor download(const Tensor& x) override;
 
-  void conv2d(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
+  void conv2d(const ConvInput& x, const Packed& w, const Epilogue&, Tensor& out) override;
   void linear(const Tensor& x, const Packed& w, const Epilogue&, Tensor& out) override;
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionConfig&,
                  Tensor& out) override;
@@ -41,7 +41,6 @@ class CpuBackend : public Backend {
                   Tensor& out) override;
   void group_norm_factors(const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const GroupNormConfig&, Tensor& out) override;
-  void group_norm_apply(const Tensor& x, const Tensor& factors, Activation, Tensor& out) override;
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                   Tensor& out) override;
   void rms_norm(const Tensor& x, const Tensor& weight, float eps, Tensor& out) override;
@@ -66,7 +65,7 @@ class CpuBackend : public Backend {
     memory_peak_ = 0;
     note_peak(0);
   }
-  void trim() override { arena_.trim(); }
+  void trim() override;
 
  protected:
   CpuBackend(const CpuOptions& options, bool has_data);
@@ -111,7 +110,7 @@ class CpuBackend : public Backend {
   /// Seconds that an operation is expected to take.
   double predicted(const OpRecorder&) const;
   /// images: how many, height, width.
-  void product(Op&, const Tensor& x, const Packed& w, const Epilogue&, Tensor& out,
+  void product(Op&, const ConvInput& x, const Packed& w, const Epilogue&, Tensor& out,
                std::array<std::int64_t, 3> images);
 
   Arena arena_;

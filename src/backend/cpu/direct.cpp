@@ -34,12 +34,13 @@ struct Sizes {
     space = footprint::floats(w.unpacks() ? w.space(w.slice()) : 0);
     const bool apart = w.operands() == kernels::Operands::kInt8 && w.slice() < w.config().in;
     products = apart ? sums : 0;
+    made = Lines(call).space_bytes();
   }
-  std::size_t thread() const { return sums + gates + space + products; }
+  std::size_t thread() const { return std::max(sums + gates + space + products, made); }
   std::size_t total(int threads) const {
     return copy + bias + static_cast<std::size_t>(threads) * thread();
   }
-  std::size_t copy, bias, sums, gates, space, products;
+  std::size_t copy, bias, sums, gates, space, products, made;
 };
 
 // Pixels of a line.
@@ -62,12 +63,17 @@ class DirectRun {
   void run() {
     if (sizes_.bias) add_to_bias();
     for (Index line = 0; line < lines_.count(); line += lines_.band(line)) {
-      left_.prepare(line, lines_.band(line));
+      left_.prepare(line, lines_.band(line),
+                    [&](int thread) { return reinterpret_cast<float*>(memory(thread)); });
       multiply(blocks(line, lines_.band(line)));
     }
   }
 
  private:
+  std::byte* memory(int thread) const {
+    return threads_ + static_cast<std::size_t>(thread) * sizes_.thread();
+  }
+
   void add_to_bias() {
     const Index out = w_.config().out;
     const float* add = call_.epilogue.channel_add.data<float>();
@@ -110,13 +116,13 @@ class DirectRun {
   Index results() const { return call_.epilogue.geglu ? w_.panels() / 2 : w_.panels(); }
 
   void compute(const Block& block, Index p, int thread) const {
-    std::byte* memory = threads_ + static_cast<std::size_t>(thread) * sizes_.thread();
-    auto* sums = reinterpret_cast<float*>(memory);
-    auto* gates = reinterpret_cast<float*>(memory + sizes_.sums);
+    std::byte* own = memory(thread);
+    auto* sums = reinterpret_cast<float*>(own);
+    auto* gates = reinterpret_cast<float*>(own + sizes_.sums);
     const Panel panel = w_.panel(p);
-    multiply(block, panel, sums, memory + sizes_.sums + sizes_.gates);
+    multiply(block, panel, sums, own + sizes_.sums + sizes_.gates);
     if (!call_.epilogue.geglu) return finish(block, panel, sums);
-    multiply(block, w_.panel(p + results()), gates, memory + sizes_.sums + sizes_.gates);
+    multiply(block, w_.panel(p + results()), gates, own + sizes_.sums + sizes_.gates);
     finish_geglu(block, panel, sums, gates);
   }
 

@@ -57,7 +57,8 @@ inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
   // block of keys and values as float32.
   const std::int64_t values = Attention::kRows * a.padded_d;
   const std::size_t rows =
-      floats(Attention::kRows * a.d_words) + 4 * floats(Attention::kRows) + floats(values) +
+      floats(Attention::kRows * a.d_words) + 3 * floats(Attention::kRows) +
+      floats(Attention::kRows * Attention::kMaxLanes) + floats(values) +
       floats(Attention::kRows * Attention::kKeys) +
       (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) : 0) +
       (in_word == 4 ? floats(values) : 0);

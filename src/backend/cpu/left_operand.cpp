@@ -23,8 +23,11 @@ constexpr std::size_t kWord = 4;       // bytes
 Lines::Lines(const ProductCall& call) : images_(call.images) {
   const Conv2dConfig& c = call.config();
   const bool integers = call.weights.operands() == Operands::kInt8;
-  pads_ = c.kernel > 1 || c.stride > 1 || c.pad_top || c.pad_left || c.pad_bottom || c.pad_right;
-  copies_ = pads_ || call.weights.operands() != Operands::kFloat;
+  normalises_ = call.input.factors.defined();
+  enlarges_ = call.input.enlarge > 1;
+  pads_ = c.kernel > 1 || c.stride > 1 || c.pad_top || c.pad_left || c.pad_bottom || c.pad_right ||
+          enlarges_;
+  copies_ = pads_ || normalises_ || call.weights.operands() != Operands::kFloat;
   words_ = call.weights.words(c.in);
   step_ = c.stride;
   if (!pads_) {
@@ -42,6 +45,7 @@ Lines::Lines(const ProductCall& call) : images_(call.images) {
     if (integers) group_ = std::min(group_, kIntegerLines);
     copied_lines_ = (group_ - 1) * step_ + c.kernel;
   }
+  made_ = (pads_ ? call.w : pixels_) * c.in;
   const Index all = images_ * groups_of_image();
   band_ =
       copies_ ? std::clamp<Index>(kBandWords / (copied_lines_ * padded_ * words_), 1, all) : all;
@@ -56,27 +60,32 @@ Index Lines::band(Index line) const {
   return first_line(last) - line;
 }
 
+std::size_t Lines::space_bytes() const {
+  return normalises_ || enlarges_ ? footprint::floats(made_) : 0;
+}
+
 std::size_t Lines::copy_bytes() const {
   if (!copies_) return 0;
   return static_cast<std::size_t>(band_ * copied_lines_ * padded_ * words_) * kWord;
 }
 
 LeftOperand::LeftOperand(const ProductCall& call, const Lines& lines, std::byte* copy)
-    : call_(call), l_(lines), copy_(reinterpret_cast<std::uint32_t*>(copy)) {
+    : call_(call), l_(lines), input_(call), copy_(reinterpret_cast<std::uint32_t*>(copy)) {
   const Index kernel = call.config().kernel;
   for (Index y = 0; y < kernel; ++y)
     for (Index x = 0; x < kernel; ++x) taps_.push_back((y * lines.padded_ + x) * lines.words_);
 }
 
-void LeftOperand::prepare(Index first, Index count) {
+void LeftOperand::prepare(Index first, Index count, const Space& space) {
   first_ = l_.group(first);
   if (!l_.copies_) return;
   const bool integers = call_.weights.operands() == Operands::kInt8;
   if (integers) scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : count * l_.pixels_));
   if (integers) ranges_.resize(static_cast<std::size_t>(l_.pads_ ? l_.band_ : 0));
   const Index groups = l_.group(first + count - 1) - first_ + 1;
-  parallel_for(call_.threads, groups,
-               [&](Index i, int) { l_.pads_ ? copy_group(first_ + i) : convert_rows(first_ + i); });
+  parallel_for(call_.threads, groups, [&](Index i, int thread) {
+    l_.pads_ ? copy_group(first_ + i, space(thread)) : convert_rows(first_ + i, space(thread));
+  });
 }
 
 // Pixels to words, by the range that is theirs where they are integers.
@@ -87,6 +96,7 @@ void LeftOperand::convert(const float* x, Index pixels, const Range* range,
     kernels::pixels_to_int8(x, pixels, {in, call_.weights.slice()}, range->inverse.data(),
                             range->zero.data(), out);
   } else if (call_.weights.operands() == Operands::kFloat) {
+    if (reinterpret_cast<const float*>(out) == x) return;  // made there
     std::memcpy(out, x, static_cast<std::size_t>(pixels * in) * kWord);
   } else if (in % 2 == 0) {
     kernels::row_to_bf16(x, pixels * in, out);
@@ -96,11 +106,11 @@ void LeftOperand::convert(const float* x, Index pixels, const Range* range,
 }
 
 // A line of rows that no kernel looks beyond.
-void LeftOperand::convert_rows(Index line) {
+void LeftOperand::convert_rows(Index line, float* space) {
   const Index in = call_.config().in, pixels = l_.pixels(line), at = line - first_;
-  const float* x =
-      call_.x.data<float>() + (l_.image(line) * call_.h * call_.w + l_.pixel(line)) * in;
   std::uint32_t* out = copy_ + at * l_.padded_ * l_.words_;
+  if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
+  const float* x = input_.get(l_.image(line), l_.pixel(line), pixels, space);
   if (call_.weights.operands() != Operands::kInt8) return convert(x, pixels, nullptr, out);
   float* scales = scales_.data() + at * l_.pixels_;
   for (Index i = 0; i < pixels; ++i)
@@ -108,19 +118,19 @@ void LeftOperand::convert_rows(Index line) {
 }
 
 // The lines of x that a group of results looks at, with zeros around the picture.
-void LeftOperand::copy_group(Index group) {
+void LeftOperand::copy_group(Index group, float* space) {
   const Conv2dConfig& c = call_.config();
   const Index first = l_.first_line(group), lines = l_.copied_lines_,
               top = first % l_.in_image_ * c.stride - c.pad_top;
   const Index begin = std::min<Index>(c.pad_left, l_.padded_),
               end = std::min(l_.padded_, begin + call_.w);
-  const float* x = call_.x.data<float>() + l_.image(first) * call_.h * call_.w * c.in;
+  const Index image = l_.image(first);
   const Index above = std::clamp<Index>(top, 0, call_.h),
               below = std::clamp(top + lines, above, call_.h);
   const Range* range = nullptr;
   if (call_.weights.operands() == Operands::kInt8) {
     Range& own = ranges_[static_cast<std::size_t>(group - first_)];
-    own = range_of(x + above * call_.w * c.in, (below - above) * call_.w);
+    own = range_of(image, above, below, space);
     range = &own;
   }
   const auto bytes = static_cast<std::size_t>(l_.words_) * kWord;
@@ -138,17 +148,21 @@ void LeftOperand::copy_group(Index group) {
       continue;
     }
     zero(line, 0, begin);
-    convert(x + row * call_.w * c.in, end - begin, range, line + begin * l_.words_);
+    std::uint32_t* out = line + begin * l_.words_;
+    if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
+    convert(input_.get(image, row * call_.w, end - begin, space), end - begin, range, out);
     zero(line, end, l_.padded_);
   }
 }
 
-LeftOperand::Range LeftOperand::range_of(const float* x, Index pixels) const {
+LeftOperand::Range LeftOperand::range_of(Index image, Index begin, Index end, float* space) const {
   constexpr float kSteps = 255;
   const kernels::Groups slices = {call_.config().in, call_.weights.slice()};
   const auto count = static_cast<std::size_t>(slices.count());
   std::vector<float> lowest(count), highest(count);  // zeros are always among the values
-  kernels::widen_ranges(x, pixels, slices, lowest.data(), highest.data());
+  for (Index row = begin; row < end; ++row)
+    kernels::widen_ranges(input_.get(image, row * call_.w, call_.w, space), call_.w, slices,
+                          lowest.data(), highest.data());
   Range r = {.factor = std::vector<float>(count),
              .inverse = std::vector<float>(count),
              .zero = std::vector<float>(count),
@@ -168,9 +182,7 @@ LeftOperand::Range LeftOperand::range_of(const float* x, Index pixels) const {
 }
 
 const void* LeftOperand::at(Index line, Index pixel) const {
-  if (!l_.copies_)
-    return call_.x.data<float>() +
-           (l_.image(line) * call_.h * call_.w + l_.pixel(line) + pixel) * call_.config().in;
+  if (!l_.copies_) return input_.get(l_.image(line), l_.pixel(line) + pixel, 1, nullptr);
   const Index group = l_.group(line), copied = (group - first_) * l_.copied_lines_ +
                                                (line - l_.first_line(group)) * l_.step_;
   return copy_ + copied * l_.padded_ * l_.words_ + pixel * l_.stride();

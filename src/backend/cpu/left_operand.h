@@ -4,9 +4,10 @@
 // are copied in groups, of which a band is there at a time.
 #pragma once
 
+#include <functional>
 #include <vector>
 
-#include "backend/cpu/product.h"
+#include "backend/cpu/input_pixels.h"
 
 namespace mezzo {
 
@@ -24,8 +25,9 @@ class Lines {
   std::int64_t pixel(std::int64_t line) const { return line % in_image_ * pixels_; }
   /// Lines of the band that begins here: whole groups.
   std::int64_t band(std::int64_t line) const;
-  /// Bytes of the copy of the largest band.
+  /// Bytes of the copy of the largest band, and of what a thread needs to make it.
   std::size_t copy_bytes() const;
+  std::size_t space_bytes() const;
 
  private:
   friend class LeftOperand;
@@ -42,15 +44,18 @@ class Lines {
   std::int64_t words_;                                     // of a pixel
   std::int64_t padded_, step_;  // pixels of a copied line, copied lines from one result to the next
   std::int64_t group_, copied_lines_, band_;  // lines of a group, as copied; groups of a band
-  bool copies_, pads_;
+  std::int64_t made_;                         // pixels that are made at a time
+  bool copies_, pads_, normalises_, enlarges_;
 };
 
 class LeftOperand {
  public:
   LeftOperand(const ProductCall& call, const Lines& lines, std::byte* copy);
 
+  /// A thread's part of the scratch.
+  using Space = std::function<float*(int thread)>;
   /// Makes the copy of the lines first, ..., first + count - 1, a band, if there is one.
-  void prepare(std::int64_t first, std::int64_t count);
+  void prepare(std::int64_t first, std::int64_t count, const Space& space);
   /// The first word of a pixel of a line of the band.
   const void* at(std::int64_t line, std::int64_t pixel) const;
   /// Words from the first tap of the kernel to each.
@@ -65,12 +70,14 @@ class LeftOperand {
     std::vector<std::uint32_t> zeros;  // the pixel that stands for zeros
   };
   void convert(const float* x, std::int64_t pixels, const Range*, std::uint32_t* out) const;
-  void convert_rows(std::int64_t line);
-  void copy_group(std::int64_t group);
-  Range range_of(const float* x, std::int64_t pixels) const;
+  void convert_rows(std::int64_t line, float* space);
+  void copy_group(std::int64_t group, float* space);
+  /// Of rows of an image.
+  Range range_of(std::int64_t image, std::int64_t begin, std::int64_t end, float* space) const;
 
   const ProductCall& call_;
   const Lines& l_;
+  const InputPixels input_;
   std::uint32_t* copy_;
   std::vector<std::int64_t> taps_;
   std::int64_t first_ = 0;     // group of the band

@@ -110,18 +110,6 @@ void CpuBackend::group_norm_factors(const Tensor& x, const Tensor& weight, const
   if (has_data_) find_factors(n, memory.data<double>(), out.data<float>(), threads_);
 }
 
-void CpuBackend::group_norm_apply(const Tensor& x, const Tensor& factors, Activation activation,
-                                  Tensor& out) {
-  const Op op(*this, [&] { return work::pointwise("group_norm", x, 2, 2); });
-  const GroupNormConfig config{.groups = 1, .eps = 0, .activation = activation};
-  const Tensor none;
-  if (x.numel() == 0) return;
-  const GroupNorm n = group_norm_of(x, none, none, config);
-  check(out.contiguous() && factors.contiguous() && factors.numel() == 2 * n.images * n.channels,
-        "group_norm_apply() takes a factor and an offset for each image and channel");
-  if (has_data_) apply_factors(n, factors.data<float>(), out, threads_);
-}
-
 void CpuBackend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                             Tensor& out) {
   const Op op(*this, [&] { return work::pointwise("layer_norm", x, 7, 2); });

@@ -11,9 +11,9 @@ namespace mezzo {
 struct ProductCall {
   const PackedWeight& weights;
   const Epilogue& epilogue;
-  const Tensor& x;
+  const ConvInput& input;
   Tensor& out;
-  std::int64_t images, h, w;  // pictures of x
+  std::int64_t images, h, w;  // pictures as they are read
   int threads;
   bool winograd;  // may be used
 

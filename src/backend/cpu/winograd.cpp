@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/cpu/input_pixels.h"
 #include "backend/cpu/kernels/product.h"
 #include "backend/cpu/kernels/winograd.h"
 #include "backend/cpu/parallel.h"
@@ -45,9 +46,10 @@ struct Layout {
     spare = aligned(columns);
     space = w.storage() == DType::kF32 ? 0 : aligned(w.space(channels));
     bias = aligned(columns);
+    made = call.input.factors.defined() ? aligned(points * c.in) : 0;
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  std::int64_t thread() const { return piece + products + spare + space + bias; }
+  std::int64_t thread() const { return piece + products + spare + space + bias + made; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {
     const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
@@ -59,13 +61,13 @@ struct Layout {
   std::int64_t points, tiles, slab, panels, columns, channels;
   bool weights_stay;
   std::int64_t picture_point, weight_point, product_point;
-  std::int64_t resident, zeros;                      // shared
-  std::int64_t piece, products, spare, space, bias;  // of each thread
+  std::int64_t resident, zeros;                            // shared
+  std::int64_t piece, products, spare, space, bias, made;  // of each thread
 };
 
 // A thread's part of the scratch.
 struct Space {
-  float *piece, *products, *spare, *space, *bias;
+  float *piece, *products, *spare, *space, *bias, *made;
 };
 
 // Panels first, ..., last - 1 of the weight, and their output channels.
@@ -76,7 +78,7 @@ struct Columns {
 class WinogradRun {
  public:
   WinogradRun(const ProductCall& call, const WinogradPlan& plan, float* scratch)
-      : call_(call), plan_(plan), l_(call, plan), resident_(scratch) {
+      : call_(call), plan_(plan), l_(call, plan), input_(call), resident_(scratch) {
     zeros_ = scratch + l_.resident;
     std::fill_n(scratch + l_.resident, l_.c.in, 0.0f);
     threads_ = scratch + l_.resident + l_.zeros;
@@ -99,7 +101,7 @@ class WinogradRun {
     parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
-      transform_picture(begin, end, t.piece);
+      transform_picture(begin, end, t.piece, t);
       for (const Columns& k : columns_)
         multiply(k, {begin, end}, t.piece, resident_ + k.begin * l_.c.in, t);
     });
@@ -107,8 +109,9 @@ class WinogradRun {
 
   void with_picture_resident() {
     constexpr std::int64_t kAtOnce = 4;
-    parallel_blocks(call_.threads, l_.tiles, kAtOnce, [&](std::int64_t begin, std::int64_t end) {
-      transform_picture(begin, end, resident_ + begin * l_.c.in);
+    parallel_for(workers(), ceil_div(l_.tiles, kAtOnce), [&](std::int64_t i, int thread) {
+      const std::int64_t begin = i * kAtOnce, end = std::min(begin + kAtOnce, l_.tiles);
+      transform_picture(begin, end, resident_ + begin * l_.c.in, space(thread));
     });
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Space t = space(thread);
@@ -120,22 +123,36 @@ class WinogradRun {
   }
 
   // The tiles' points, a row of channels for each tile.
-  void transform_picture(std::int64_t begin, std::int64_t end, float* out) const {
-    const int n = plan_.m + 2;
-    const Conv2dConfig& c = l_.c;
+  void transform_picture(std::int64_t begin, std::int64_t end, float* out, const Space& t) const {
+    const std::int64_t n = plan_.m + 2;
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t image = tile / plan_.tiles(), place = tile % plan_.tiles();
-      const std::int64_t top = place / plan_.across * plan_.m - c.pad_top,
-                         left = place % plan_.across * plan_.m - c.pad_left;
-      const float* x = call_.x.data<float>() + image * call_.h * call_.w * c.in;
+      const std::int64_t top = place / plan_.across * plan_.m - l_.c.pad_top,
+                         left = place % plan_.across * plan_.m - l_.c.pad_left;
       const float* pixels[kMaxPoints];
       for (std::int64_t i = 0; i < n; ++i)
-        for (std::int64_t j = 0; j < n; ++j) {
-          const std::int64_t row = top + i, column = left + j;
-          const bool inside = row >= 0 && row < call_.h && column >= 0 && column < call_.w;
-          pixels[i * n + j] = inside ? x + (row * call_.w + column) * c.in : zeros_;
-        }
-      kernels::winograd_input(plan_.m, pixels, c.in, out + (tile - begin) * c.in, l_.picture_point);
+        find_pixels({image, top + i, left}, n, t.made + i * n * l_.c.in, pixels + i * n);
+      kernels::winograd_input(plan_.m, pixels, l_.c.in, out + (tile - begin) * l_.c.in,
+                              l_.picture_point);
+    }
+  }
+
+  struct Place {
+    std::int64_t image, row, column;
+  };
+  // `n` pixels of a row, zeros beside the picture; normalised ones are made in `space`.
+  void find_pixels(const Place& p, std::int64_t n, float* space, const float** pixels) const {
+    const bool inside = p.row >= 0 && p.row < call_.h;
+    const std::int64_t first = std::max<std::int64_t>(p.column, 0),
+                       last = inside ? std::min(p.column + n, call_.w) : first;
+    const float* made = nullptr;
+    if (input_.normalises() && first < last)
+      made = input_.get(p.image, p.row * call_.w + first, last - first, space);
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::int64_t column = p.column + j;
+      pixels[j] = column < first || column >= last ? zeros_
+                  : made                           ? made + (column - first) * l_.c.in
+                                                   : input_.at(p.image, p.row, column);
     }
   }
 
@@ -216,12 +233,14 @@ class WinogradRun {
             .products = take(l_.products),
             .spare = take(l_.spare),
             .space = take(l_.space),
-            .bias = take(l_.bias)};
+            .bias = take(l_.bias),
+            .made = take(l_.made)};
   }
 
   const ProductCall& call_;
   const WinogradPlan& plan_;
   const Layout l_;
+  const InputPixels input_;
   float *resident_, *zeros_, *threads_;
   std::vector<Columns> columns_;
 };

@@ -17,13 +17,8 @@ class ResnetBlock {
   ResnetBlock(const Weights& w, const Config& c);
   /// x [nB, H, W, in], SiLU(embedding of the timestep) [B, temb]
   Tensor operator()(Tensor x, const Tensor& temb = {}) const;
-  /// The same without timestep, with little more memory than x and the first convolution's result:
-  /// x is normalised `rows` at a time and replaced by the result. x [1, H, W, in], which nobody
-  /// else may need.
-  Tensor in_bands(Tensor x, std::int64_t rows) const;
 
  private:
-  std::int64_t in_, out_;
   nn::GroupNorm norm1;
   nn::Conv2d conv1;
   std::optional<nn::Linear> time_emb_proj;

@@ -163,7 +163,7 @@ Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
     x = up_blocks[i](std::move(x), temb, context, skips, here);
     here(x);
   }
-  return ops::repeat_rows(conv_out(conv_norm_out(x)), context.dim(0));
+  return ops::repeat_rows(conv_out(conv_norm_out.before_conv(x)), context.dim(0));
 }
 
 }  // namespace mezzo

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/config.h"
-#include "models/bands.h"
 
 namespace mezzo {
 namespace {
@@ -139,23 +138,13 @@ VaeBlock::VaeBlock(const Weights& w, const Config& c) {
     upsampler.emplace(w / "upsamplers" / 0 / "conv", nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
-Tensor VaeBlock::upsample(const Tensor& x, std::int64_t band_values) const {
-  const auto twice = [&](const Tensor& t) {
-    return (*upsampler)(ops::upsample_nearest(t, 2 * t.dim(1), 2 * t.dim(2)));
-  };
-  const auto rows = band_rows(x.shape(), band_values);
-  if (!rows) return twice(x);
-  return in_bands(x, {.rows = rows, .channels = x.dim(3), .scale = 2, .compute = twice});
-}
-
-Tensor VaeBlock::operator()(Tensor x, std::int64_t band_values) const {
-  for (const auto& resnet : resnets) {
-    const auto rows = band_rows(x.shape(), band_values);
-    x = rows ? resnet.in_bands(std::move(x), rows) : resnet(std::move(x));
-  }
+Tensor VaeBlock::operator()(Tensor x) const {
+  for (const auto& resnet : resnets) x = resnet(std::move(x));
   if (downsampler) x = (*downsampler)(x);
-  if (upsampler) x = upsample(x, band_values);
-  return x;
+  if (!upsampler) return x;
+  ConvInput twice(std::move(x));
+  twice.enlarge = 2;
+  return (*upsampler)(twice);
 }
 
 VaeEncoder::VaeEncoder(const Weights& weights, const AutoencoderKLConfig& c)
@@ -188,17 +177,16 @@ VaeEncoder::VaeEncoder(const Weights& weights, const AutoencoderKLConfig& c)
             .in = 2 * c.latent_channels, .out = 2 * c.latent_channels, .kernel = 1, .padding = 0});
 }
 
-LatentDistribution VaeEncoder::operator()(const Tensor& image, const Trace& trace,
-                                          std::int64_t band_values) const {
+LatentDistribution VaeEncoder::operator()(const Tensor& image, const Trace& trace) const {
   const Trace here = trace / "encoder";
   Tensor x = conv_in(image);
   for (std::size_t i = 0; i < down_blocks.size(); ++i) {
-    x = down_blocks[i](std::move(x), band_values);
+    x = down_blocks[i](std::move(x));
     (here / "down_blocks" / i)(x);
   }
   x = mid_block(std::move(x), here / "mid_block");
   (here / "mid_block")(x);
-  x = conv_out(conv_norm_out(x));
+  x = conv_out(conv_norm_out.before_conv(x));
   here(x);
   if (quant_conv) x = (*quant_conv)(x);
   return {.mean = ops::contiguous(x.slice(-1, 0, latent_channels_)),
@@ -217,8 +205,7 @@ VaeDecoder::VaeDecoder(const Weights& weights, const AutoencoderKLConfig& c)
                                                             .eps = kEps,
                                                             .activation = Activation::kSilu}),
       conv_out(weights / "decoder" / "conv_out",
-               {.in = c.block_out_channels[0], .out = c.out_channels}),
-      out_channels_(c.out_channels) {
+               {.in = c.block_out_channels[0], .out = c.out_channels}) {
   if (c.use_post_quant_conv)
     post_quant_conv.emplace(
         weights / "post_quant_conv",
@@ -236,24 +223,14 @@ VaeDecoder::VaeDecoder(const Weights& weights, const AutoencoderKLConfig& c)
                    .resize = i + 1 < levels ? VaeBlock::Resize::kUp : VaeBlock::Resize::kNone});
 }
 
-Tensor VaeDecoder::operator()(const Tensor& latents, const Trace& trace,
-                              std::int64_t band_values) const {
+Tensor VaeDecoder::operator()(const Tensor& latents, const Trace& trace) const {
   const Trace here = trace / "decoder";
   Tensor x = conv_in(post_quant_conv ? (*post_quant_conv)(latents) : latents);
   (here / "conv_in")(x);
   x = mid_block(std::move(x), here / "mid_block");
   (here / "mid_block")(x);
-  for (const auto& block : up_blocks) x = block(std::move(x), band_values);
-  if (const auto rows = band_rows(x.shape(), band_values)) {
-    const Tensor factors = conv_norm_out.factors(x);
-    const auto last = [&](const Tensor& band) {
-      return conv_out(conv_norm_out.apply(band, factors));
-    };
-    return in_bands(x, {.rows = rows, .channels = out_channels_, .compute = last});
-  }
-  Tensor normalized = conv_norm_out(x);
-  x = Tensor();  // the largest activation: free it before the last convolution
-  return conv_out(normalized);
+  for (const auto& block : up_blocks) x = block(std::move(x));
+  return conv_out(conv_norm_out.before_conv(x));
 }
 
 }  // namespace mezzo

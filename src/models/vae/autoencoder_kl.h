@@ -74,11 +74,9 @@ class VaeBlock {
     Resize resize;
   };
   VaeBlock(const Weights& w, const Config& c);
-  Tensor operator()(Tensor x, std::int64_t band_values) const;
+  Tensor operator()(Tensor x) const;
 
  private:
-  Tensor upsample(const Tensor& x, std::int64_t band_values) const;
-
   std::vector<ResnetBlock> resnets;
   std::optional<nn::Conv2d> downsampler, upsampler;
 };
@@ -87,9 +85,8 @@ class VaeEncoder {
  public:
   VaeEncoder(const Weights& w, const AutoencoderKLConfig& c);
   /// Picture [B, H, W, 3] in [-1, 1], H and W multiples of factor() -> distribution of unscaled
-  /// latents. band_values: as VaeDecoder has it.
-  LatentDistribution operator()(const Tensor& image, const Trace& trace = {},
-                                std::int64_t band_values = 0) const;
+  /// latents.
+  LatentDistribution operator()(const Tensor& image, const Trace& trace = {}) const;
 
  private:
   nn::Conv2d conv_in;
@@ -105,11 +102,8 @@ class VaeDecoder {
  public:
   VaeDecoder(const Weights& w, const AutoencoderKLConfig& c);
   /// Unscaled latents [B, H, W, latent_channels] -> picture [B, factor*H, factor*W, 3], about [-1,
-  /// 1], not clamped. band_values: large activations of a single picture are computed in bands of
-  /// about so many numbers (models/bands.h), which needs half of the memory and a little more time;
-  /// 0: as a whole.
-  Tensor operator()(const Tensor& latents, const Trace& trace = {},
-                    std::int64_t band_values = 0) const;
+  /// 1], not clamped.
+  Tensor operator()(const Tensor& latents, const Trace& trace = {}) const;
 
  private:
   std::optional<nn::Conv2d> post_quant_conv;
@@ -118,7 +112,6 @@ class VaeDecoder {
   std::vector<VaeBlock> up_blocks;
   nn::GroupNorm conv_norm_out;
   nn::Conv2d conv_out;
-  std::int64_t out_channels_;
 };
 
 }  // namespace mezzo

@@ -72,8 +72,11 @@ class TextEncoder {
     }
     return *network_;
   }
-  void release() {
-    if (loading_.strategy.encoders != MemoryStrategy::Encoders::kKept) network_.reset();
+  void release(bool last) {
+    const MemoryStrategy& s = loading_.strategy;
+    if (s.encoders == MemoryStrategy::Encoders::kKept && !(s.once && last)) return;
+    network_.reset();
+    loading_.backend.trim();
   }
   const Config& config() const { return config_; }
 

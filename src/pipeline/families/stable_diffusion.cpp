@@ -27,7 +27,7 @@ class ClipConditioner final : public TextConditioner {
     return {.tokens =
                 text_encoder_.network()(as_ids(tokens.ids), {.skip = settings.clip_skip}).hidden};
   }
-  void release() override { text_encoder_.release(); }
+  void release(bool last) override { text_encoder_.release(last); }
   std::vector<Cut> cuts(const Prompt& prompt, const TextSettings&) const override {
     auto tokens = tokenizer_.tokenize(prompt.text, limit());
     if (tokens.cut.empty()) return {};

@@ -107,7 +107,7 @@ class Clip {
                                         {.skip = clip_skip + 1, .final_norm = false});
     return {.tokens = out.hidden, .pooled = out.projected ? out.projected : out.pooled};
   }
-  void release() { encoder_.release(); }
+  void release(bool last) { encoder_.release(last); }
   Tokens tokenize(const std::string& text) const { return tokenizer_.tokenize(text, limit()); }
   TokenReport report(const std::string& text) const {
     return token_report(tokenizer_, text, limit());
@@ -133,7 +133,7 @@ class T5 {
   Tensor operator()(const std::string& text, int length) const {
     return encoder_.network()(as_ids(tokenizer_.tokenize(text, length).ids));
   }
-  void release() { encoder_.release(); }
+  void release(bool last) { encoder_.release(last); }
   Tokens tokenize(const std::string& text, int length) const {
     return tokenizer_.tokenize(text, length);
   }
@@ -169,10 +169,10 @@ class Sd3Conditioner final : public TextConditioner {
     return {.tokens = tokens, .pooled = ops::concat(std::array{l.pooled, g.pooled}, -1)};
   }
 
-  void release() override {
-    clip_l_.release();
-    clip_g_.release();
-    if (t5_) t5_->release();
+  void release(bool last) override {
+    clip_l_.release(last);
+    clip_g_.release(last);
+    if (t5_) t5_->release(last);
   }
 
   /// What T5 reads is seen, whatever the CLIPs leave out.

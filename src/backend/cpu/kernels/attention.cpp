@@ -27,6 +27,7 @@ using kernels::PackedHead;
 constexpr Index kKeyVectors = 2;  // of a panel of keys
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = -1e30f;            // below every score, and its differences stay finite
+constexpr float kLeastScale = 1e-20f;        // by which kLowest is still very low
 constexpr float kLog2Certain = 7.99435344f;  // of 255, the integer of probability 1
 constexpr Index kWordBytes = 4;
 
@@ -35,10 +36,11 @@ constexpr bool is_integer = std::is_same_v<typename Dot::Value, std::int32_t>;
 
 // What one task works on, in memory of its thread.
 struct Block {
-  char* q;  // [rows][d_words] words
-  float *q_scale, *max, *sum, *correction;
-  float* out;       // [rows][out_width]
-  float* score;     // [rows][kKeys]
+  char* q;                            // [rows][d_words] words
+  float *q_scale, *max, *correction;  // of each row
+  float* sum;                         // [rows][lanes]
+  float* out;                         // [rows][out_width]
+  float* score;                       // [rows][kKeys]
   char* weights;    // probabilities [rows][kKeys / in_word] words; the scores' memory for float32
   float* part;      // of integers: [rows][out_width], what a block of keys adds to out
   Index rows;       // in use, of Attention::kRows
@@ -111,33 +113,25 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
   }
 }
 
-// Integer scores as numbers. Returns the largest of each lane.
-HWY_INLINE V scale_scores(const Block& b, Index row, Index n, const PackedHead& h, Index key) {
+// Integer scores as numbers, but for the factors of the queries.
+HWY_INLINE void scale_scores(float* s, Index n, const PackedHead& h, Index key) {
   const F f;
   const I32 d;
-  float* s = b.score + row * Attention::kKeys;
-  const V q = hn::Set(f, b.q_scale[row]);
-  V most = hn::Set(f, kLowest);
   for (Index j = 0; j < n; j += lanes()) {
     const auto sum = hn::Sub(hn::LoadU(d, reinterpret_cast<std::int32_t*>(s) + j),
                              hn::LoadU(d, h.key_offsets + key + j));
-    const V score =
-        hn::Mul(hn::ConvertTo(f, sum), hn::Mul(q, hn::LoadU(f, h.key_scales + key + j)));
-    hn::StoreU(score, f, s + j);
-    most = hn::Max(most, score);
+    hn::StoreU(hn::Mul(hn::ConvertTo(f, sum), hn::LoadU(f, h.key_scales + key + j)), f, s + j);
   }
-  return most;
 }
 
-// Scores of a row as its probabilities relative to `max`, with their sum.
+// Scores of a row, times `unit`, as its probabilities relative to `max`. Returns `sum` and theirs.
 template <class Dot>
-HWY_INLINE float weigh(float* s, char* weights, Index padded, float max) {
+HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V sum) {
   const F f;
-  V sum = hn::Zero(f);
   // Integers: 255 is a power of two like the rest of the exponent.
   const V m = hn::Set(f, is_integer<Dot> ? max - kLog2Certain : max);
   for (Index j = 0; j < padded; j += lanes()) {
-    const V x = hn::Sub(hn::LoadU(f, s + j), m);
+    const V x = hn::MulSub(hn::LoadU(f, s + j), unit, m);
     V p;
     if constexpr (std::is_same_v<Dot, FloatDot>) {
       p = exp2(x);
@@ -151,35 +145,42 @@ HWY_INLINE float weigh(float* s, char* weights, Index padded, float max) {
     }
     sum = hn::Add(sum, p);
   }
-  return hn::GetLane(hn::SumOfLanes(f, sum));
+  return sum;
 }
 
-// Turns a row of scores into probabilities relative to the largest score so far. `most`: the
-// largest of each lane where that is known and there is nothing to add or to leave out.
+// Turns a row of scores into probabilities relative to the largest score so far.
 template <class Dot>
 HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded, Index in_word,
-                            const float* bias, const V* most) {
+                            const float* bias) {
   const F f;
   const Index n = lanes();
   float* s = b.score + row * Attention::kKeys;
+  // Of queries of zeros too, keys that are left out are.
+  V unit = hn::Set(f, !is_integer<Dot>               ? 1.0f
+                      : b.q_scale[row] < kLeastScale ? kLeastScale
+                                                     : b.q_scale[row]);
   if (bias) {
     const V k = hn::Set(f, kLog2E);
     map(
-        valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, v); }, s, bias);
+        valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, hn::Mul(v, unit)); }, s, bias);
+    unit = hn::Set(f, 1.0f);
   }
   for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs nothing
-  V largest = hn::Set(f, b.max[row]);
-  if (most)
-    largest = hn::Max(largest, *most);
-  else
-    for (Index j = 0; j < padded; j += n) largest = hn::Max(largest, hn::LoadU(f, s + j));
-  const float max = hn::GetLane(hn::MaxOfLanes(f, largest));
-  const float sum =
-      weigh<Dot>(s, b.weights + row * Attention::kKeys / in_word * kWordBytes, padded, max);
-  const float correction = hn::GetLane(exp2(hn::Set(f, b.max[row] - max)));
-  b.correction[row] = correction;
-  b.sum[row] = b.sum[row] * correction + sum;
-  b.max[row] = max;
+  V most = hn::Set(f, kLowest);
+  for (Index j = 0; j < padded; j += n) most = hn::Max(most, hn::LoadU(f, s + j));
+  most = hn::Mul(most, unit);
+  V sum = hn::LoadU(f, b.sum + row * n);
+  b.correction[row] = 1;
+  // After the first blocks of keys this is seldom so.
+  if (!hn::AllFalse(f, hn::Gt(most, hn::Set(f, b.max[row])))) {
+    const float max = hn::GetLane(hn::MaxOfLanes(f, most));
+    const V correction = exp2(hn::Set(f, b.max[row] - max));
+    b.correction[row] = hn::GetLane(correction);
+    b.max[row] = max;
+    sum = hn::Mul(sum, correction);
+  }
+  char* weights = b.weights + row * Attention::kKeys / in_word * kWordBytes;
+  hn::StoreU(weigh<Dot>(s, weights, padded, unit, b.max[row], sum), f, b.sum + row * n);
 }
 
 template <class Dot>
@@ -210,7 +211,8 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   constexpr bool kFloat = std::is_same_v<Dot, FloatDot>;
   Block b;
   b.q = reinterpret_cast<char*>(take(Attention::kRows * a.d_words));
-  for (float** p : {&b.q_scale, &b.max, &b.sum, &b.correction}) *p = take(Attention::kRows);
+  for (float** p : {&b.q_scale, &b.max, &b.correction}) *p = take(Attention::kRows);
+  b.sum = take(Attention::kRows * Attention::kMaxLanes);
   b.out = take(Attention::kRows * a.padded_d);
   b.score = take(Attention::kRows * Attention::kKeys);
   b.weights = reinterpret_cast<char*>(
@@ -226,7 +228,7 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
         b.weights, 0,
         static_cast<std::size_t>(Attention::kRows * Attention::kKeys / a.in_word * kWordBytes));
   std::fill_n(b.max, Attention::kRows, kLowest);
-  std::fill_n(b.sum, Attention::kRows, 0.0f);
+  std::fill_n(b.sum, Attention::kRows * Attention::kMaxLanes, 0.0f);
   std::fill_n(b.correction, Attention::kRows, 0.0f);
   return b;
 }
@@ -243,18 +245,15 @@ void attend(const Attention& a, const Head& h, Index begin, Index end, const Pac
     for (Index r = 0; r < b.rows; ++r) {
       const Index valid = h.causal ? std::min(n, begin + r - key + 1) : n;
       const float* bias = h.bias ? h.bias + (begin + r) * h.lk + key : nullptr;
-      if constexpr (is_integer<Dot>) {
-        const V most = scale_scores(b, r, padded, packed, key);
-        const bool known = !bias && valid == padded;
-        softmax_row<Dot>(b, r, valid, padded, a.in_word, bias, known ? &most : nullptr);
-      } else {
-        softmax_row<Dot>(b, r, valid, padded, a.in_word, bias, nullptr);
-      }
+      if constexpr (is_integer<Dot>)
+        scale_scores(b.score + r * Attention::kKeys, padded, packed, key);
+      softmax_row<Dot>(b, r, valid, padded, a.in_word, bias);
     }
     add_values<Dot>(a, b, packed, key, n);
   }
   for (Index r = 0; r < b.rows; ++r) {
-    const V inverse = hn::Set(F(), b.sum[r] > 0 ? 1.0f / b.sum[r] : 0.0f);
+    const float sum = hn::GetLane(hn::SumOfLanes(F(), hn::LoadU(F(), b.sum + r * lanes())));
+    const V inverse = hn::Set(F(), sum > 0 ? 1.0f / sum : 0.0f);
     map(
         h.d, h.out + (begin + r) * h.out_stride, [&](V v) HWY_ATTR { return hn::Mul(v, inverse); },
         b.out + r * b.out_width);

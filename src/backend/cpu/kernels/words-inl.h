@@ -68,7 +68,8 @@ HWY_INLINE void store_bf16(V x, std::uint16_t* out) {
 #endif
 }
 HWY_INLINE void store_bytes(V x, std::uint8_t* out) {
-  const auto whole = hn::BitCast(U32(), hn::NearestInt(x));
+  // The sum has whole numbers in its lowest bits.
+  const auto whole = hn::BitCast(U32(), hn::Add(x, hn::Set(F(), 12582912.0f)));  // 1.5 * 2^23
 #if HWY_TARGET == HWY_SCALAR
   *out = static_cast<std::uint8_t>(hn::GetLane(whole));
 #else
