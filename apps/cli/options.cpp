@@ -30,8 +30,11 @@ std::string flag_names(const Field& field) {
   return field.name == "negative_prompt" ? "-n," + name + ",--negative" : name;
 }
 
+/// Fields whose values are too many for the help; mezzo samplers lists them.
+bool is_listed(const Field& field) { return field.name == "sampler" || field.name == "schedule"; }
+
 const char* value_name(const Field& field) {
-  if (!field.choices.empty()) return "NAME";
+  if (!field.choices.empty() || is_listed(field)) return "NAME";
   return std::holds_alternative<std::string GenerateParams::*>(field.member) ? "TEXT" : "N";
 }
 
@@ -47,6 +50,7 @@ std::string flag_help(const Field& field) {
       choices.replace(bar, 1, ", ");
     help += fmt::format(" One of {}.", choices);
   }
+  if (is_listed(field)) help += " All of them: mezzo samplers.";
   constexpr double kOpenEnd = 1e9;  // beyond it a limit says nothing
   if (field.max > field.min && field.max < kOpenEnd && !is_switch(field))
     help += fmt::format(" From {} to {}.", field.min, field.max);
@@ -182,7 +186,8 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
           "as the precision has it."))
       .type_name("NAME");
   in_model_group(add_number(app, "--threads", engine.threads,
-                            "Processor threads. Default: one per core.", {0, 4096}));
+                            "Processor threads. From 0 to 4096; 0 is one per core. Default: 0.",
+                            {0, 4096}));
   in_model_group(
       Flag(app.add_option_function<std::string>(
           "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },

@@ -108,8 +108,9 @@ TEST_F(BadInput, Values) {
   expect(2, {"generate", "x", "--seed", "-5"}, {"seed"});
   expect(2, {"generate", "x", "--max-ram", "lots"}, {"lots", "6G"});
   expect(2, {"generate", "x", "--threads", "-1"}, {"threads"});
-  expect(2, {"generate", "x", "--progress", "none", "--sampler", "nonsense"}, {"nonsense"});
-  expect(2, {"generate", "x", "--progress", "none", "--schedule", "nonsense"}, {"nonsense"});
+  expect(2, {"generate", "x", "--sampler", "eulr"},
+         {"\"eulr\"", "did you mean euler, euler_a or euler_cfg_pp?", "mezzo samplers"});
+  expect(2, {"generate", "x", "--schedule", "karas"}, {"\"karas\"", "karras", "mezzo samplers"});
   expect(2, {"generate", "x", "--progress", "none", "--precision", "f64"}, {"f64"});
   expect(2, {"generate", std::string(100'000, 'x')}, {"prompt", "too long"});
 }

@@ -255,6 +255,18 @@ TEST_F(Commands, AModelOfOnesOwnIsUsedInEveryForm) {
   EXPECT_GE(forms, 1);
 }
 
+TEST_F(Commands, SamplersListsWhatGenerateTakes) {
+  EXPECT_THAT(run({"samplers"}).out,
+              AllOf(HasSubstr("  dpmpp_2m "), HasSubstr("DPM++ 2M"), HasSubstr("  automatic ")));
+  const json list = json::parse(run({"samplers", "--json"}).out);
+  EXPECT_GE(list["samplers"].size(), 40u);
+  for (const json& schedule : list["schedules"])
+    run({"plan", "--schedule", schedule["name"].get<std::string>()});
+  const std::string help = run({"generate", "--help"}).out;
+  EXPECT_THAT(help, AllOf(HasSubstr("--sampler NAME"), HasSubstr("mezzo samplers"),
+                          HasSubstr("From 0 to 4096")));
+}
+
 TEST_F(Commands, TokensShowsThePieces) {
   const json report = json::parse(run({"tokens", "a red apple", "--json"}).out);
   EXPECT_EQ(report["pieces"].size(), 3u);
@@ -291,8 +303,8 @@ TEST(Help, EveryCommandHasExamples) {
   EXPECT_THAT(program.run({}).out, HasSubstr("mezzo generate \"a red apple\""));
   EXPECT_THAT(program.run({"--version"}).out, HasSubstr("mezzo "));
   const std::string all = program.run({"--help"}).out;
-  for (const char* command : {"generate", "batch", "redo", "models", "info", "plan", "convert",
-                              "tokens", "bench", "selftest"}) {
+  for (const char* command : {"generate", "batch", "redo", "models", "samplers", "info", "plan",
+                              "convert", "tokens", "bench", "selftest"}) {
     EXPECT_THAT(all, HasSubstr(command));
     const Result r = program.run({command, "--help"});
     EXPECT_EQ(r.code, 0) << command;
