@@ -221,7 +221,12 @@ TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
   run({"generate", "a cat", "-m", "own.gguf", "-o", "b.png", "--steps", "1", "--seed", "1"});
   EXPECT_EQ(image("a.png").pixels, image("b.png").pixels);
   EXPECT_NE(program_.run({"convert", small_model().string(), "own.gguf"}).code, 0);  // exists
-  run({"convert", small_model().string(), "own.gguf", "--overwrite", "--json"});
+  const json report =
+      json::parse(run({"convert", "own.gguf", "half.gguf", "--weights", "f16", "--json"}).out);
+  EXPECT_EQ(report["bytes_in"], fs::file_size(program_.folder() / "own.gguf"));
+  EXPECT_EQ(report["bytes_out"], fs::file_size(program_.folder() / "half.gguf"));
+  EXPECT_EQ(json::parse(run({"info", "half.gguf", "--json"}).out)["bytes"], report["bytes_out"]);
+  run({"convert", small_model().string(), "own.gguf", "--overwrite"});
 }
 
 /// The same checkpoint as a folder, as one file of either kind with the folder's configuration, and
