@@ -117,6 +117,8 @@ TEST_F(BadInput, Values) {
 
 TEST_F(BadInput, ModelsThatAreNone) {
   expect_model("/no/such/model.safetensors", {"/no/such/model.safetensors", "check the path"});
+  expect_model("nope.gguf",
+               {"nope.gguf: file not found; looked in the current folder", "mezzo models"});
   expect_model("nobody/nothing", {"hf download nobody/nothing"});
   expect_model("runwayml/stable-diffusion-v1-5", {"hf download"});
   fs::create_directories(program_.folder() / "empty");
