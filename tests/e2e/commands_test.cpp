@@ -17,6 +17,8 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 class Commands : public ::testing::Test {
  protected:
@@ -57,6 +59,12 @@ TEST_F(Commands, GenerateSavesWhatItTells) {
 }
 
 TEST_F(Commands, GenerateNamesFilesByItself) {
+TEST_F(Commands, AFileThatWasReplacedIsCalledSo) {
+  const std::vector<std::string> to_file = {"generate", "a cat", "--steps", "1", "-o", "x.png"};
+  EXPECT_THAT(run(to_file).out, StartsWith("saved x.png"));
+  EXPECT_THAT(run(to_file).out, StartsWith("replaced x.png"));
+}
+
   run({"generate", "A red apple!", "--steps", "1", "-q"});
   EXPECT_TRUE(exists("a-red-apple.png"));
   EXPECT_EQ(run({"generate", "A red apple!", "--steps", "1", "-q"}).out, "a-red-apple-2.png\n");
