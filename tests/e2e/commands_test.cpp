@@ -59,13 +59,13 @@ TEST_F(Commands, GenerateSavesWhatItTells) {
   EXPECT_NE(image("many-3.png").pixels, apple.pixels);
 }
 
-TEST_F(Commands, GenerateNamesFilesByItself) {
 TEST_F(Commands, AFileThatWasReplacedIsCalledSo) {
   const std::vector<std::string> to_file = {"generate", "a cat", "--steps", "1", "-o", "x.png"};
   EXPECT_THAT(run(to_file).out, StartsWith("saved x.png"));
   EXPECT_THAT(run(to_file).out, StartsWith("replaced x.png"));
 }
 
+TEST_F(Commands, GenerateNamesFilesByItself) {
   run({"generate", "A red apple!", "--steps", "1", "-q"});
   EXPECT_TRUE(exists("a-red-apple.png"));
   EXPECT_EQ(run({"generate", "A red apple!", "--steps", "1", "-q"}).out, "a-red-apple-2.png\n");
@@ -126,6 +126,17 @@ TEST_F(Commands, RedoMakesTheSamePicture) {
   run({"redo", "cat.png", "-o", "other.png", "--seed", "10"});
   EXPECT_NE(image("other.png").pixels, image("cat.png").pixels);
   EXPECT_EQ(read_recipe((program_.folder() / "other.png").string()).seed, 10);
+}
+
+TEST_F(Commands, RedoOfAPictureFromAPictureAsksForThatOne) {
+  run({"generate", "a cat", "-o", "cat.png", "--steps", "2", "--seed", "9"});
+  run({"generate", "a dog", "--init", "cat.png", "-o", "dog.png", "--steps", "4", "--seed", "1"});
+  const Result r = program_.run({"redo", "dog.png", "-o", "again.png"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, AllOf(HasSubstr("dog.png was made from another picture"),
+                           HasSubstr("--init FILE"), HasSubstr("--mask FILE")));
+  run({"redo", "dog.png", "--init", "cat.png", "-o", "again.png"});
+  EXPECT_EQ(image("again.png").pixels, image("dog.png").pixels);
 }
 
 TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
