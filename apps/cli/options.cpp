@@ -139,13 +139,17 @@ std::uint64_t parse_size(std::string_view text) {
       unit.resize(unit.size() - tail.size());
       break;
     }
+  // Nobody means bytes by a number below a million.
+  if (error == std::errc() && end == text.data() + text.size() && number >= 1 && number < 1e6)
+    throw UsageError(
+        fmt::format("max-ram: {0} what? Give the unit too, such as {0}G or {0}M", text));
   for (const auto& [name, shift] : kUnits)
     if (error == std::errc() && unit == name) {
       const double bytes = std::ldexp(number, shift);
       if (bytes >= 1 && bytes < 0x1p63) return static_cast<std::uint64_t>(bytes);
     }
-  throw UsageError(
-      fmt::format("\"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
+  throw UsageError(fmt::format(
+      "max-ram: \"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
 }
 
 std::vector<std::string> ModelFlags::folder_list() const {
@@ -191,9 +195,9 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   in_model_group(
       Flag(app.add_option_function<std::string>(
           "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-          "Memory that the program may use, such as 6G: it holds less at a time until "
-          "the work fits "
-          "(see mezzo plan), or refuses. Default: what the machine has free.")))
+          "Memory that the program may use, such as 6G (K, M, G, T: powers of 1024). It holds less "
+          "at a time until the work fits (see mezzo plan), or refuses. Default: what the machine "
+          "has free.")))
       .type_name("SIZE");
   in_model_group(Flag(app.add_flag_callback(
       "--offload", [&engine] { engine.memory = "offload"; },
@@ -203,7 +207,7 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       "Take as little memory as possible: networks are read from the file layer by layer, in every "
       "step.")));
   in_model_group(add_text(app, "--prompt-cache", engine.prompt_cache,
-                          "Keep encoded prompts in this folder (1 GiB at most): text encoders are "
+                          "Keep encoded prompts in this folder (1 GB at most): text encoders are "
                           "not read for a prompt seen before."))
       .type_name("DIR");
 }
