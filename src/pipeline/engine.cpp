@@ -301,6 +301,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   const auto area = cut_area(part, s.defaults);
   GenerateParams p = mezzo::resolve(part, s.defaults);
   if (!area) warn_about_size(params, p);
+  warn_about_reach(p, s.defaults);
   if (p.seed < 0) p.seed = random_seed();
   s.make_fit(p, options);
   s.backend->set_stop(options.stop);

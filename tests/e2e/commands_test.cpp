@@ -191,6 +191,18 @@ TEST_F(Commands, PromptSyntaxOfOtherProgramsIsNotPassedOverInSilence) {
               HasSubstr("\"(red:1.4)\" is read as words"));
 }
 
+TEST_F(Commands, TheSmallModelSaysWhatItCannotDraw) {
+  const auto lines = [&](const char* prompt, const char* side) {
+    return run({"generate", prompt, "--steps", "1", "--progress", "none", "--width", side,
+                "--height", side})
+        .err;
+  };
+  EXPECT_EQ(lines("a puppy on a red background", "128"), "");
+  EXPECT_THAT(lines("a spaceship", "128"),
+              AllOf(StartsWith("mezzo: \"a spaceship\" names nothing"), HasSubstr("mezzo models")));
+  EXPECT_THAT(lines("a cat", "256"), StartsWith("mezzo: 256x256 is far beyond the 128x128"));
+}
+
 TEST_F(Commands, BatchReadsCsvAndJsonInShards) {
   program_.write("a.csv", "prompt,seed\na cat,1\n\"a dog, sitting\",2\na cow,3\n");
   program_.write("a.jsonl", "{\"prompt\": \"a cat\", \"seed\": 4}\n");
