@@ -1,5 +1,7 @@
 #include "base/machine_memory.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -33,6 +35,16 @@ std::uint64_t usable_memory() {
   if (free == 0) return 0;
   const std::uint64_t group = number_in("/sys/fs/cgroup/memory.max");
   return group ? std::min(group, free + own) : free + own;
+}
+
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kLarge =
+      128 << 10;  // glibc's own choice, which it raises when such a block is freed
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, kLarge);
+  ::mallopt(M_ARENA_MAX, 1);  // else each thread keeps some of its own
+#endif
 }
 
 }  // namespace mezzo

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/machine_memory.h"
 #include "image/mask.h"
 #include "pipeline/inpaint_area.h"
 #include "pipeline/job.h"
@@ -235,6 +236,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->precision = precision_of(options);
   if (options.threads < 0)
     fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
+  if (options.max_ram) give_back_freed_memory();
   s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
