@@ -60,10 +60,11 @@ std::string as_lines(const Json& r) {
   text += part_line(fmt::format("a picture, {} step{}", steps, steps == 1 ? "" : "s").c_str(),
                     number(r, "total_s")) +
           (r.at("total") == "computed" ? "  (added up; --whole draws it)\n" : "\n");
-  text += fmt::format("memory: weights {} MB, activations {} MB, the whole program at most {} MB\n",
-                      r.at("weights_mb").get<std::int64_t>(),
-                      r.at("activations_mb").get<std::int64_t>(),
-                      r.at("peak_rss_mb").get<std::int64_t>());
+  const auto bytes = [&](const char* key) {
+    return format_bytes(r.at(key).get<std::uint64_t>() << 20);
+  };
+  text += fmt::format("memory: weights {}, activations {}, the whole program at most {}\n",
+                      bytes("weights_mb"), bytes("activations_mb"), bytes("peak_rss_mb"));
   return r.contains("layers") ? text + layer_lines(r["layers"]) : text;
 }
 

@@ -13,6 +13,7 @@ void add_generate(CLI::App& app, Session& session);
 void add_batch(CLI::App& app, Session& session);
 void add_redo(CLI::App& app, Session& session);
 void add_models(CLI::App& app, Session& session);
+void add_samplers(CLI::App& app, Session& session);
 void add_info(CLI::App& app, Session& session);
 void add_plan(CLI::App& app, Session& session);
 void add_convert(CLI::App& app, Session& session);
@@ -39,6 +40,7 @@ inline constexpr std::array kCommands = {
     Command{"gallery", "Look after the pictures of the server", add_gallery},
     Command{"models", "List the models that can be used, and what the shipped one can draw",
             add_models},
+    Command{"samplers", "List the names that --sampler and --schedule take", add_samplers},
     Command{"info", "Explain a model file", add_info},
     Command{"plan", "Tell memory and time of a request without running it", add_plan},
     Command{"convert", "Write a model as one self-contained file", add_convert},

@@ -30,8 +30,11 @@ std::string flag_names(const Field& field) {
   return field.name == "negative_prompt" ? "-n," + name + ",--negative" : name;
 }
 
+/// Fields whose values are too many for the help; mezzo samplers lists them.
+bool is_listed(const Field& field) { return field.name == "sampler" || field.name == "schedule"; }
+
 const char* value_name(const Field& field) {
-  if (!field.choices.empty()) return "NAME";
+  if (!field.choices.empty() || is_listed(field)) return "NAME";
   return std::holds_alternative<std::string GenerateParams::*>(field.member) ? "TEXT" : "N";
 }
 
@@ -47,6 +50,7 @@ std::string flag_help(const Field& field) {
       choices.replace(bar, 1, ", ");
     help += fmt::format(" One of {}.", choices);
   }
+  if (is_listed(field)) help += " All of them: mezzo samplers.";
   constexpr double kOpenEnd = 1e9;  // beyond it a limit says nothing
   if (field.max > field.min && field.max < kOpenEnd && !is_switch(field))
     help += fmt::format(" From {} to {}.", field.min, field.max);
@@ -135,13 +139,17 @@ std::uint64_t parse_size(std::string_view text) {
       unit.resize(unit.size() - tail.size());
       break;
     }
+  // Nobody means bytes by a number below a million.
+  if (error == std::errc() && end == text.data() + text.size() && number >= 1 && number < 1e6)
+    throw UsageError(
+        fmt::format("max-ram: {0} what? Give the unit too, such as {0}G or {0}M", text));
   for (const auto& [name, shift] : kUnits)
     if (error == std::errc() && unit == name) {
       const double bytes = std::ldexp(number, shift);
       if (bytes >= 1 && bytes < 0x1p63) return static_cast<std::uint64_t>(bytes);
     }
-  throw UsageError(
-      fmt::format("\"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
+  throw UsageError(fmt::format(
+      "max-ram: \"{}\" is not a size; give a number with K, M, G or T, such as 6G", text));
 }
 
 std::vector<std::string> ModelFlags::folder_list() const {
@@ -182,13 +190,14 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
           "as the precision has it."))
       .type_name("NAME");
   in_model_group(add_number(app, "--threads", engine.threads,
-                            "Processor threads. Default: one per core.", {0, 4096}));
+                            "Processor threads. From 0 to 4096; 0 is one per core. Default: 0.",
+                            {0, 4096}));
   in_model_group(
       Flag(app.add_option_function<std::string>(
           "--max-ram", [&engine](const std::string& text) { engine.max_ram = parse_size(text); },
-          "Memory that the program may use, such as 6G: it holds less at a time until "
-          "the work fits "
-          "(see mezzo plan), or refuses. Default: what the machine has free.")))
+          "Memory that the program may use, such as 6G (K, M, G, T: powers of 1024). It holds less "
+          "at a time until the work fits (see mezzo plan), or refuses. Default: what the machine "
+          "has free.")))
       .type_name("SIZE");
   in_model_group(Flag(app.add_flag_callback(
       "--offload", [&engine] { engine.memory = "offload"; },
@@ -198,7 +207,7 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
       "Take as little memory as possible: networks are read from the file layer by layer, in every "
       "step.")));
   in_model_group(add_text(app, "--prompt-cache", engine.prompt_cache,
-                          "Keep encoded prompts in this folder (1 GiB at most): text encoders are "
+                          "Keep encoded prompts in this folder (1 GB at most): text encoders are "
                           "not read for a prompt seen before."))
       .type_name("DIR");
 }

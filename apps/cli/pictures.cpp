@@ -13,14 +13,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void tell(Session& session, const Picture& picture, const fs::path& file) {
+void tell(Session& session, const Picture& picture, const fs::path& file, bool replaced) {
   if (session.json) return;
   session.printer->clear();
   if (session.quiet)
     print(file.string() + "\n");
   else
-    print(fmt::format("saved {} ({}x{}, seed {}, {:.1f} s)\n", file.string(), picture.image.width,
-                      picture.image.height, picture.seed, picture.seconds));
+    print(fmt::format("{} {} ({}x{}, seed {}, {:.1f} s)\n", replaced ? "replaced" : "saved",
+                      file.string(), picture.image.width, picture.image.height, picture.seed,
+                      picture.seconds));
 }
 
 }  // namespace
@@ -92,9 +93,11 @@ int draw(Session& session, const ModelFlags& model, const GenerateParams& reques
       const fs::path file = names.next(
           {resolved, picture.prompt, picture.seed, engine.info().name, pictures.size() + 1});
       session.signals.watch_folder(file.parent_path());
+      std::error_code error;
+      const bool replaced = fs::exists(file, error);
       save_picture(file.string(), picture, output.quality);
       pictures.push_back(picture_json(picture, file));
-      tell(session, picture, file);
+      tell(session, picture, file, replaced);
     });
   } catch (...) {
     if (!session.json || pictures.empty()) throw;

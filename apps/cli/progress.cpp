@@ -113,7 +113,8 @@ std::string format_bar(const Progress& p, int columns, bool utf8) {
 }
 
 std::string format_plain(const Progress& p) {
-  const std::string tail = steps_text(p);
+  // What is short has one line, at its start: a count would never be seen to reach its end.
+  const std::string tail = p.phase == Phase::kDenoise ? steps_text(p) : "";
   return fmt::format("{}{}{}{}", picture_text(p), text_of(p.phase), tail.empty() ? "" : ": ", tail);
 }
 

@@ -23,7 +23,9 @@ int redo(Session& session, Flags& flags) {
   GenerateParams request = flags.request.over(read_recipe(flags.image, &made_with));
   if (request.strength && !request.init)
     throw UsageError(
-        fmt::format("{} was made from another picture; give that one with --init", flags.image));
+        fmt::format("{} was made from another picture, which its recipe does not hold; give that "
+                    "one with --init FILE, and its mask, if it had one, with --mask FILE",
+                    flags.image));
   if (flags.model.model.empty() && !made_with.empty()) {
     try {
       flags.model.model = find_model(made_with, flags.model.folder_list());

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int kTrashDays = 30;
-constexpr std::size_t kMaxZip = 512u << 20;  // bytes
+constexpr std::size_t kMaxZip = 500'000'000;  // bytes
 constexpr std::size_t kMaxZipFiles = 1000;
 
 ApiError no_such_picture(std::int64_t id) {
@@ -260,10 +260,10 @@ std::string Gallery::zip(const std::vector<std::int64_t>& ids) {
     const std::string name = relative_file(id, false);
     const std::string file = read_file(folder_ / name);
     if (zip.size() + file.size() > kMaxZip)
-      throw ApiError(
-          413, "too_large",
-          fmt::format("the pictures have more than {} MB together; choose fewer", kMaxZip >> 20),
-          "ids");
+      throw ApiError(413, "too_large",
+                     fmt::format("the pictures have more than {} MB together; choose fewer",
+                                 kMaxZip / 1'000'000),
+                     "ids");
     zip.add(name, file);
   }
   return zip.finish();

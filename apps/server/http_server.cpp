@@ -213,7 +213,10 @@ net::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
   co_await http::async_read(stream, buffer, parser, net::redirect_error(net::use_awaitable, error));
   if (error == http::error::body_limit)
     co_return co_await write(
-        stream, error_response({413, "too_large", "the body is larger than 64 MiB"}), false, head);
+        stream,
+        error_response(
+            {413, "too_large", fmt::format("the body is larger than {} MB", kMaxBody / 1'000'000)}),
+        false, head);
   if (error) co_return false;
   const bool keep = parser.get().keep_alive();
   request.body = std::move(parser.get().body());

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -41,21 +42,49 @@ void read_size(const std::string& size, Json& params) {
   params["height"] = height;
 }
 
-/// Keys that other programs add at the top, and ours.
+/// Keys that other programs add at the top, and ours. All are numbers.
 struct ExtraKey {
   const char* theirs;
   const char* ours;
-  bool whole;
 };
 constexpr std::array kExtras = {
-    ExtraKey{"n", "count", true},
-    ExtraKey{"seed", "seed", true},
-    ExtraKey{"steps", "steps", true},
-    ExtraKey{"num_inference_steps", "steps", true},
-    ExtraKey{"cfg_scale", "guidance", false},
-    ExtraKey{"guidance_scale", "guidance", false},
-    ExtraKey{"strength", "strength", false},
+    ExtraKey{"seed", "seed"},          ExtraKey{"steps", "steps"},
+    ExtraKey{"cfg_scale", "guidance"}, ExtraKey{"num_inference_steps", "steps"},
+    ExtraKey{"strength", "strength"},  ExtraKey{"guidance_scale", "guidance"},
 };
+
+bool is_given(const Json& body, const char* key) {
+  const auto it = body.find(key);
+  return it != body.end() && !it->is_null() && *it != "";  // forms send what is left out as ""
+}
+
+/// A number, or its text as forms have it, from least to most. Throws ApiError.
+double number_between(const Json& body, const char* key, double least, double most,
+                      double otherwise) {
+  if (!is_given(body, key)) return otherwise;
+  const auto number = loose_number(body, key);
+  if (!number || *number < least || *number > most)
+    throw ApiError(400, "usage", fmt::format("{}: give a number from {} to {}", key, least, most),
+                   key);
+  return *number;
+}
+
+/// The extra keys, each checked by the range of our field.
+void read_extras(const Json& body, Json& params) {
+  for (const ExtraKey& key : kExtras) {
+    if (!is_given(body, key.theirs)) continue;
+    Json value = body.at(key.theirs);
+    if (const auto number = loose_number(body, key.theirs))
+      value = *number == std::floor(*number) ? Json(whole(*number)) : Json(*number);
+    try {
+      GenerateParams checked;
+      set_field(checked, key.ours, value.is_string() ? value.get<std::string>() : dump(value));
+    } catch (const UsageError& e) {
+      throw ApiError(400, "usage", e.what(), key.theirs);
+    }
+    params[key.ours] = std::move(value);
+  }
+}
 
 /// {"a": 1} between these marks in a prompt, as stable-diffusion.cpp's clients send it.
 void take_extra_args(std::string& prompt, Json& body) {
@@ -74,16 +103,8 @@ Submission submission_of(Context& context, Json& body) {
   std::string prompt = text_at(body, "prompt");
   take_extra_args(prompt, body);
   s.params["prompt"] = prompt;
-  for (const ExtraKey& key : kExtras) {
-    const auto number = loose_number(body, key.theirs);
-    if (!number) continue;
-    if (key.whole)
-      s.params[key.ours] = whole(*number);
-    else
-      s.params[key.ours] = *number;
-  }
-  if (s.params.contains("count") && (s.params["count"] < 1 || s.params["count"] > 10))
-    throw ApiError(400, "usage", "n: give a whole number from 1 to 10", "n");
+  read_extras(body, s.params);
+  s.params["count"] = whole(number_between(body, "n", 1, 10, 1));
   for (const char* key : {"negative_prompt", "sampler"})
     if (const std::string text = text_at(body, key); !text.empty()) s.params[key] = text;
   if (const std::string text = text_at(body, "scheduler"); !text.empty())
@@ -110,14 +131,10 @@ Output output_of(const Json& body) {
   o.format = text_at(body, "output_format", "png");
   if (o.format != "png" && o.format != "jpeg" && o.format != "webp")
     throw ApiError(400, "usage", "output_format: give png, jpeg or webp", "output_format");
-  o.quality = static_cast<int>(
-      std::clamp(loose_number(body, "output_compression").value_or(92.0), 1.0, 100.0));
+  o.quality = std::max(1, static_cast<int>(number_between(body, "output_compression", 0, 100, 92)));
   o.streamed = is_true(body, "stream");
   o.url = !o.streamed && text_at(body, "response_format") == "url";
-  const double previews = loose_number(body, "partial_images").value_or(0);
-  if (!(previews >= 0 && previews <= 3))
-    throw ApiError(400, "usage", "partial_images: give 0 to 3", "partial_images");
-  o.previews = static_cast<int>(previews);
+  o.previews = static_cast<int>(number_between(body, "partial_images", 0, 3, 0));
   return o;
 }
 

@@ -53,14 +53,6 @@ Job make_job(Context& context, Submission s) {
         400, "usage",
         fmt::format("count: more than {} pictures in one job; send several", kMaxPictures),
         "count");
-  for (const auto& [field, known] :
-       {std::pair("sampler", params.sampler.empty() || !sampler_called(params.sampler).empty()),
-        std::pair("schedule", params.schedule.empty() || params.schedule == "automatic" ||
-                                  !schedule_called(params.schedule).empty())})
-    if (!known)
-      throw ApiError(400, "usage",
-                     fmt::format("{}: there is no such one; GET /api/v1/options lists them", field),
-                     field);
   const Json model = context.catalogue.find(s.model, context.model_in_use());
   check_pictures(context, s, flag_at(model, "inpainting", false));
 

@@ -43,4 +43,14 @@ void return_freed_memory() {
 #endif
 }
 
+void keep_heap_small() {
+#ifdef __GLIBC__
+  constexpr int kLarge =
+      128 << 10;  // glibc's own choice, which it raises when such a block is freed
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, kLarge);
+  ::mallopt(M_ARENA_MAX, 1);  // else each thread keeps some of its own
+#endif
+}
+
 }  // namespace mezzo

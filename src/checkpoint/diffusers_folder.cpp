@@ -53,13 +53,18 @@ bool is_basename(const std::string& s) {
          s.find('\0') == std::string::npos;
 }
 
-std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
+/// Tensors and the file that has each.
+json weight_map(const fs::path& index) {
   const json j = read_json_file(index);
   const auto map = j.is_object() ? j.find("weight_map") : j.end();
   if (!j.is_object() || map == j.end() || !map->is_object() || map->empty())
     fail<LoadError>("{}: has no weight_map; download it again", index.string());
+  return *map;
+}
+
+std::set<std::string> shards_of(const json& map, const fs::path& index) {
   std::set<std::string> files;
-  for (const auto& [tensor, file] : map->items()) {
+  for (const auto& [tensor, file] : map.items()) {
     if (!file.is_string() || !is_basename(file.get<std::string>()))
       fail<LoadError>("{}: tensor {} is said to be in {}, which is no file of this folder",
                       index.string(), tensor.substr(0, kShown),
@@ -68,10 +73,16 @@ std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
   }
   if (files.size() > kMaxShards)
     fail<LoadError>("{}: {} files are too many", index.string(), files.size());
+  return files;
+}
+
+std::shared_ptr<const TensorSource> open_shards(const fs::path& index) {
+  const json map = weight_map(index);
   std::vector<std::shared_ptr<const TensorSource>> parts;
-  for (const auto& f : files) parts.push_back(open_weights(index.parent_path() / f));
+  for (const auto& f : shards_of(map, index))
+    parts.push_back(open_weights(index.parent_path() / f));
   auto all = merged(std::move(parts), index.string());
-  for (const auto& [tensor, file] : map->items())
+  for (const auto& [tensor, file] : map.items())
     if (!all->has(tensor))
       fail<LoadError>("{}: tensor {} is in none of the files; download them again", index.string(),
                       tensor.substr(0, kShown));
@@ -108,6 +119,14 @@ Component open_component(const fs::path& folder, const std::string& component) {
 }  // namespace
 
 bool is_diffusers_folder(const fs::path& path) { return is_there(path / "model_index.json"); }
+
+std::vector<fs::path> files_behind(const fs::path& origin) {
+  if (origin.filename().string().find(".index.") == std::string::npos) return {origin};
+  std::vector<fs::path> files;
+  for (const auto& f : shards_of(weight_map(origin), origin))
+    files.push_back(origin.parent_path() / f);
+  return files;
+}
 
 ModelBundle open_diffusers_folder(const fs::path& path) {
   const json index = read_json_file(path / "model_index.json");

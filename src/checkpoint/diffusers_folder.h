@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "checkpoint/bundle.h"
 
@@ -10,6 +11,9 @@ namespace mezzo {
 
 /// True when the folder has a model_index.json.
 bool is_diffusers_folder(const fs::path& path);
+
+/// The files behind a source's origin(): the shards where that is an index, else the file itself.
+std::vector<fs::path> files_behind(const fs::path& origin);
 
 /// Opens the whole model. Reads headers only. Throws LoadError.
 ModelBundle open_diffusers_folder(const fs::path& path);

@@ -1,8 +1,10 @@
 #include "checkpoint/inspect.h"
 
 #include <array>
+#include <set>
 
 #include "base/error.h"
+#include "checkpoint/diffusers_folder.h"
 #include "checkpoint/layouts.h"
 #include "checkpoint/open_weights.h"
 #include "checkpoint/require.h"
@@ -125,6 +127,15 @@ void report_pickle(const fs::path& path, CheckpointReport& r) {
 }
 
 }  // namespace
+
+std::uint64_t bytes_on_disk(const ModelBundle& bundle) {
+  std::set<fs::path> files;
+  for (const auto& [name, c] : bundle.components)
+    for (auto& file : files_behind(c.weights->origin())) files.insert(std::move(file));
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) bytes += fs::file_size(file);
+  return bytes;
+}
 
 std::string family_of(const ModelBundle& bundle) {
   if (const auto it = bundle.components.find("transformer"); it != bundle.components.end())

@@ -35,6 +35,9 @@ struct CheckpointReport {
 /// Never throws for what is in the file: what is wrong stands in `problem`.
 CheckpointReport inspect_file(const fs::path& path);
 
+/// The size of the files that a model's networks are read from, each counted once.
+std::uint64_t bytes_on_disk(const ModelBundle& bundle);
+
 /// The family a model's networks belong to, by shapes and names; empty when unknown.
 std::string family_of(const ModelBundle& bundle);
 

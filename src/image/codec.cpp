@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/ascii.h"
+#include "base/byte_text.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -137,9 +138,8 @@ void check_size(std::uint64_t width, std::uint64_t height, const DecodeOptions& 
 
 DecodedImage decode_image(std::span<const std::byte> bytes, const DecodeOptions& options) {
   if (bytes.size() > options.max_bytes)
-    fail<UsageError>(
-        "{}: {} bytes are more than the {} MB that a picture may have; save it smaller",
-        options.name, bytes.size(), options.max_bytes >> 20);
+    fail<UsageError>("{}: {} are more than the {} that a picture may have; save it smaller",
+                     options.name, byte_text(bytes.size()), byte_text(options.max_bytes));
   const std::string_view start = as_text(bytes);
   const auto* format =
       std::ranges::find_if(kFormats, [&](const Format& f) { return f.recognises(start); });
@@ -157,8 +157,8 @@ DecodedImage read_image(const fs::path& path, DecodeOptions options) {
   try {
     const File file(path);
     if (file.size() > options.max_bytes)
-      fail<UsageError>("{}: {} MB are more than the {} MB that a picture may have; save it smaller",
-                       options.name, file.size() >> 20, options.max_bytes >> 20);
+      fail<UsageError>("{}: {} are more than the {} that a picture may have; save it smaller",
+                       options.name, byte_text(file.size()), byte_text(options.max_bytes));
     bytes.resize(static_cast<std::size_t>(file.size()));
     file.read(0, bytes);
   } catch (const LoadError& e) {

@@ -9,8 +9,8 @@
 namespace mezzo {
 namespace {
 
-constexpr std::size_t kShown = 200;  // characters of what is cut from a prompt
-constexpr std::size_t kRemembered = std::size_t{64} << 20;  // bytes; at least the last prompt
+constexpr std::size_t kShown = 200;              // characters of what is cut from a prompt
+constexpr std::size_t kRemembered = 64'000'000;  // bytes; at least the last prompt
 
 void warn_about_syntax(const Prompt& prompt) {
   for (const auto* text : {&prompt.text, &prompt.text_2, &prompt.text_3})

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "checkpoint/bundle_gguf.h"
 #include "checkpoint/gguf.h"
+#include "checkpoint/inspect.h"
 #include "checkpoint/require.h"
 #include "mezzotint/files.h"
 #include "pipeline/quality.h"
@@ -37,8 +38,7 @@ ConvertReport convert(const std::string& model, const std::string& out,
 
   ConvertReport report;
   std::map<std::string, int> written;
-  for (const auto& [name, c] : bundle.components)
-    for (const auto& t : c.weights->tensors()) report.bytes_in += t.bytes();
+  report.bytes_in = bytes_on_disk(bundle);
   int done = 0;
   const auto choose = [&](const std::string& network, const TensorInfo& t) {
     if (run.stop.stop_requested()) fail<Cancelled>("cancelled; {} was not written", out);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/machine_memory.h"
 #include "image/mask.h"
 #include "pipeline/inpaint_area.h"
 #include "pipeline/job.h"
@@ -236,6 +237,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->precision = precision_of(options);
   if (options.threads < 0)
     fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
+  if (options.max_ram) keep_heap_small();
   s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.
@@ -302,6 +304,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   const auto area = cut_area(part, s.defaults);
   GenerateParams p = mezzo::resolve(part, s.defaults);
   if (!area) warn_about_size(params, p);
+  warn_about_reach(p, s.defaults);
   if (p.seed < 0) p.seed = random_seed();
   s.make_fit(p, options);
   s.backend->set_stop(options.stop);

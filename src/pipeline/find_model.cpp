@@ -38,11 +38,14 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-bool is_model_file(const fs::path& path) {
+bool has_model_extension(const fs::path& path) {
   const std::string extension = ascii_lower(path.extension().string());
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+bool is_model_file(const fs::path& path) {
   std::error_code error;
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end() &&
-         fs::is_regular_file(path, error);
+  return has_model_extension(path) && fs::is_regular_file(path, error);
 }
 
 bool is_diffusers_folder(const fs::path& path) { return is_there(path / "model_index.json"); }
@@ -78,13 +81,13 @@ std::optional<fs::path> shipped_model() {
 
 // --- the Hugging Face cache ---
 
-/// ORG/NAME, and not the path of a model file.
+/// ORG/NAME, and not the path of a model file, nor one into a folder that is here.
 bool is_hub_id(std::string_view name) {
   const auto slash = name.find('/');
   if (slash == std::string_view::npos) return false;
-  const std::string extension = fs::path(name).extension().string();
-  return is_hub_name(name.substr(0, slash)) && is_hub_name(name.substr(slash + 1)) &&
-         std::find(kExtensions.begin(), kExtensions.end(), extension) == kExtensions.end();
+  const std::string_view org = name.substr(0, slash);
+  return is_hub_name(org) && is_hub_name(name.substr(slash + 1)) && !has_model_extension(name) &&
+         !is_existing_folder(org);
 }
 
 std::string present_id(std::string_view id) {
@@ -150,10 +153,20 @@ std::vector<fs::path> models_below(const fs::path& folder) {
   return found;
 }
 
-std::string list_folders(const std::vector<std::string>& folders) {
-  std::string text;
-  for (const std::string& folder : folders) text += (text.empty() ? "" : ", ") + folder;
-  return text.empty() ? "no models folder is set (--models-dir or MEZZO_MODELS)" : text;
+[[noreturn]] void fail_missing(const std::string& name, const std::vector<std::string>& folders) {
+  const fs::path path(name);
+  const bool is_file = has_model_extension(path), is_path = path.has_parent_path();
+  std::string places;
+  if (!path.is_absolute()) {
+    places = "; looked in the current folder";
+    for (const std::string& folder : folders) places += ", " + folder;
+    if (folders.empty()) places += " (there is no models folder: --models-dir or MEZZO_MODELS)";
+  }
+  fail<LoadError>("{}: {} not found{}; check the {}, or see mezzo models", name,
+                  is_file   ? "file"
+                  : is_path ? "file or folder"
+                            : "model",
+                  places, is_path ? "path" : "name");
 }
 
 /// What requests may say, and get when they say nothing: the model's networks are described, not
@@ -232,17 +245,13 @@ std::string find_model(const std::string& name, const std::vector<std::string>& 
   if (const auto shipped = shipped_model())
     if (const auto found = find_in_folder(shipped->parent_path(), name)) return found->string();
   if (is_there(name)) return name;  // opening it says what it is instead
-  if (is_hub_id(name)) {
-    if (const auto found = find_in_hub_cache(name)) return found->string();
+  if (const auto found = find_in_hub_cache(name)) return found->string();
+  if (is_hub_id(name))
     fail<LoadError>(
         "{}: no such file, and not in the Hugging Face cache ({}); download it with: hf download "
         "{}",
         name, hf_cache_folder().string(), present_id(name));
-  }
-  fail<LoadError>(
-      "{}: no such file or folder, and no model of that name (looked in: {}); check the path, or "
-      "see mezzo models",
-      name, list_folders(folders));
+  fail_missing(name, folders);
 }
 
 std::vector<ModelEntry> list_models(const std::vector<std::string>& folders,

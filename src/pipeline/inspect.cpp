@@ -121,6 +121,8 @@ FileReport inspect(const std::string& path) {
   r.advice = c.advice;
   r.error = c.problem;
   r.unknown = c.unknown;
+  std::error_code no_file;
+  if (fs::is_regular_file(path, no_file)) r.bytes = fs::file_size(path);
   for (const auto& call : c.pickle_calls)
     r.warnings.push_back(fmt::format("the pickle asks Python to call {} (not run)", call));
   for (const auto& part : c.components) {
@@ -129,13 +131,13 @@ FileReport inspect(const std::string& path) {
     n.parameters = static_cast<std::uint64_t>(part.parameters);
     n.bytes = part.bytes;
     for (const auto& [type, count] : part.dtypes) n.dtypes.push_back(type);
-    r.bytes += part.bytes;
     r.networks.push_back(std::move(n));
   }
   if (r.error.empty()) {
     try {
       const ModelBundle bundle = open_model(path);
       r.objects = drawable_objects(bundle);
+      r.bytes = bytes_on_disk(bundle);
       complete_networks(r, bundle);
     } catch (const LoadError&) {  // not a model: kind and advice already say what it is
     }

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/byte_text.h"
 #include "base/error.h"
 #include "base/machine_memory.h"
 #include "checkpoint/require.h"
@@ -63,12 +64,6 @@ TextEmbedding repeated(Backend& backend, const TextEmbedding& row, std::int64_t 
     return zeros(backend, shape);
   };
   return {.tokens = repeat(row.tokens), .pooled = repeat(row.pooled)};
-}
-
-/// Decimal, as mezzo plan tells it.
-std::string in_megabytes(std::uint64_t bytes) {
-  return bytes >= 1'000'000'000 ? fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9)
-                                : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
 /// A value for --max-ram that is at least `bytes`.
@@ -169,9 +164,9 @@ std::optional<std::int64_t> largest_side(const PlanQuestion& q, const MemoryStra
                  : std::string("close other programs")) +
       (side ? "" : ", or choose a smaller model");
   fail<OutOfMemory>("this needs {} of memory even with all that saves some, {} {}; {}",
-                    in_megabytes(smallest.plan.peak),
+                    byte_text(smallest.plan.peak),
                     by_option ? "the limit (--max-ram) is" : "the machine has",
-                    in_megabytes(limit) + (by_option ? "" : " free"), remedy);
+                    byte_text(limit) + (by_option ? "" : " free"), remedy);
 }
 
 /// Bytes of finished pictures: float32 as they are decoded, and 8 bits.

@@ -14,6 +14,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "sampling/registry.h"
 
 namespace mezzo {
 namespace {
@@ -369,6 +370,7 @@ void validate(const GenerateParams& params) {
           if (!is_unset(f, params.*member)) check_field(f, params.*member);
         },
         f.member);
+  sampling::check_names(params.sampler, params.schedule);
   check_pictures(params);
   // Pictures of a prompt count up from its seed.
   if (params.seed > std::numeric_limits<std::int64_t>::max() - (params.count - 1))

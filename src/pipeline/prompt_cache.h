@@ -21,7 +21,7 @@ class PromptCache {
   /// ignored with a warning, and written again by keep().
   std::optional<TextEmbedding> find(const Prompt& prompt, const TextSettings& settings) const;
   /// `embedding`: on the host. What cannot be written is told by a warning. Then forgets those
-  /// prompts that were not used for longest, down to 1 GiB.
+  /// prompts that were not used for longest, down to 1 GB.
   void keep(const Prompt& prompt, const TextSettings& settings,
             const TextEmbedding& embedding) const;
 

@@ -1,10 +1,13 @@
 #include "pipeline/resolve.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -16,12 +19,12 @@ namespace mezzo {
 namespace {
 
 constexpr Rgb kWhite = {255, 255, 255};
+constexpr double kFarMore = 2.25;  // times the pixels: 768x768 for a model of 512x512
 
 /// The size at which a picture is drawn again. Where the request names one side, the other follows
 /// the picture's shape; where it names none, it is the picture's own size, or, where that is far
 /// more than the model knows, as many pixels as the model's size.
 void choose_size(GenerateParams& p, const ModelDefaults& d) {
-  constexpr double kFarMore = 2.25;  // times the pixels: 768x768 for a model of 512x512
   const double w = p.init->width, h = p.init->height;
   const double own = static_cast<double>(d.width) * static_cast<double>(d.height);
   const double shrink = w * h > kFarMore * own ? std::sqrt(own / (w * h)) : 1;
@@ -69,6 +72,49 @@ void resolve_pictures(GenerateParams& p, const ModelDefaults& d) {
   }
 }
 
+std::vector<std::string> texts_of(const nlohmann::json& list) {
+  std::vector<std::string> texts;
+  if (list.is_array())
+    for (const auto& text : list)
+      if (text.is_string()) texts.push_back(ascii_lower(text.get<std::string>()));
+  return texts;
+}
+
+/// The objects of objects.json and their synonyms.
+std::vector<std::string> object_names(const nlohmann::json& defaults) {
+  auto names = texts_of(defaults.value("objects", nlohmann::json()));
+  const auto synonyms = defaults.value("synonyms", nlohmann::json());
+  if (!names.empty() && synonyms.is_object())
+    for (const auto& list : synonyms)
+      for (auto& name : texts_of(list)) names.push_back(std::move(name));
+  return names;
+}
+
+/// In lower case, with a space in place of whatever stands between words.
+std::string words_of(std::string_view prompt) {
+  std::string words = ascii_lower(prompt);
+  for (char& c : words)
+    if (std::string_view(" \t\n\r,.;:!?()[]{}<>\"/|").find(c) != std::string_view::npos) c = ' ';
+  return words;
+}
+
+/// Whether a name stands among words, as one or as many: apple, apples; cherries, cherry.
+bool has_name(std::string_view words, std::string_view name) {
+  constexpr std::array<std::string_view, 5> kEndings = {"", "s", "es", "y", "ies"};
+  constexpr std::size_t kShortest = 4;  // of what is left without an ending
+  for (const std::string_view ending : {"ies", "y", "s"})
+    if (name.ends_with(ending) && name.size() >= kShortest + ending.size()) {
+      name.remove_suffix(ending.size());
+      break;
+    }
+  for (auto at = words.find(name); at != words.npos; at = words.find(name, at + 1)) {
+    if (at > 0 && words[at - 1] != ' ') continue;
+    const auto rest = words.substr(at + name.size());
+    if (std::ranges::count(kEndings, rest.substr(0, rest.find(' '))) > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> skipped_layers(const GenerateParams& params) {
@@ -92,7 +138,9 @@ std::vector<std::int64_t> skipped_layers(const GenerateParams& params) {
 
 ModelDefaults ModelDefaults::from(const nlohmann::json& defaults, ModelDefaults d,
                                   const std::string& origin) {
-  if (!defaults.is_object() || !defaults.contains("recommended")) return d;
+  if (!defaults.is_object()) return d;
+  d.objects = object_names(defaults);
+  if (!defaults.contains("recommended")) return d;
   const ConfigReader r(defaults["recommended"], origin + " (recommended settings)");
   d.steps = r.integer("steps", d.steps, 1, 1000);
   d.width = r.integer("width", d.width, 8, 4096);
@@ -149,6 +197,28 @@ void warn_about_size(const GenerateParams& asked, const GenerateParams& p) {
         "the picture has {}x{} pixels, far more than the model draws well; drawing {}x{} "
         "(--width and --height choose another size)",
         w, h, p.width, p.height);
+}
+
+void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
+  if (d.objects.empty()) return;
+  constexpr std::size_t kShown = 60;  // bytes of a prompt
+  for (const std::string& prompt : p.prompts) {
+    const std::string words = words_of(prompt);
+    if (words.find_first_not_of(' ') == words.npos ||
+        std::ranges::any_of(d.objects, [&](const auto& name) { return has_name(words, name); }))
+      continue;
+    log_warning(
+        "\"{}\" names nothing that this small model can draw, so expect something else; mezzo "
+        "models "
+        "lists what it knows",
+        prompt.substr(0, kShown));
+    break;
+  }
+  if (static_cast<double>(p.width * p.height) > kFarMore * static_cast<double>(d.width * d.height))
+    log_warning(
+        "{}x{} is far beyond the {}x{} that this small model was made for, so expect odd pictures; "
+        "leave out --width and --height for its own size",
+        p.width, p.height, d.width, d.height);
 }
 
 }  // namespace mezzo

@@ -1,6 +1,7 @@
 // Fills in what a request leaves open, from the model's own recommendations and configs.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -17,8 +18,10 @@ struct ModelDefaults {
   std::int64_t factor = 8;            // sizes are multiples of it
   bool inpainting = false;            // the model needs a picture and a mask
   std::int64_t skippable_layers = 0;  // that skip-layer guidance may leave out; 0: not for it
+  /// Names of all that a small model can draw, synonyms too; empty: whatever it is asked for.
+  std::vector<std::string> objects = {};
 
-  /// `family` with what a model's own defaults (objects.json) recommend, checked; null: nothing.
+  /// `family` with what a model's own defaults (objects.json) say, checked; null: nothing.
   static ModelDefaults from(const nlohmann::json& defaults, ModelDefaults family,
                             const std::string& origin);
 };
@@ -32,5 +35,8 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& defaul
 
 /// Says so where the picture of a request is drawn at another size or shape than its own.
 void warn_about_size(const GenerateParams& asked, const GenerateParams& resolved);
+/// Says so where a prompt names nothing that a model with a list of objects can draw, or the size
+/// is far beyond its own.
+void warn_about_reach(const GenerateParams& resolved, const ModelDefaults& defaults);
 
 }  // namespace mezzo

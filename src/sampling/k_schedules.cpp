@@ -214,4 +214,11 @@ const ScheduleInfo* find_schedule(std::string_view name) {
   return nullptr;
 }
 
+const ScheduleInfo& choose_schedule(std::string_view name) {
+  if (const ScheduleInfo* s = find_schedule(name)) return *s;
+  std::vector<std::string_view> known = {"model", "automatic"};
+  for (const ScheduleInfo& s : schedules()) known.push_back(s.name);
+  fail_unknown("schedule", name, known);
+}
+
 }  // namespace mezzo::sampling

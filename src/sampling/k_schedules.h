@@ -36,6 +36,8 @@ std::span<const ScheduleInfo> schedules();
 
 /// The row with this name or alias, whatever the case; nullptr when there is none.
 const ScheduleInfo* find_schedule(std::string_view name);
+/// The same; throws UsageError naming the nearest.
+const ScheduleInfo& choose_schedule(std::string_view name);
 
 /// rho 7 is the paper's. n sigmas from high to low, then 0.
 std::vector<double> karras_sigmas(int n, double sigma_min, double sigma_max, double rho = 7);

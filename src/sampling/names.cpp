@@ -2,7 +2,32 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace mezzo::sampling {
+namespace {
+
+/// The names whose plain forms share the longest beginning with this one: families of samplers
+/// begin alike. At most three; none where only a letter is shared.
+std::vector<std::string_view> names_like(std::string_view name,
+                                         std::span<const std::string_view> known) {
+  constexpr std::size_t kMost = 3;
+  const std::string plain = plain_name(name);
+  std::vector<std::string_view> like;
+  std::size_t longest = 2;
+  for (const std::string_view candidate : known) {
+    const std::string other = plain_name(candidate);
+    const auto shared =
+        static_cast<std::size_t>(std::ranges::mismatch(plain, other).in1 - plain.begin());
+    if (shared > longest) like.clear();
+    if (shared < longest) continue;
+    longest = shared;
+    if (like.size() < kMost) like.push_back(candidate);
+  }
+  return like;
+}
+
+}  // namespace
 
 std::string plain_name(std::string_view name) {
   std::string out;
@@ -22,6 +47,21 @@ bool matches_name(std::string_view name, std::string_view entry, std::string_vie
   if (wanted == plain_name(entry) || wanted == plain_name(display)) return true;
   return std::any_of(aliases.begin(), aliases.end(),
                      [&](std::string_view a) { return wanted == plain_name(a); });
+}
+
+void fail_unknown(std::string_view kind, std::string_view name,
+                  std::span<const std::string_view> known) {
+  constexpr std::size_t kShown = 40;  // bytes of what was asked for
+  const auto like = names_like(name, known);
+  std::string question;
+  for (std::size_t i = 0; i < like.size(); ++i)
+    question += fmt::format("{}{}",
+                            i == 0                ? "did you mean "
+                            : i + 1 < like.size() ? ", "
+                                                  : " or ",
+                            like[i]);
+  fail<UsageError>("{}: \"{}\" is not known; {}mezzo samplers lists all", kind,
+                   name.substr(0, kShown), question.empty() ? "" : question + "? ");
 }
 
 }  // namespace mezzo::sampling

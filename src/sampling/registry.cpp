@@ -83,10 +83,15 @@ SamplerChoice choose_sampler(std::string_view name) {
       if (const SamplerInfo* s = find_sampler(plain.substr(0, plain.size() - end.size())))
         return {s, std::string(schedule.name)};
     }
-  std::string known;
-  for (const SamplerInfo& s : samplers())
-    known += (known.empty() ? "" : ", ") + std::string(s.name);
-  fail<UsageError>("unknown sampler \"{}\"; known are {}", name, known);
+  std::vector<std::string_view> known;
+  for (const SamplerInfo& s : samplers()) known.push_back(s.name);
+  fail_unknown("sampler", name, known);
+}
+
+void check_names(std::string_view sampler, std::string_view schedule) {
+  if (!sampler.empty()) choose_sampler(sampler);
+  if (!schedule.empty() && schedule != "model" && plain_name(schedule) != "automatic")
+    choose_schedule(schedule);
 }
 
 }  // namespace mezzo::sampling

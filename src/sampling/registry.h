@@ -52,7 +52,11 @@ struct SamplerChoice {
   /// From a display name that ends in one, "DPM++ 2M Karras"; empty otherwise.
   std::string schedule;
 };
-/// The same, understanding names that end in a schedule. Throws UsageError listing what there is.
+/// The same, understanding names that end in a schedule. Throws UsageError naming the nearest.
 SamplerChoice choose_sampler(std::string_view name);
+
+/// Throws UsageError where a request names a sampler or schedule that there is none of. Empty is
+/// the model's own; a schedule may be "model" or "automatic", too.
+void check_names(std::string_view sampler, std::string_view schedule);
 
 }  // namespace mezzo::sampling

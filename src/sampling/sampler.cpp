@@ -101,13 +101,7 @@ SamplingPlan choose_plan(const SchedulerConfig& config, const PlanRequest& r) {
     if (const auto other = config_for(config, *choice.sampler)) return plan_by_config(*other, r);
     schedule = config.table().is_flow() ? "simple" : "normal";
   }
-  const ScheduleInfo* info = find_schedule(schedule);
-  if (info == nullptr) {
-    std::string known = "model, automatic";
-    for (const ScheduleInfo& s : schedules()) known += ", " + std::string(s.name);
-    fail<UsageError>("unknown schedule \"{}\"; known are {}", schedule, known);
-  }
-  return plan_by_schedule(config, r, *choice.sampler, *info);
+  return plan_by_schedule(config, r, *choice.sampler, choose_schedule(schedule));
 }
 
 }  // namespace

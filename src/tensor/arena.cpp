@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "base/byte_text.h"
 #include "base/checked.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -58,7 +59,7 @@ Arena::~Arena() {
 void* Arena::allocate(std::size_t bytes) {
   std::lock_guard lock(mutex_);
   if (bytes > reserved_ / 2)
-    fail<OutOfMemory>("one result of {} MB is needed; choose a smaller picture", bytes >> 20);
+    fail<OutOfMemory>("one result of {} is needed; choose a smaller picture", byte_text(bytes));
   const std::size_t n = rounded(bytes);
   auto best = free_.end();
   for (auto it = free_.begin(); it != free_.end(); ++it)
@@ -80,9 +81,9 @@ void* Arena::allocate(std::size_t bytes) {
     if (end > reserved_ || (limit_ && end > limit_)) {
       if (offset != top_) free_.emplace(offset, top_ - offset);
       fail<OutOfMemory>(
-          "working memory of {} MB exceeds the limit of {} MB; choose a smaller picture or raise "
+          "working memory of {} exceeds the limit of {}; choose a smaller picture or raise "
           "--max-ram",
-          end >> 20, (limit_ ? limit_ : reserved_) >> 20);
+          byte_text(end), byte_text(limit_ ? limit_ : reserved_));
     }
     top_ = end;
     peak_ = std::max(peak_, top_);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "base/byte_text.h"
+
 namespace mezzo {
 namespace {
 
@@ -35,8 +37,8 @@ class Host final : public Device {
  private:
   [[noreturn]] static void refuse(std::size_t bytes) {
     fail<OutOfMemory>(
-        "{} MB of memory could not be had; close other programs or choose a smaller model",
-        bytes >> 20);
+        "{} of memory could not be had; close other programs or choose a smaller model",
+        byte_text(bytes));
   }
 };
 

@@ -199,6 +199,10 @@ TEST_F(FolderTest, ShardsAreJoined) {
   const ModelBundle b = open_model(f);
   EXPECT_EQ(b.components.at("unet").weights->tensors().size(), 2u);
   EXPECT_EQ(b.components.at("unet").config["in_channels"], 4);
+  std::uintmax_t whole = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(f))
+    if (entry.path().extension() == ".safetensors") whole += entry.file_size();
+  EXPECT_EQ(bytes_on_disk(b), whole);
   test::write_file(
       index,
       R"({"weight_map": {"conv_in.weight": "a.safetensors", "lost.weight": "b.safetensors"}})");

@@ -90,8 +90,8 @@ TEST(ParseSize, ReadsUnits) {
   EXPECT_EQ(parse_size("2GiB"), 2ull << 30);
   EXPECT_EQ(parse_size("2GB"), 2ull << 30);
   EXPECT_EQ(parse_size("100b"), 100u);
-  for (const char* bad :
-       {"", "G", "0", "-1G", "nan", "inf", "1e30", "6X", "6 G", "6GG", "0.1", "99999999T"})
+  for (const char* bad : {"", "G", "0", "10", "999999", "-1G", "nan", "inf", "1e30", "6X", "6 G",
+                          "6GG", "0.1", "99999999T"})
     EXPECT_THROW(parse_size(bad), UsageError) << bad;
 }
 

@@ -72,6 +72,14 @@ TEST(Plain, WritesAboutTenLinesARun) {
   EXPECT_EQ(printed(ProgressMode::kAuto, 1000), text);  // no terminal
 }
 
+TEST(Plain, OnlyStepsOfDrawingAreCounted) {
+  Progress p = drawing(1, 3);
+  p.phase = Phase::kLoad;
+  EXPECT_EQ(format_plain(p), "picture 2/3 loading the model");
+  p.phase = Phase::kDecode;
+  EXPECT_EQ(format_plain(p), "picture 2/3 decoding");
+}
+
 TEST(Json, IsAnObjectALine) {
   const std::string text = printed(ProgressMode::kJson, 3);
   std::istringstream in(text);

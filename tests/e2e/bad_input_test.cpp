@@ -107,15 +107,19 @@ TEST_F(BadInput, Values) {
   expect(2, {"generate", "x", "--height", "1000000"}, {"height", "4096"});
   expect(2, {"generate", "x", "--seed", "-5"}, {"seed"});
   expect(2, {"generate", "x", "--max-ram", "lots"}, {"lots", "6G"});
+  expect(2, {"generate", "x", "--max-ram", "10"}, {"max-ram: 10 what?", "10G or 10M"});
   expect(2, {"generate", "x", "--threads", "-1"}, {"threads"});
-  expect(2, {"generate", "x", "--progress", "none", "--sampler", "nonsense"}, {"nonsense"});
-  expect(2, {"generate", "x", "--progress", "none", "--schedule", "nonsense"}, {"nonsense"});
+  expect(2, {"generate", "x", "--sampler", "eulr"},
+         {"\"eulr\"", "did you mean euler, euler_a or euler_cfg_pp?", "mezzo samplers"});
+  expect(2, {"generate", "x", "--schedule", "karas"}, {"\"karas\"", "karras", "mezzo samplers"});
   expect(2, {"generate", "x", "--progress", "none", "--precision", "f64"}, {"f64"});
   expect(2, {"generate", std::string(100'000, 'x')}, {"prompt", "too long"});
 }
 
 TEST_F(BadInput, ModelsThatAreNone) {
   expect_model("/no/such/model.safetensors", {"/no/such/model.safetensors", "check the path"});
+  expect_model("nope.gguf",
+               {"nope.gguf: file not found; looked in the current folder", "mezzo models"});
   expect_model("nobody/nothing", {"hf download nobody/nothing"});
   expect_model("runwayml/stable-diffusion-v1-5", {"hf download"});
   fs::create_directories(program_.folder() / "empty");
@@ -169,6 +173,8 @@ TEST_F(BadInput, Pictures) {
   expect(2, with({"--strength", "0.5"}), {"strength", "--init"});
   expect(2, with({"--init", "missing.png"}), {"missing.png"});
   expect(2, with({"--init", "page.png"}), {"page.png"});
+  program_.write("large.png", std::string(34'000'000, 'x'));
+  expect(2, with({"--init", "large.png"}), {"34.0 MB are more than the 33.6 MB"});
   expect(2, with({"--init", "."}), {"folder"});
   expect(2, {"redo", "in.png"}, {"in.png", "no recipe"});
   expect(2, {"redo", "missing.png"}, {"missing.png"});

@@ -17,6 +17,8 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 class Commands : public ::testing::Test {
  protected:
@@ -43,7 +45,8 @@ TEST_F(Commands, GenerateSavesWhatItTells) {
   const Result r =
       run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
   EXPECT_THAT(r.out, AllOf(HasSubstr("saved apple.png"), HasSubstr("seed 7")));
-  EXPECT_THAT(r.err, AllOf(HasSubstr("drawing: 1/2"), HasSubstr("decoding")));
+  EXPECT_THAT(r.err, AllOf(StartsWith("loading the model\nreading the prompt\ndrawing: 1/2 "),
+                           HasSubstr("\ndecoding\n")));
   const Image apple = image("apple.png");
   EXPECT_EQ(apple.channels, 3);
   EXPECT_GE(apple.width, 64);
@@ -54,6 +57,12 @@ TEST_F(Commands, GenerateSavesWhatItTells) {
   run({"generate", "a red apple", "-o", "many.png", "--steps", "2", "--seed", "6", "--count", "3"});
   EXPECT_EQ(image("many-2.png").pixels, apple.pixels);
   EXPECT_NE(image("many-3.png").pixels, apple.pixels);
+}
+
+TEST_F(Commands, AFileThatWasReplacedIsCalledSo) {
+  const std::vector<std::string> to_file = {"generate", "a cat", "--steps", "1", "-o", "x.png"};
+  EXPECT_THAT(run(to_file).out, StartsWith("saved x.png"));
+  EXPECT_THAT(run(to_file).out, StartsWith("replaced x.png"));
 }
 
 TEST_F(Commands, GenerateNamesFilesByItself) {
@@ -119,6 +128,17 @@ TEST_F(Commands, RedoMakesTheSamePicture) {
   EXPECT_EQ(read_recipe((program_.folder() / "other.png").string()).seed, 10);
 }
 
+TEST_F(Commands, RedoOfAPictureFromAPictureAsksForThatOne) {
+  run({"generate", "a cat", "-o", "cat.png", "--steps", "2", "--seed", "9"});
+  run({"generate", "a dog", "--init", "cat.png", "-o", "dog.png", "--steps", "4", "--seed", "1"});
+  const Result r = program_.run({"redo", "dog.png", "-o", "again.png"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, AllOf(HasSubstr("dog.png was made from another picture"),
+                           HasSubstr("--init FILE"), HasSubstr("--mask FILE")));
+  run({"redo", "dog.png", "--init", "cat.png", "-o", "again.png"});
+  EXPECT_EQ(image("again.png").pixels, image("dog.png").pixels);
+}
+
 TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
   program_.write("prompts.txt",
                  "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\n--prompt x --steps 0\na cow\n");
@@ -171,6 +191,18 @@ TEST_F(Commands, PromptSyntaxOfOtherProgramsIsNotPassedOverInSilence) {
               HasSubstr("\"(red:1.4)\" is read as words"));
 }
 
+TEST_F(Commands, TheSmallModelSaysWhatItCannotDraw) {
+  const auto lines = [&](const char* prompt, const char* side) {
+    return run({"generate", prompt, "--steps", "1", "--progress", "none", "--width", side,
+                "--height", side})
+        .err;
+  };
+  EXPECT_EQ(lines("a puppy on a red background", "128"), "");
+  EXPECT_THAT(lines("a spaceship", "128"),
+              AllOf(StartsWith("mezzo: \"a spaceship\" names nothing"), HasSubstr("mezzo models")));
+  EXPECT_THAT(lines("a cat", "256"), StartsWith("mezzo: 256x256 is far beyond the 128x128"));
+}
+
 TEST_F(Commands, BatchReadsCsvAndJsonInShards) {
   program_.write("a.csv", "prompt,seed\na cat,1\n\"a dog, sitting\",2\na cow,3\n");
   program_.write("a.jsonl", "{\"prompt\": \"a cat\", \"seed\": 4}\n");
@@ -221,7 +253,12 @@ TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
   run({"generate", "a cat", "-m", "own.gguf", "-o", "b.png", "--steps", "1", "--seed", "1"});
   EXPECT_EQ(image("a.png").pixels, image("b.png").pixels);
   EXPECT_NE(program_.run({"convert", small_model().string(), "own.gguf"}).code, 0);  // exists
-  run({"convert", small_model().string(), "own.gguf", "--overwrite", "--json"});
+  const json report =
+      json::parse(run({"convert", "own.gguf", "half.gguf", "--weights", "f16", "--json"}).out);
+  EXPECT_EQ(report["bytes_in"], fs::file_size(program_.folder() / "own.gguf"));
+  EXPECT_EQ(report["bytes_out"], fs::file_size(program_.folder() / "half.gguf"));
+  EXPECT_EQ(json::parse(run({"info", "half.gguf", "--json"}).out)["bytes"], report["bytes_out"]);
+  run({"convert", small_model().string(), "own.gguf", "--overwrite"});
 }
 
 /// The same checkpoint as a folder, as one file of either kind with the folder's configuration, and
@@ -253,6 +290,18 @@ TEST_F(Commands, AModelOfOnesOwnIsUsedInEveryForm) {
     EXPECT_EQ(draw("bundle" + form + ".png", {"-m", "own.gguf"}).pixels, expected.pixels);
   }
   EXPECT_GE(forms, 1);
+}
+
+TEST_F(Commands, SamplersListsWhatGenerateTakes) {
+  EXPECT_THAT(run({"samplers"}).out,
+              AllOf(HasSubstr("  dpmpp_2m "), HasSubstr("DPM++ 2M"), HasSubstr("  automatic ")));
+  const json list = json::parse(run({"samplers", "--json"}).out);
+  EXPECT_GE(list["samplers"].size(), 40u);
+  for (const json& schedule : list["schedules"])
+    run({"plan", "--schedule", schedule["name"].get<std::string>()});
+  const std::string help = run({"generate", "--help"}).out;
+  EXPECT_THAT(help, AllOf(HasSubstr("--sampler NAME"), HasSubstr("mezzo samplers"),
+                          HasSubstr("From 0 to 4096")));
 }
 
 TEST_F(Commands, TokensShowsThePieces) {
@@ -291,8 +340,8 @@ TEST(Help, EveryCommandHasExamples) {
   EXPECT_THAT(program.run({}).out, HasSubstr("mezzo generate \"a red apple\""));
   EXPECT_THAT(program.run({"--version"}).out, HasSubstr("mezzo "));
   const std::string all = program.run({"--help"}).out;
-  for (const char* command : {"generate", "batch", "redo", "models", "info", "plan", "convert",
-                              "tokens", "bench", "selftest"}) {
+  for (const char* command : {"generate", "batch", "redo", "models", "samplers", "info", "plan",
+                              "convert", "tokens", "bench", "selftest"}) {
     EXPECT_THAT(all, HasSubstr(command));
     const Result r = program.run({command, "--help"});
     EXPECT_EQ(r.code, 0) << command;

@@ -32,5 +32,18 @@ TEST(Plan, PredictsThePeakOfTheProcess) {
   }
 }
 
+TEST(Plan, SmallLimitsAreKept) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
+  const test::Program program("limits");
+  for (const std::uint64_t limit : {22, 23, 24, 26, 28, 30}) {
+    const auto result = program.run({"generate", "a red apple", "--steps", "2", "-o", "a.png",
+                                     "--max-ram", std::to_string(limit) + "M"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_LE(result.peak_rss, limit << 20) << limit;
+  }
+}
+
 }  // namespace
 }  // namespace mezzo

@@ -76,10 +76,27 @@ TEST_F(FindModel, AFolderThatIsNoModelDoesNotHideTheModelOfItsName) {
 }
 
 TEST_F(FindModel, MissingNamesSayWhereItLooked) {
-  EXPECT_THAT(load_error("nothing", models()), AllOf(HasSubstr("nothing"), HasSubstr(models()[0])));
-  EXPECT_THAT(load_error("nothing"), HasSubstr("MEZZO_MODELS"));
-  EXPECT_THAT(load_error("models/dream.safetensors"), Not(HasSubstr("hf download")));
-  EXPECT_THAT(load_error("/no/such/file"), Not(HasSubstr("hf download")));
+  EXPECT_EQ(load_error("nothing", {"/a", "/b"}),
+            "nothing: model not found; looked in the current folder, /a, /b; check the name, or "
+            "see mezzo "
+            "models");
+  EXPECT_EQ(load_error("nope.gguf"),
+            "nope.gguf: file not found; looked in the current folder (there is no models folder: "
+            "--models-dir or MEZZO_MODELS); check the name, or see mezzo models");
+  EXPECT_EQ(load_error("/no/such/model.safetensors", {"/a"}),
+            "/no/such/model.safetensors: file not found; check the path, or see mezzo models");
+}
+
+TEST_F(FindModel, PathsAreNotTakenForHubIds) {
+  for (const char* path : {"models/dream.safetensors", "models/DREAM.GGUF", "./nope", "a/b/c",
+                           "/no/such/file", "nope/"})
+    EXPECT_THAT(load_error(path), AllOf(HasSubstr("not found"), Not(HasSubstr("Hugging Face"))))
+        << path;
+  fs::create_directories(folder_ / "dreams");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  EXPECT_THAT(load_error("dreams/nope"), HasSubstr("file or folder not found")) << "a folder here";
+  fs::current_path(before);
 }
 
 TEST_F(FindModel, AHubIdIsFoundInTheCache) {

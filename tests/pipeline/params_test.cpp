@@ -126,6 +126,8 @@ TEST(Validate, AcceptsDefaultsAndRefusesEachBadField) {
   refuses([](auto& p) { p.height = std::numeric_limits<std::int64_t>::max() - 7; });
   refuses([](auto& p) { p.spacing = "even"; });
   refuses([](auto& p) { p.rng = "gpu"; });
+  refuses([](auto& p) { p.sampler = "eulr"; });
+  refuses([](auto& p) { p.schedule = "karas"; });
   refuses([](auto& p) { p.clip_skip = -1; });
   refuses([](auto& p) { p.seed = std::numeric_limits<std::int64_t>::max(), p.count = 2; });
 }

@@ -4,12 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 
 namespace mezzo {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -107,6 +109,43 @@ TEST(Resolve, BothSidesMayStretchThePictureAndThatIsSaid) {
   EXPECT_THAT(warnings(p, resolve(p, {})), ElementsAre(HasSubstr("stretched to 512x512")));
   p.width = 512, p.height = 384;
   EXPECT_THAT(warnings(p, resolve(p, {})), IsEmpty());
+}
+
+/// What is said of the things and the size of a request to a model that knows a few things.
+std::vector<std::string> warnings_of_reach(const std::string& prompt, int side = 128) {
+  const auto objects = nlohmann::json::parse(R"({"objects": ["apple", "Hot dog", "cherries", "bus"],
+      "synonyms": {"apple": ["granny"], "bus": "none"}, "recommended": {"width": 128, "height": 128}})");
+  const auto d = ModelDefaults::from(objects, {}, "objects.json");
+  GenerateParams p{.prompts = {"an apple", prompt}};
+  p.width = p.height = side;
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  warn_about_reach(p, d);
+  set_log_sink({});
+  return said;
+}
+
+TEST(Resolve, ASmallModelSaysWhatItCannotDraw) {
+  for (const char* known : {"a red APPLE, icon", "apples", "two hot dogs", "a cherry", "cherries.",
+                            "a bus", "buses", "my grannies", "", " , "})
+    EXPECT_THAT(warnings_of_reach(known), IsEmpty()) << known;
+  for (const char* unknown : {"a spaceship", "a pineapple", "a dog that is hot", "business", "bu"})
+    EXPECT_THAT(warnings_of_reach(unknown),
+                ElementsAre(AllOf(HasSubstr(unknown), HasSubstr("mezzo models"))));
+}
+
+TEST(Resolve, ASmallModelSaysWhatSizeIsBeyondIt) {
+  EXPECT_THAT(warnings_of_reach("an apple", 192), IsEmpty());
+  EXPECT_THAT(warnings_of_reach("an apple", 256), ElementsAre(HasSubstr("128x128")));
+}
+
+TEST(Resolve, OtherModelsAreAskedForAnything) {
+  GenerateParams p{.prompts = {"a spaceship"}, .width = 2048, .height = 2048};
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  warn_about_reach(p, {});
+  set_log_sink({});
+  EXPECT_THAT(said, IsEmpty());
 }
 
 }  // namespace

@@ -57,6 +57,31 @@ TEST(Registry, ScheduleAtTheEndOfAName) {
   EXPECT_THROW(choose_sampler("DPM++ 9M Karras"), UsageError);
 }
 
+std::string complaint(std::string_view sampler, std::string_view schedule) {
+  try {
+    check_names(sampler, schedule);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(Registry, UnknownNamesAreAnsweredWithThoseThatBeginAlike) {
+  for (const char* sampler : {"", "Euler", "DPM++ 2M Karras", "PNDMScheduler"})
+    EXPECT_EQ(complaint(sampler, ""), "") << sampler;
+  for (const char* schedule : {"", "model", "Automatic", "sgm uniform"})
+    EXPECT_EQ(complaint("", schedule), "") << schedule;
+  EXPECT_EQ(complaint("DPM++ 2M Karas", ""),
+            "sampler: \"DPM++ 2M Karas\" is not known; did you mean dpmpp_2m, dpmpp_2m_sde or "
+            "dpmpp_2m_sde_heun? mezzo samplers lists all");
+  EXPECT_EQ(complaint("unpic", ""),
+            "sampler: \"unpic\" is not known; did you mean unipc? mezzo samplers lists all");
+  EXPECT_EQ(
+      complaint("", "autmatic"),
+      "schedule: \"autmatic\" is not known; did you mean automatic? mezzo samplers lists all");
+  EXPECT_EQ(complaint("zzz", ""), "sampler: \"zzz\" is not known; mezzo samplers lists all");
+}
+
 TEST(Registry, ClassesExist) {
   for (const SamplerInfo& s : samplers()) {
     if (!s.diffusers_class.empty()) {

@@ -42,6 +42,38 @@ TEST(OpenAi, GeneratesEditsAndLists) {
   EXPECT_EQ(error["error"]["type"], "invalid_request_error");
 }
 
+TEST(OpenAi, RefusesNumbersThatCannotBeUsed) {
+  const ServerProgram server("openai-numbers");
+  const Client c = server.client();
+  const auto refusal = [&](const char* key, const Json& value) {
+    const Answer answer = c.post("/v1/images/generations", {{"prompt", "a cat"}, {key, value}});
+    EXPECT_EQ(answer.status, 400) << key << " " << value << answer.body;
+    const Json error = answer.json()["error"];
+    EXPECT_EQ(error["type"], "invalid_request_error");
+    EXPECT_EQ(error["param"], key);
+    EXPECT_EQ(error["code"], "usage");
+    return error["message"].get<std::string>();
+  };
+  EXPECT_EQ(refusal("steps", "abc"),
+            "steps: \"abc\" is not usable; give a whole number from 1 to 1000");
+  EXPECT_EQ(refusal("steps", -1), "steps: -1 is not usable; give a whole number from 1 to 1000");
+  for (const Json& bad : {Json(0), Json(2.5), Json(true), Json::array({1}), Json("1e99")})
+    refusal("steps", bad);
+  refusal("num_inference_steps", "many");
+  refusal("cfg_scale", 101);
+  refusal("strength", "half");
+  refusal("seed", "x");
+  refusal("n", "two");
+  refusal("n", 11);
+  refusal("output_compression", 200);
+  refusal("partial_images", "some");
+  for (const Json& good : {Json("2"), Json(2.0), Json("")})
+    EXPECT_EQ(c.post("/v1/images/generations",
+                     {{"prompt", "a cat"}, {"steps", good}, {"n", ""}, {"seed", 1LL << 53}})
+                  .status,
+              200);
+}
+
 TEST(OpenAi, StreamsPicturesOnTheWay) {
   const ServerProgram server("openai-stream");
   const Json body = {{"prompt", "a red apple"}, {"steps", 6},          {"n", 2},

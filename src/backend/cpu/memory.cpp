@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/byte_text.h"
 #include "base/checked.h"
 
 namespace mezzo {
@@ -21,8 +22,8 @@ WeightMemory::WeightMemory(std::size_t bytes, ByteCount count, bool backed)
     data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
     if (!data_)
       fail<OutOfMemory>(
-          "{} MB for a weight could not be had; close other programs or choose a smaller model",
-          bytes >> 20);
+          "{} for a weight could not be had; close other programs or choose a smaller model",
+          byte_text(bytes));
     // Whole huge pages only: half-used last ones would add up to hundreds of megabytes.
     const std::size_t whole = bytes / kHugePage * kHugePage;
     if (whole > 0) {
