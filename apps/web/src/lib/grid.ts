@@ -1,7 +1,16 @@
 // The grid of effects: what its axes may hold, how their values are written, which jobs they make.
 import type { Field, Request, Value } from './api';
 
-export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'skip_layer_guidance', 't5_length', 'mask_blur', 'width', 'height'];
+/** The settings that are compared most; the others follow in the order of the program's table. */
+const first = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'skip_layer_guidance', 't5_length'];
+/** What no axis can hold: texts that may have commas, and the count, since a cell has one picture. */
+const isAxis = (field: Field) => field.name !== 'count' && field.type !== 'boolean' && (field.type !== 'text' || field.choices.length > 0 || ['sampler', 'schedule'].includes(field.name));
+
+/** Names of the settings that can be an axis. */
+export function gridFields(fields: Field[]): string[] {
+  const names = fields.filter(isAxis).map((field) => field.name);
+  return [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
+}
 /** Not fields of the program: the model, words of the prompt that are replaced, and both sides of a picture. */
 export const modelAxis = 'model';
 export const wordsAxis = 'words';
@@ -10,7 +19,7 @@ export const gridLimit = 256;
 
 export class GridError extends Error {
   constructor(
-    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many' | 'words' | 'size' | 'twice',
+    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many' | 'words' | 'size' | 'twice' | 'unused',
     readonly value: string,
   ) {
     super(`${kind}: ${value}`);

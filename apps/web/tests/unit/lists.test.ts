@@ -4,7 +4,7 @@ import type { Field, Model } from '../../src/lib/api';
 import { ApiError, errorFrom, queryText } from '../../src/lib/api';
 import { guessFormat, parseBatch, parseCsv } from '../../src/lib/batch';
 import { explain } from '../../src/lib/errors';
-import { GridError, gridRequests, gridSize, parseAxis, parseSizes } from '../../src/lib/grid';
+import { GridError, gridFields, gridRequests, gridSize, parseAxis, parseSizes } from '../../src/lib/grid';
 import { inside, sheetsAcross } from '../../src/lib/grid_picture';
 import { PromptWalk } from '../../src/lib/history';
 import { accepted, defaultOf, rangeOf, twice } from '../../src/lib/ranges';
@@ -88,6 +88,11 @@ describe('grid', () => {
   });
   it('lets a seed axis win over the common seed', () => {
     expect(gridRequests({ prompt: 'a' }, [{ field: 'seed', values: [1, 2] }], 7).map((r) => r['seed'])).toEqual([1, 2]);
+  });
+  it('can have every setting but texts, switches and the count, the usual ones first', () => {
+    const choice = { ...field('fit', 'text'), choices: ['crop', 'pad'] };
+    const table = [field('negative_prompt', 'text'), field('eta', 'number'), field('guidance_start', 'number'), field('count', 'integer'), choice, field('keep_unmasked', 'boolean'), sampler, steps];
+    expect(gridFields(table)).toEqual(['steps', 'sampler', 'eta', 'guidance_start', 'fit']);
   });
   it('draws sheet after sheet', () => {
     const axes = [{ field: 'steps', values: [4, 8] }, { field: 'words', values: ['a', 'b'] }, { field: 'size', values: ['64x64', '128x64'] }];
