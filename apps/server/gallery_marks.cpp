@@ -121,18 +121,23 @@ Json Gallery::tag(const std::vector<std::int64_t>& ids, const std::vector<std::s
                   const std::vector<std::string>& removed) {
   if (ids.empty() || ids.size() > kMostPictures)
     throw ApiError(400, "usage", fmt::format("ids: give 1 to {}", kMostPictures), "ids");
-  const auto lock = db_.lock();
-  std::vector<Marks> changed;  // all of them, before the first is written
-  for (const std::int64_t id : ids) {
+  const auto changed = [&](std::int64_t id) {
     relative_file(id, false);
-    Marks& one = changed.emplace_back(marks(id));
-    for (const std::string& tag : removed) one.remove(checked_tag(tag));
-    for (const std::string& tag : added) one.add(checked_tag(tag));
+    Marks marks = this->marks(id);
+    for (const std::string& tag : removed) marks.remove(checked_tag(tag));
+    for (const std::string& tag : added) marks.add(checked_tag(tag));
+    return marks;
+  };
+  {
+    const auto lock = db_.lock();
+    for (const std::int64_t id : ids) changed(id);  // refuses before the first is written
   }
   Json images = Json::array();
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    mark(ids[i], changed[i]);
-    images.push_back({{"id", ids[i]}, {"tags", changed[i].tags}});
+  for (const std::int64_t id : ids) {
+    const auto lock = db_.lock();  // others have their turn between two pictures
+    const Marks marks = changed(id);
+    mark(id, marks);
+    images.push_back({{"id", id}, {"tags", marks.tags}});
   }
   return {{"images", images}};
 }

@@ -224,6 +224,7 @@ export const t = {
     since: 'From',
     until: 'To',
     favourites: 'Favourites only',
+    filters: 'Filters',
     reset: 'Clear filters',
     selection: 'Selected pictures',
     selected: (n: number) => `${n} selected`,

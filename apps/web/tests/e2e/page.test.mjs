@@ -170,6 +170,20 @@ test('tags are put on pictures, one and several, found again and taken away', as
   assert.deepEqual(faults, []);
 });
 
+test('on a phone the filters are folded, and filter', async () => {
+  const { page, faults } = await visit(chrome, 'gallery', { viewport: { width: 360, height: 740 }, hasTouch: true });
+  await page.locator('[data-picture]').first().waitFor();
+  const since = page.getByLabel('From', { exact: true });
+  assert.ok(!(await since.isVisible()));
+  assert.ok((await page.locator('[data-picture]').first().boundingBox()).y < 400, 'pictures are in sight');
+  await page.getByText('Filters', { exact: true }).click();
+  await since.fill('2999-01-01');
+  await page.getByText('No picture matches').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await page.locator('[data-picture]').first().waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test('the recipe inside a picture is read and used', async () => {
   const { page, faults } = await visit(chrome, 'text');
   await compose(page, 'a blue whale', 5);
