@@ -115,20 +115,23 @@ class Jobs {
     await api.move(id, position).catch((error: unknown) => ui.fail(error));
   }
 
-  async retry(id: string): Promise<void> {
+  /** Whether it is in the queue again. */
+  async retry(id: string): Promise<boolean> {
     try {
       const job = await api.retry(id);
       this.#retried = [...this.#retried, id].slice(-listed);
       remember('retried', $state.snapshot(this.#retried));
       if (!this.find(job.id)) this.#put(job);
+      return true;
     } catch (error) {
       ui.fail(error);
+      return false;
     }
   }
 
-  /** The oldest first, as they were asked for. */
+  /** The oldest first, as they were asked for, until one is refused: the queue is full then. */
   async retryFailed(): Promise<void> {
-    for (const job of [...this.failed].reverse()) await this.retry(job.id);
+    for (const job of [...this.failed].reverse()) if (!(await this.retry(job.id))) return;
   }
 
   #put(job: Job): void {

@@ -262,6 +262,10 @@ test('jobs that failed are tried again together, once', async () => {
   });
   await page.reload();
   await page.getByText('not enough memory; try 128x128').first().waitFor();
+  await page.route('**/api/v1/jobs/*/retry', (route) => route.fulfill({ status: 429, json: { error: { code: 'queue_full', message: 'the queue is full' } } }), { times: 1 });
+  await page.getByRole('button', { name: 'Try 2 failed jobs again' }).click();
+  await page.getByRole('alert').getByText('the queue is full', { exact: true }).waitFor();
+  assert.deepEqual(tried, [], 'after a refusal the others are left for later');
   await page.getByRole('button', { name: 'Try 2 failed jobs again' }).click();
   await page.getByRole('button', { name: /^Try \d/ }).waitFor({ state: 'hidden' });
   assert.deepEqual(tried, ['j-1', 'j-2']);
