@@ -1,4 +1,5 @@
 // /api/v1/images and /api/v1/recipe.
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -32,6 +33,7 @@ Response search(Context& context, const Request& r) {
   const GalleryQuery query{.words = r.query_text("query"),
                            .model = r.query_text("model"),
                            .sampler = r.query_text("sampler"),
+                           .tag = r.query_text("tag"),
                            .since = date_of(r, "since"),
                            .until = date_of(r, "until"),
                            .favourites = r.query_text("favourite") == "true",
@@ -70,9 +72,8 @@ Response change(Context& context, const Request& r) {
   return json_response(dump(context.gallery.details(id_in(r))));
 }
 
-Response zip(Context& context, const Request& r) {
+std::vector<std::int64_t> ids_in(const Json& body) {
   std::vector<std::int64_t> ids;
-  const Json body = parse_object(r.body);
   const auto it = body.find("ids");
   if (it == body.end() || !it->is_array())
     throw ApiError(400, "usage", "ids: give {\"ids\": [1, 2]}", "ids");
@@ -80,6 +81,33 @@ Response zip(Context& context, const Request& r) {
     if (!id.is_number_integer()) throw ApiError(400, "usage", "ids: not whole numbers", "ids");
     ids.push_back(id.get<std::int64_t>());
   }
+  return ids;
+}
+
+/// A list of texts; empty where the key is missing.
+std::vector<std::string> texts_in(const Json& body, std::string_view key) {
+  std::vector<std::string> texts;
+  const auto it = body.find(key);
+  if (it == body.end()) return texts;
+  const bool fine = it->is_array() && std::ranges::all_of(*it, &Json::is_string);
+  if (!fine)
+    throw ApiError(400, "usage", fmt::format("{0}: give {{\"{0}\": [\"cats\"]}}", key),
+                   std::string(key));
+  for (const Json& text : *it) texts.push_back(text.get<std::string>());
+  return texts;
+}
+
+Response tag(Context& context, const Request& r) {
+  const Json body = parse_object(r.body);
+  for (const auto& [key, value] : body.items())
+    if (key != "ids" && key != "add" && key != "remove")
+      throw ApiError(400, "usage", key + ": there is no such key; give ids, add and remove", key);
+  return json_response(
+      dump(context.gallery.tag(ids_in(body), texts_in(body, "add"), texts_in(body, "remove"))));
+}
+
+Response zip(Context& context, const Request& r) {
+  const auto ids = ids_in(parse_object(r.body));
   Response response{.type = "application/zip", .body = context.gallery.zip(ids)};
   response.headers.emplace_back("Content-Disposition", "attachment; filename=\"mezzotint.zip\"");
   return response;
@@ -117,6 +145,9 @@ void add_image_routes(Router& router, Context& context) {
   const std::string images = "/api/v1/images", one = images + "/{}";
   router.add("GET", images, [c](const Request& r) { return search(*c, r); });
   router.add("POST", images + "/zip", [c](const Request& r) { return zip(*c, r); });
+  router.add("POST", images + "/tags", [c](const Request& r) { return tag(*c, r); });
+  router.add("GET", "/api/v1/tags",
+             [c](const Request&) { return json_response(dump(c->gallery.tags())); });
   router.add("GET", one,
              [c](const Request& r) { return json_response(dump(c->gallery.details(id_in(r)))); });
   router.add("GET", one + "/file", [c](const Request& r) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -31,12 +32,14 @@ std::string date_text() {
   return text.data();
 }
 
-/// The number after the highest of a folder: 7 for "00006-12.png".
+/// The number after the highest of a folder: 7 for "00006-12.png". Marks without their picture hold
+/// no number.
 int next_number(const fs::path& folder) {
   int highest = 0;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    highest = std::max(highest, std::atoi(entry.path().filename().c_str()));
+    if (entry.path().extension() != ".json")
+      highest = std::max(highest, std::atoi(entry.path().filename().c_str()));
   return highest + 1;
 }
 
@@ -63,7 +66,15 @@ std::string fts_query(const std::string& words) {
 
 constexpr const char* kColumns =
     "id, created, width, height, bytes, prompt, negative_prompt, model, sampler, steps, guidance, "
-    "seed, favourite";
+    "seed, favourite, (SELECT group_concat(tag, char(10)) FROM tags WHERE image = images.id)";
+
+/// Of lines, as group_concat makes them: in no order that SQLite promises.
+Json sorted_lines(const std::string& text) {
+  Marks marks;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) marks.add(line);
+  return marks.tags;
+}
 
 Json row_of(const Statement& s) {
   const std::int64_t id = s.integer(0);
@@ -81,7 +92,8 @@ Json row_of(const Statement& s) {
           {"steps", s.integer(9)},
           {"guidance", s.number(10)},
           {"seed", s.integer(11)},
-          {"favourite", s.integer(12) != 0}};
+          {"favourite", s.integer(12) != 0},
+          {"tags", sorted_lines(s.text(13))}};
 }
 
 /// The conditions of a query as SQL, and the values they bind, in order.
@@ -98,6 +110,7 @@ struct Conditions {
       add("id IN (SELECT rowid FROM words WHERE words MATCH ?)", words);
     if (!q.model.empty()) add("model = ?", q.model);
     if (!q.sampler.empty()) add("sampler = ?", q.sampler);
+    if (!q.tag.empty()) add("id IN (SELECT image FROM tags WHERE tag = ?)", q.tag);
     if (!q.since.empty()) add("created >= ?", q.since);
     if (!q.until.empty()) add("substr(created, 1, 10) <= ?", q.until);
     if (q.favourites) sql += " AND favourite = 1";
@@ -133,7 +146,9 @@ std::int64_t Gallery::insert(const std::string& file, const Drawn& picture,
   s.bind(text_at(request, "model")).bind(text_at(request, "sampler"));
   s.bind(integer(request, "steps")).bind(number_at(request, "guidance", 0));
   s.bind(integer(request, "seed")).bind(dump(request)).bind(text_at(head, "infotext")).run();
-  return db_.last_id();
+  const std::int64_t id = db_.last_id();
+  if (const auto found = read_marks(folder_ / file)) index_marks(id, *found);
+  return id;
 }
 
 Json Gallery::add(const Drawn& picture) {
@@ -149,6 +164,7 @@ Json Gallery::add(const Drawn& picture) {
     name = fmt::format("{}/{:05}-{}.png", date, n, seed);
     if (write_new_file(folder_ / name, picture.png)) break;
   }
+  write_marks(folder_ / name, {});  // those of a picture of that name that somebody removed
   const std::int64_t id = insert(name, picture, time_text());
   return {
       {"id", id},     {"url", url_of(id, "file")},         {"thumbnail", url_of(id, "thumbnail")},
@@ -181,9 +197,9 @@ Json Gallery::details(std::int64_t id) {
   s.bind(id);
   if (!s.step()) throw no_such_picture(id);
   Json json = row_of(s);
-  const Json request = Json::parse(s.text(13), nullptr, false);
+  const Json request = Json::parse(s.text(14), nullptr, false);
   json["request"] = request.is_object() ? request : Json::object();
-  json["infotext"] = s.text(14);
+  json["infotext"] = s.text(15);
   return json;
 }
 
@@ -213,15 +229,6 @@ std::string Gallery::thumbnail(std::int64_t id,
   } catch (const DeviceError&) {  // a full disk: it is made again next time
   }
   return small;
-}
-
-void Gallery::set_favourite(std::int64_t id, bool favourite) {
-  const auto lock = db_.lock();
-  relative_file(id, false);
-  Statement(db_, "UPDATE images SET favourite = ? WHERE id = ?")
-      .bind(std::int64_t{favourite})
-      .bind(id)
-      .run();
 }
 
 void Gallery::trash(std::int64_t id) {
@@ -275,7 +282,10 @@ void Gallery::empty_trash() {
   Statement s(db_, "SELECT file FROM images WHERE trashed < ?");
   s.bind(old);
   std::error_code error;
-  while (s.step()) fs::remove(trash_folder() / s.text(0), error);
+  while (s.step()) {
+    fs::remove(trash_folder() / s.text(0), error);
+    write_marks(folder_ / s.text(0), {});  // they had stayed where the picture was
+  }
   Statement(db_, "DELETE FROM images WHERE trashed < ?").bind(old).run();
 }
 

@@ -1,6 +1,6 @@
 // The gallery: finished pictures as ordinary files in dated folders,
-// OUTPUTS/YYYY-MM-DD/NNNNN-SEED.png, and an index of them that can be made again from the files
-// alone.
+// OUTPUTS/YYYY-MM-DD/NNNNN-SEED.png, their marks beside them, and an index that can be made again
+// from the files alone.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "server/gallery_marks.h"
 #include "server/job.h"
 #include "server/sqlite.h"
 
 namespace mezzo::server {
 
 struct GalleryQuery {
-  std::string words, model, sampler, since, until;  // "" : any; dates YYYY-MM-DD, both included
+  std::string words, model, sampler, tag;  // "": any
+  std::string since, until;                // dates YYYY-MM-DD, both included; "": any
   bool favourites = false;
   std::int64_t before = 0;  // id; 0: from the newest
   std::int64_t limit = 60;
@@ -41,6 +43,12 @@ class Gallery {
   std::string thumbnail(std::int64_t id,
                         const std::function<std::string(const std::string&)>& make);
   void set_favourite(std::int64_t id, bool favourite);
+  /// Takes tags away from pictures and puts others on them. Returns {"images": [{id, tags}]}.
+  /// Throws ApiError before anything is changed.
+  Json tag(const std::vector<std::int64_t>& ids, const std::vector<std::string>& added,
+           const std::vector<std::string>& removed);
+  /// {"tags": [{name, pictures}]}, in order.
+  Json tags();
   void trash(std::int64_t id);
   void restore(std::int64_t id);
   /// A ZIP of the files, stored as they are.
@@ -54,8 +62,8 @@ class Gallery {
   };
   /// A file of the gallery as the worker would have told it; throws where it is no picture of ours.
   using Reader = std::function<Drawn(const std::filesystem::path&)>;
-  /// Makes the index fit the files: adds what it lacks, drops what is gone. Pictures are not
-  /// touched.
+  /// Makes the index fit the files: adds what it lacks, drops what is gone, reads the marks.
+  /// Pictures are not touched.
   Rebuilt rebuild(const Reader& reader);
   /// After a server that was killed: its temporary files are removed, and pictures that it had no
   /// time to put into the index are added, unless they are very many. Rows of files that are gone
@@ -70,6 +78,10 @@ class Gallery {
   void finish_moves(const std::set<std::string>& files);
   Rebuilt add_unknown(const std::set<std::string>& files, const Reader& reader);
   std::int64_t insert(const std::string& file, const Drawn& picture, const std::string& created);
+  Marks marks(std::int64_t id);
+  void mark(std::int64_t id, const Marks& marks);
+  void index_marks(std::int64_t id, const Marks& marks);
+  void read_all_marks();
 
   Database& db_;
   std::filesystem::path folder_;
@@ -78,6 +90,8 @@ class Gallery {
 /// Writes a file whole or not at all, and never over another: false where `path` is taken. Throws
 /// DeviceError.
 bool write_new_file(const std::filesystem::path& path, std::string_view bytes);
+/// The same, in the place of what was there.
+void replace_file(const std::filesystem::path& path, std::string_view bytes);
 /// Throws ApiError 404 where it is gone.
 std::string read_file(const std::filesystem::path& path);
 

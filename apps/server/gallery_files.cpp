@@ -39,10 +39,11 @@ constexpr std::size_t kMostRecovered = 100;     // that are read before the serv
 
 /// An open file that is removed again unless it is kept.
 struct Temporary {
+  static inline std::atomic<int> count = 0;
   fs::path path;
   int fd;
-  explicit Temporary(fs::path p)
-      : path(std::move(p)),
+  explicit Temporary(const fs::path& folder)
+      : path(folder / fmt::format(".{}-{}.tmp", ::getpid(), count.fetch_add(1))),
         fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {}
   ~Temporary() {
     if (fd < 0) return;
@@ -52,6 +53,17 @@ struct Temporary {
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
 };
+
+void write_whole(const Temporary& file, const fs::path& path, std::string_view bytes) {
+  if (file.fd < 0) fail_writing(path);
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) fail_writing(path);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (::fsync(file.fd) != 0) fail_writing(path);
+}
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -129,17 +141,8 @@ void remove_temporary_files(const fs::path& folder) {
 }  // namespace
 
 bool write_new_file(const fs::path& path, std::string_view bytes) {
-  static std::atomic<int> count = 0;
-  const Temporary file(path.parent_path() /
-                       fmt::format(".{}-{}.tmp", ::getpid(), count.fetch_add(1)));
-  if (file.fd < 0) fail_writing(path);
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) fail_writing(path);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::fsync(file.fd) != 0) fail_writing(path);
+  const Temporary file(path.parent_path());
+  write_whole(file, path, bytes);
   // A link never replaces a file that is there.
   if (::link(file.path.c_str(), path.c_str()) != 0) {
     if (errno == EEXIST) return false;
@@ -148,6 +151,13 @@ bool write_new_file(const fs::path& path, std::string_view bytes) {
   }
   sync_folder(path.parent_path());
   return true;
+}
+
+void replace_file(const fs::path& path, std::string_view bytes) {
+  const Temporary file(path.parent_path());
+  write_whole(file, path, bytes);
+  if (::rename(file.path.c_str(), path.c_str()) != 0) fail_writing(path);
+  sync_folder(path.parent_path());
 }
 
 std::string read_file(const fs::path& path) {
@@ -204,6 +214,7 @@ Gallery::Rebuilt Gallery::rebuild(const Reader& reader) {
     Statement(db_, "DELETE FROM images WHERE file = ?").bind(file).run();
     ++result.removed;
   }
+  read_all_marks();
   return result;
 }
 

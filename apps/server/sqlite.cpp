@@ -1,5 +1,7 @@
 #include "server/sqlite.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "mezzotint/errors.h"
@@ -7,9 +9,7 @@
 namespace mezzo::server {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
-
-constexpr const char* kSchema = R"sql(
+constexpr const char* kJobsAndImages = R"sql(
 CREATE TABLE jobs(
   id INTEGER PRIMARY KEY, rank REAL NOT NULL, state TEXT NOT NULL, kind TEXT NOT NULL,
   created TEXT NOT NULL, started TEXT NOT NULL, finished TEXT NOT NULL, request TEXT NOT NULL,
@@ -31,6 +31,18 @@ CREATE TRIGGER images_removed AFTER DELETE ON images BEGIN
     VALUES('delete', old.id, old.prompt, old.negative_prompt);
 END;
 )sql";
+
+constexpr const char* kTags = R"sql(
+CREATE TABLE tags(
+  image INTEGER NOT NULL, tag TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY(image, tag)) WITHOUT ROWID;
+CREATE INDEX tags_by_name ON tags(tag);
+CREATE TRIGGER images_untagged AFTER DELETE ON images BEGIN
+  DELETE FROM tags WHERE image = old.id;
+END;
+)sql";
+
+/// The first makes a database of version 1, each other one brings it to the next.
+constexpr std::array kVersions = {kJobsAndImages, kTags};
 
 }  // namespace
 
@@ -105,12 +117,13 @@ Database::Database(const std::filesystem::path& file) : name_(file.string()) {
       Statement s(*this, "PRAGMA user_version");
       if (s.step()) version = s.integer(0);
     }
-    if (version > kVersion)
+    if (version > static_cast<std::int64_t>(kVersions.size()))
       throw DeviceError("it was written by a newer Mezzotint; use that one, or another folder");
-    if (version == 0) {
-      execute("BEGIN IMMEDIATE");
-      execute(kSchema);
-      execute(fmt::format("PRAGMA user_version = {}; COMMIT", kVersion).c_str());
+    for (auto next = static_cast<std::size_t>(version); next < kVersions.size(); ++next) {
+      Transaction transaction(*this);
+      execute(kVersions[next]);
+      execute(fmt::format("PRAGMA user_version = {}", next + 1).c_str());
+      transaction.commit();
     }
   } catch (const DeviceError& e) {
     const std::string why = e.what();

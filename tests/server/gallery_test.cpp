@@ -63,6 +63,58 @@ TEST(Gallery, FindsMarksRemovesAndRestores) {
   EXPECT_EQ(job["request"]["init_image"]["image"], one["id"]);
 }
 
+std::vector<std::string> tags_of(const Json& image) { return image.at("tags"); }
+
+TEST(Gallery, TagsAreGivenToSeveralAndFound) {
+  const ServerProgram server("tags");
+  const Client c = server.client();
+  for (const int seed : {1, 2})
+    server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 1}, {"seed", seed}}),
+                    kOver);
+  const Json images = c.get("/api/v1/images").json()["images"];
+  ASSERT_EQ(images.size(), 2u);
+  EXPECT_EQ(tags_of(images[0]), std::vector<std::string>());
+  const Json first = images[0]["id"], second = images[1]["id"];
+  const auto tag = [&](const Json& body) { return c.post("/api/v1/images/tags", body); };
+
+  const Json both = tag({{"ids", {first, second}}, {"add", {" fruit ", "for Anna"}}}).json();
+  ASSERT_EQ(both["images"].size(), 2u) << both.dump();
+  EXPECT_EQ(tags_of(both["images"][1]), (std::vector<std::string>{"for Anna", "fruit"}));
+  EXPECT_EQ(tag({{"ids", {first}}, {"add", {"Fruit", "red"}}, {"remove", {"for anna"}}}).status,
+            200);
+  EXPECT_EQ(tags_of(c.get("/api/v1/images/" + first.dump()).json()),
+            (std::vector<std::string>{"fruit", "red"}));
+  EXPECT_EQ(c.get("/api/v1/images?tag=FRUIT").json()["total"], 2);
+  EXPECT_EQ(c.get("/api/v1/images?tag=red").json()["images"][0]["id"], first);
+  EXPECT_EQ(c.get("/api/v1/images?tag=re").json()["total"], 0);
+  EXPECT_EQ(c.get("/api/v1/tags").json()["tags"],
+            Json::parse(R"([{"name": "for Anna", "pictures": 1}, {"name": "fruit", "pictures": 2},
+                            {"name": "red", "pictures": 1}])"));
+
+  // In the trash it is not counted, and it comes back as it was.
+  const std::string path = "/api/v1/images/" + first.dump();
+  EXPECT_EQ(c.send("DELETE", path, "", {}).status, 204);
+  EXPECT_EQ(c.get("/api/v1/tags").json()["tags"].size(), 2u);
+  EXPECT_EQ(tag({{"ids", {first}}, {"add", {"x"}}}).status, 404);
+  EXPECT_EQ(tags_of(c.send("POST", path + "/restore", "", {}).json()),
+            (std::vector<std::string>{"fruit", "red"}));
+}
+
+TEST(Gallery, RefusesTagsBeforeAnythingIsChanged) {
+  const ServerProgram server("bad-tags");
+  const Client c = server.client();
+  server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 1}}), kOver);
+  const Json id = c.get("/api/v1/images").json()["images"][0]["id"];
+  for (const Json& body :
+       {Json{{"ids", {id}}, {"add", {"good", "a,b"}}}, Json{{"ids", {id}}, {"add", {" "}}},
+        Json{{"ids", {id}}, {"add", "good"}}, Json{{"ids", {id}}, {"add", {7}}},
+        Json{{"ids", {id}}, {"tags", {"good"}}}, Json{{"ids", Json::array()}, {"add", {"good"}}},
+        Json{{"add", {"good"}}}, Json{{"ids", {id}}, {"add", {std::string(41, 'x')}}}})
+    EXPECT_EQ(c.post("/api/v1/images/tags", body).status, 400) << body.dump();
+  EXPECT_EQ(c.post("/api/v1/images/tags", {{"ids", {id, 999}}, {"add", {"good"}}}).status, 404);
+  EXPECT_EQ(c.get("/api/v1/tags").json()["tags"], Json::array());
+}
+
 /// The state that a small job with this seed ends in, with its picture.
 Json drawn(const ServerProgram& server, int seed) {
   const auto id = server.submit({{"prompt", "a red apple"}, {"steps", 2}, {"seed", seed}});
@@ -91,11 +143,15 @@ TEST(Gallery, APictureInTheTrashKeepsItsName) {
 
 TEST(Gallery, AFileThatWasRemovedByHandLeavesItsNameFree) {
   const ServerProgram server("removed");
-  drawn(server, 7);
+  const std::string path = "/api/v1/images/" + drawn(server, 7)["images"][0]["id"].dump();
+  server.client().send("PATCH", path, R"({"favourite":true})",
+                       {{"Content-Type", "application/json"}});
   ASSERT_TRUE(fs::remove(only_picture(server)));
   const Json again = drawn(server, 7);
   EXPECT_EQ(again["state"], "completed") << again.dump();
-  EXPECT_EQ(server.client().get("/api/v1/images").json()["total"], 1);
+  const Json found = server.client().get("/api/v1/images").json();
+  EXPECT_EQ(found["total"], 1);
+  EXPECT_EQ(found["images"][0]["favourite"], false);  // that was the one before
 }
 
 TEST(Gallery, WhatAKilledServerLeftIsPutRight) {
@@ -117,6 +173,10 @@ TEST(Gallery, WhatAKilledServerLeftIsPutRight) {
 TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
   ServerProgram server("rebuild");
   server.wait_for(server.submit({{"prompt", "a red apple"}, {"steps", 2}}), {"completed"});
+  const Json id = server.client().get("/api/v1/images").json()["images"][0]["id"];
+  server.client().send("PATCH", "/api/v1/images/" + id.dump(), R"({"favourite":true})",
+                       {{"Content-Type", "application/json"}});
+  server.client().post("/api/v1/images/tags", {{"ids", {id}}, {"add", {"fruit", "für Anna"}}});
   EXPECT_EQ(server.end(SIGTERM), 0);
   for (const char* ending : {"", "-wal", "-shm"})
     fs::remove(server.outputs() / ("mezzotint.sqlite" + std::string(ending)));
@@ -129,6 +189,17 @@ TEST(Gallery, TheIndexIsMadeAgainFromTheFiles) {
   const Json found = server.client().get("/api/v1/images?query=apple").json();
   ASSERT_EQ(found["total"], 1);
   EXPECT_EQ(found["images"][0]["model"], "icons");
+  EXPECT_EQ(found["images"][0]["favourite"], true);
+  EXPECT_EQ(tags_of(found["images"][0]), (std::vector<std::string>{"fruit", "für Anna"}));
+
+  // Marks that somebody else wrote, over an index that knows the picture.
+  EXPECT_EQ(server.end(SIGTERM), 0);
+  std::ofstream(only_picture(server).string() + ".json") << R"({"tags": ["pear"]})";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  server.start();
+  const Json image = server.client().get("/api/v1/images").json()["images"][0];
+  EXPECT_EQ(image["favourite"], false);
+  EXPECT_EQ(tags_of(image), std::vector<std::string>{"pear"});
 }
 
 TEST(Gallery, AServerKilledWhileItMovedAPictureFinishesTheMove) {

@@ -106,6 +106,7 @@ export interface GalleryImage extends JobImage {
   steps: number;
   guidance: number;
   favourite: boolean;
+  tags: string[];
   /** Told of one picture, not of a list of them. */
   request?: Request;
   infotext?: string;
@@ -116,10 +117,16 @@ export interface GalleryQuery {
   model?: string;
   sampler?: string;
   favourite?: boolean;
+  tag?: string;
   since?: string;
   until?: string;
   before?: number;
   limit?: number;
+}
+
+export interface Tag {
+  name: string;
+  pictures: number;
 }
 
 export interface Tokens {
@@ -209,7 +216,7 @@ export const api = {
   tokens: (prompt: string, model: string) => sendFor<Tokens>('POST', '/tokens', { prompt, ...(model ? { model } : {}) }),
   plan: (request: Request) => sendFor<Plan>('POST', '/plan', request),
 
-  jobs: async (limit = 200) => (await get<{ jobs: Job[] }>(`/jobs?limit=${limit}`)).jobs,
+  jobs: async (limit: number) => (await get<{ jobs: Job[] }>(`/jobs?limit=${limit}`)).jobs,
   submit: (request: Request) => sendFor<Job>('POST', '/jobs', request),
   cancel: (id: string) => send('DELETE', `/jobs/${id}`),
   cancelAll: () => send('DELETE', '/jobs'),
@@ -220,6 +227,9 @@ export const api = {
     get<{ images: GalleryImage[]; total: number }>(`/images${queryText(query)}`, signal),
   image: (id: number) => get<GalleryImage>(`/images/${id}`),
   favour: (id: number, favourite: boolean) => send('PATCH', `/images/${id}`, { favourite }),
+  tags: async () => (await get<{ tags: Tag[] }>('/tags')).tags,
+  tag: async (ids: number[], change: { add?: string[]; remove?: string[] }) =>
+    (await sendFor<{ images: { id: number; tags: string[] }[] }>('POST', '/images/tags', { ids, ...change })).images,
   remove: (id: number) => send('DELETE', `/images/${id}`),
   restore: (id: number) => send('POST', `/images/${id}/restore`),
   zip: async (ids: number[]) => (await send('POST', '/images/zip', { ids })).blob(),

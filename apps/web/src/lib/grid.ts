@@ -1,15 +1,25 @@
 // The grid of effects: what its axes may hold, how their values are written, which jobs they make.
 import type { Field, Request, Value } from './api';
 
-export const gridFields = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'skip_layer_guidance', 't5_length', 'mask_blur', 'width', 'height'];
-/** Not fields of the program: the model, and words of the prompt that are replaced. */
+/** The settings that are compared most; the others follow in the order of the program's table. */
+const first = ['steps', 'guidance', 'sampler', 'schedule', 'strength', 'seed', 'guidance_rescale', 'eta', 'clip_skip', 'skip_layer_guidance', 't5_length'];
+/** What no axis can hold: texts that may have commas, and the count, since a cell has one picture. */
+const isAxis = (field: Field) => field.name !== 'count' && field.type !== 'boolean' && (field.type !== 'text' || field.choices.length > 0 || ['sampler', 'schedule'].includes(field.name));
+
+/** Names of the settings that can be an axis. */
+export function gridFields(fields: Field[]): string[] {
+  const names = fields.filter(isAxis).map((field) => field.name);
+  return [...first.filter((name) => names.includes(name)), ...names.filter((name) => !first.includes(name))];
+}
+/** Not fields of the program: the model, words of the prompt that are replaced, and both sides of a picture. */
 export const modelAxis = 'model';
 export const wordsAxis = 'words';
+export const sizeAxis = 'size';
 export const gridLimit = 256;
 
 export class GridError extends Error {
   constructor(
-    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many' | 'words',
+    readonly kind: 'empty' | 'number' | 'range' | 'choice' | 'step' | 'many' | 'words' | 'size' | 'twice' | 'unused',
     readonly value: string,
   ) {
     super(`${kind}: ${value}`);
@@ -81,20 +91,38 @@ export function parseWords(text: string, prompt: string): Value[] {
   return values;
 }
 
+const sizePattern = /^(\d+)\s*[x×*]\s*(\d+)$/i;
+
+/** "512x512, 768 x 512": widths and heights. */
+export function parseSizes(text: string, width: Field, height: Field): Value[] {
+  const values = text.split(',').map((p) => p.trim()).filter((p) => p !== '').map((part) => {
+    const sides = sizePattern.exec(part);
+    if (!sides) throw new GridError('size', part);
+    return `${checkedNumber(width, Number(sides[1]), part)}x${checkedNumber(height, Number(sides[2]), part)}`;
+  });
+  if (values.length === 0) throw new GridError('empty', '');
+  if (values.length > gridLimit) throw new GridError('many', String(values.length));
+  return [...new Set(values)];
+}
+
 function withValue(request: Request, axis: Axis, value: Value): Request {
+  if (axis.field === sizeAxis) {
+    const [width, height] = String(value).split('x').map(Number);
+    return { ...request, width, height };
+  }
   if (axis.field !== wordsAxis) return { ...request, [axis.field]: value };
   const replace = (text: unknown) => String(text).replaceAll(String(axis.values[0]), String(value));
   const negative = request['negative_prompt'];
   return { ...request, prompt: replace(request.prompt ?? ''), ...(negative === undefined ? {} : { negative_prompt: replace(negative) }) };
 }
 
-/** One request a cell, row by row. The seed is fixed so that only the axes differ. */
-export function gridRequests(base: Request, x: Axis, y: Axis | null, seed: number): Request[] {
+/** How many pictures the axes make. */
+export const gridSize = (axes: Axis[]): number => axes.reduce((n, axis) => n * axis.values.length, 1);
+
+/** One request a cell; the first axis changes fastest: row by row, sheet by sheet. The seed is fixed so that only the axes differ. */
+export function gridRequests(base: Request, axes: Axis[], seed: number): Request[] {
   const fixed: Request = { ...base, count: 1, seed, preview_every: 0 };
-  const rows: (Value | undefined)[] = y ? y.values : [undefined];
-  return rows.flatMap((row) =>
-    x.values.map((column) => withValue(y && row !== undefined ? withValue(fixed, y, row) : fixed, x, column)),
-  );
+  return axes.reduce<Request[]>((cells, axis) => axis.values.flatMap((value) => cells.map((cell) => withValue(cell, axis, value))), [fixed]);
 }
 
 export function randomSeed(): number {

@@ -75,18 +75,37 @@ export function penWidth(pointerType: string, pressure: number): number {
   return pointerType === 'pen' ? 0.3 + 0.7 * Math.min(1, Math.max(0, pressure)) : 1;
 }
 
+export interface Rect {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 /** The part of a rectangle, dragged in any direction, that lies in the picture, in whole pixels; null: nothing. */
-export function clipRectangle(
-  rect: { x: number; y: number; width: number; height: number },
-  width: number,
-  height: number,
-): { x: number; y: number; width: number; height: number } | null {
+export function clipRectangle(rect: Rect, width: number, height: number): Rect | null {
   const clamp = (v: number, top: number) => Math.min(top, Math.max(0, Math.round(v)));
   const x0 = clamp(Math.min(rect.x, rect.x + rect.width), width);
   const x1 = clamp(Math.max(rect.x, rect.x + rect.width), width);
   const y0 = clamp(Math.min(rect.y, rect.y + rect.height), height);
   const y1 = clamp(Math.max(rect.y, rect.y + rect.height), height);
   return x1 > x0 && y1 > y0 ? { x: x0, y: y0, width: x1 - x0, height: y1 - y0 } : null;
+}
+
+/** A stretch of `length` round begin..begin+size, moved inside 0..limit. */
+function widened(begin: number, size: number, length: number, limit: number): [number, number] {
+  const fits = Math.min(length, limit);
+  return [Math.min(limit - fits, Math.max(0, begin - Math.trunc((fits - size) / 2))), fits];
+}
+
+/** What is drawn of a picture when only the painted part is: the box of src/pipeline/inpaint_area.cpp. */
+export function drawnArea(painted: Rect, padding: number, size: { width: number; height: number }, picture: { width: number; height: number }): Rect {
+  let [x, width] = widened(painted.x, painted.width, painted.width + 2 * padding, picture.width);
+  let [y, height] = widened(painted.y, painted.height, painted.height + 2 * padding, picture.height);
+  const shape = size.width / size.height;
+  if (width < shape * height) [x, width] = widened(x, width, Math.round(shape * height), picture.width);
+  else [y, height] = widened(y, height, Math.round(width / shape), picture.height);
+  return { x, y, width, height };
 }
 
 /** What a lasso encloses, in square pixels; the line is closed from its end to its beginning. */

@@ -1,5 +1,5 @@
 // Draws a mask: opaque where the picture is repainted, transparent where it is kept.
-import type { MaskStep, Point } from './mask';
+import type { MaskStep, Point, Rect } from './mask';
 import { greyPng } from './png';
 
 type Context = CanvasRenderingContext2D;
@@ -109,10 +109,22 @@ export function maskBytes(canvas: HTMLCanvasElement): Uint8Array {
   return bytes;
 }
 
-export function isEmpty(canvas: HTMLCanvasElement): boolean {
-  const { data } = contextOf(canvas).getImageData(0, 0, canvas.width, canvas.height);
-  for (let i = 3; i < data.length; i += 4) if (data[i]! >= 128) return false;
-  return true;
+/** The smallest rectangle round all that is repainted; null: nothing is. */
+export function paintedRect(canvas: HTMLCanvasElement): Rect | null {
+  const bytes = maskBytes(canvas);
+  const first = bytes.indexOf(255);
+  if (first < 0) return null;
+  const { width } = canvas;
+  const [top, bottom] = [Math.floor(first / width), Math.floor(bytes.lastIndexOf(255) / width)];
+  let [left, right] = [width, -1];
+  for (let y = top; y <= bottom; y++) {
+    const row = bytes.subarray(y * width, (y + 1) * width);
+    const start = row.indexOf(255);
+    if (start < 0) continue;
+    left = Math.min(left, start);
+    right = Math.max(right, row.lastIndexOf(255));
+  }
+  return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 export function maskPng(canvas: HTMLCanvasElement): Promise<Blob> {

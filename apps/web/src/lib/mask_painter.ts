@@ -1,6 +1,6 @@
 // The mask editor's drawing. A frame of a stroke costs two copies: the scaled picture and the coloured mask are
 // kept, and a stroke adds its newest piece to both the mask and its coloured twin.
-import type { MaskStep, Point } from './mask';
+import type { MaskStep, Point, Rect } from './mask';
 import { drawStroke, drawWithEdges, newCanvas } from './mask_canvas';
 import { toImage, type View } from './view';
 
@@ -15,6 +15,8 @@ export interface Scene {
   /** How soft the seam is shown, in pixels of the picture. */
   blur: number;
   outline: Outline;
+  /** What is drawn, where that is not all of the picture. */
+  area: Rect | null;
 }
 
 export type Outline =
@@ -57,6 +59,7 @@ export class MaskPainter {
     c.drawImage(this.tint, 0, 0);
     c.globalAlpha = 1;
     outline(c, scene);
+    frame(c, scene);
   }
 
   /** The picture as large as it is seen. */
@@ -104,13 +107,27 @@ function place(c: CanvasRenderingContext2D, view: View, ratio: number): void {
   c.imageSmoothingEnabled = view.scale < 3;
 }
 
-/** Dark and light together are seen on every picture. */
+/** Dashes, so that it is not taken for a shape of the mask. */
+function frame(c: CanvasRenderingContext2D, { area, view }: Scene): void {
+  if (!area) return;
+  c.beginPath();
+  c.rect(area.x, area.y, area.width, area.height);
+  c.setLineDash([8 / view.scale, 6 / view.scale]);
+  twoTone(c, view);
+  c.setLineDash([]);
+}
+
 function outline(c: CanvasRenderingContext2D, { outline: shape, view }: Scene): void {
   if (shape.kind === 'none') return;
   c.beginPath();
   if (shape.kind === 'rectangle') c.rect(shape.x, shape.y, shape.width, shape.height);
   else if (shape.kind === 'lasso') for (const [x, y] of shape.points) c.lineTo(x, y);
   else c.arc(...toImage(view, shape.x, shape.y), shape.size / 2, 0, 2 * Math.PI);
+  twoTone(c, view);
+}
+
+/** Dark and light together are seen on every picture. */
+function twoTone(c: CanvasRenderingContext2D, view: View): void {
   for (const [colour, width] of [['#000', 3], ['#fff', 1.2]] as const) {
     c.strokeStyle = colour;
     c.lineWidth = width / view.scale;

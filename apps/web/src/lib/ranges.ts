@@ -85,6 +85,12 @@ export function defaultOf(field: Field, model: Model | undefined, withMask = fal
 /** Sides of a picture are multiples of so many pixels. */
 export const sizeStep = (model: Model | undefined): number => model?.size_step ?? 8;
 
+/** The sides of a picture doubled, as multiples that the model accepts; nothing where they would be too long. */
+export function twice(picture: { width: number; height: number }, width: Field | undefined, height: Field | undefined, model: Model | undefined): { width: number; height: number } | null {
+  if (!width || !height || 2 * picture.width > width.max || 2 * picture.height > height.max) return null;
+  return { width: accepted(width, 2 * picture.width, model), height: accepted(height, 2 * picture.height, model) };
+}
+
 /** Brings a number into what the program and the model accept. */
 export function accepted(field: Field, value: number, model?: Model): number {
   if (!Number.isFinite(value)) return field.min;

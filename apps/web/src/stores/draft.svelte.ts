@@ -19,7 +19,7 @@ class Draft {
   negative = $state(remembered('negative', ''));
   values = $state<Record<string, Value>>(remembered('values', {}));
   picture = $state<Picture | null>(remembered<Picture | null>('picture', null));
-  history = remembered<string[]>('prompts', []);
+  history = $state(remembered<string[]>('prompts', []));
 
   /** Called by the page whenever something changed. */
   keep(): void {
@@ -69,7 +69,7 @@ class Draft {
     const prompt = this.prompt.trim();
     if (prompt === '') return;
     this.history = [prompt, ...this.history.filter((p) => p !== prompt)].slice(0, 50);
-    remember('prompts', this.history);
+    remember('prompts', $state.snapshot(this.history));
   }
 
   reuse(image: Pick<GalleryImage, 'request' | 'seed' | 'width' | 'height' | 'prompt'>, what: Reuse): void {

@@ -1,5 +1,5 @@
 // The pictures that were made: a page of them at a time, as the filters say.
-import { api, type GalleryImage, type GalleryQuery } from '../lib/api';
+import { api, type GalleryImage, type GalleryQuery, type Tag } from '../lib/api';
 import { t } from '../lib/strings';
 import { ui } from './ui.svelte';
 
@@ -12,14 +12,18 @@ class Gallery {
   loading = $state(false);
   loaded = $state(false);
   selected = $state<number[]>([]);
+  /** All that there are, with their counts. */
+  tags = $state<Tag[]>([]);
   /** The newest pictures whatever the filters are, for the strip under the stage. */
   recent = $state<GalleryImage[]>([]);
   #asked: AbortController | null = null;
+  /** The picture that was selected last: a range begins there. */
+  #from: number | null = null;
 
   filtered = $derived(Object.values(this.filters).some((v) => v !== undefined && v !== '' && v !== false));
 
   async refresh(): Promise<void> {
-    await this.#ask(undefined);
+    await Promise.all([this.#ask(undefined), this.#askTags()]);
     if (!this.filtered) this.recent = this.images.slice(0, 12);
   }
 
@@ -46,6 +50,10 @@ class Gallery {
     }
   }
 
+  async #askTags(): Promise<void> {
+    this.tags = await api.tags().catch(() => this.tags);
+  }
+
   /** A picture was saved just now. */
   async arrived(id: number): Promise<void> {
     try {
@@ -62,14 +70,14 @@ class Gallery {
 
   /** The picture with its recipe: lists come without. */
   async whole(image: GalleryImage): Promise<GalleryImage> {
-    return image.request ? image : { ...(await api.image(image.id)), favourite: image.favourite };
+    return image.request ? image : { ...(await api.image(image.id)), favourite: image.favourite, tags: image.tags };
   }
 
   async view(image: GalleryImage): Promise<void> {
     ui.viewed = image;
     try {
       const whole = await this.whole(image);
-      if (ui.viewed?.id === image.id) ui.viewed = { ...whole, favourite: ui.viewed.favourite };
+      if (ui.viewed?.id === image.id) ui.viewed = { ...whole, favourite: ui.viewed.favourite, tags: ui.viewed.tags };
     } catch (error) {
       ui.fail(error);
     }
@@ -84,6 +92,19 @@ class Gallery {
         if (own) own.favourite = favourite;
       }
       if (ui.viewed?.id === image.id) ui.viewed = { ...ui.viewed, favourite };
+    } catch (error) {
+      ui.fail(error);
+    }
+  }
+
+  async tag(ids: number[], change: { add?: string[]; remove?: string[] }): Promise<void> {
+    try {
+      const tags = new Map((await api.tag(ids, change)).map((image) => [image.id, image.tags]));
+      const tagged = (image: GalleryImage) => ({ ...image, tags: tags.get(image.id) ?? image.tags });
+      this.images = this.images.map(tagged);
+      this.recent = this.recent.map(tagged);
+      if (ui.viewed) ui.viewed = tagged(ui.viewed);
+      await this.#askTags();
     } catch (error) {
       ui.fail(error);
     }
@@ -105,6 +126,7 @@ class Gallery {
     this.recent = this.recent.filter(stays);
     this.total -= done.length;
     this.selected = this.selected.filter((id) => !done.includes(id));
+    void this.#askTags();
     ui.toast({ tone: 'info', title: t.gallery.deleted(done.length), text: t.gallery.deletedHelp }, { label: t.actions.undo, run: () => void this.#restore(done) }, 15);
   }
 
@@ -117,8 +139,19 @@ class Gallery {
     await this.refresh();
   }
 
-  toggle(id: number): void {
-    this.selected = this.selected.includes(id) ? this.selected.filter((i) => i !== id) : [...this.selected, id];
+  /** With `range`, all from the one before to this one. */
+  toggle(id: number, range = false): void {
+    const on = !this.selected.includes(id);
+    const ids = this.images.map((image) => image.id);
+    const [from, to] = [ids.indexOf(this.#from ?? id), ids.indexOf(id)].sort((a, b) => a - b) as [number, number];
+    const touched = range && from >= 0 ? ids.slice(from, to + 1) : [id];
+    const others = this.selected.filter((i) => !touched.includes(i));
+    this.selected = on ? [...others, ...touched] : others;
+    this.#from = id;
+  }
+
+  selectAll(): void {
+    this.selected = this.images.map((image) => image.id);
   }
 }
 

@@ -6,14 +6,21 @@ import { jobs } from './jobs.svelte';
 
 export interface GridRun {
   prompt: string;
+  /** Across, down, and one sheet for each value. */
   x: Axis;
   y: Axis | null;
-  /** Row by row; an empty name where the cell could not be queued. */
+  z: Axis | null;
+  /** Row by row, sheet by sheet; shorter where not all could be queued. */
   cells: string[];
 }
 
+/** An earlier page remembered grids of two axes. */
+function whole(run: GridRun | null): GridRun | null {
+  return run && { ...run, z: run.z ?? null };
+}
+
 class Grid {
-  run = $state<GridRun | null>(remembered<GridRun | null>('grid', null));
+  run = $state<GridRun | null>(whole(remembered<GridRun | null>('grid', null)));
   cells = $derived<(Job | undefined)[]>((this.run?.cells ?? []).map((id) => jobs.find(id)));
   done = $derived(this.cells.filter((job) => job && job.images.length > 0).length);
 

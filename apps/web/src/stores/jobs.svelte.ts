@@ -1,11 +1,14 @@
 // The queue, kept in step with the server by its events.
 import { api, type Job, type JobImage, type JobKind, type Progress, type Request } from '../lib/api';
 import { duration } from '../lib/format';
+import { remember, remembered } from '../lib/storage';
 import { t } from '../lib/strings';
 import { gallery } from './gallery.svelte';
 import { ui } from './ui.svelte';
 
 const waiting = new Set(['queued', 'running']);
+/** Jobs of the past that the page asks for. */
+const listed = 200;
 const firstDelay = 1000;
 const longestDelay = 30_000;
 /** Something between the page and the server may hold events back: after this silence the page asks. */
@@ -18,6 +21,7 @@ class Jobs {
   watched = $state<string | null>(null);
   connected = $state(true);
   loaded = $state(false);
+  #retried = $state(remembered<string[]>('retried', []));
   #source: EventSource | null = null;
   #delay = firstDelay;
   #announced = -1;
@@ -34,6 +38,8 @@ class Jobs {
   running = $derived(this.list.find((j) => j.state === 'running'));
   queued = $derived(this.list.filter((j) => j.state === 'queued').sort((a, b) => (a.position ?? 0) - (b.position ?? 0)));
   over = $derived(this.list.filter((j) => !waiting.has(j.state)).reverse());
+  /** Those that have not been tried again yet. */
+  failed = $derived(this.over.filter((j) => j.error !== null && !this.#retried.includes(j.id)));
   active = $derived(this.queued.length + (this.running ? 1 : 0));
   shown = $derived.by<Job | undefined>(
     () => this.list.find((j) => j.id === this.watched) ?? this.running ?? this.list.findLast((j) => j.state === 'completed'),
@@ -41,7 +47,7 @@ class Jobs {
 
   async load(): Promise<void> {
     try {
-      const list = await api.jobs();
+      const list = await api.jobs(listed);
       this.list = list;
       this.loaded = true;
     } catch (error) {
@@ -109,13 +115,23 @@ class Jobs {
     await api.move(id, position).catch((error: unknown) => ui.fail(error));
   }
 
-  async retry(id: string): Promise<void> {
+  /** Whether it is in the queue again. */
+  async retry(id: string): Promise<boolean> {
     try {
       const job = await api.retry(id);
+      this.#retried = [...this.#retried, id].slice(-listed);
+      remember('retried', $state.snapshot(this.#retried));
       if (!this.find(job.id)) this.#put(job);
+      return true;
     } catch (error) {
       ui.fail(error);
+      return false;
     }
+  }
+
+  /** The oldest first, as they were asked for, until one is refused: the queue is full then. */
+  async retryFailed(): Promise<void> {
+    for (const job of [...this.failed].reverse()) if (!(await this.retry(job.id))) return;
   }
 
   #put(job: Job): void {

@@ -1,6 +1,6 @@
 // The mask of the picture that is repainted, and its tools.
-import { MaskHistory, type MaskStep } from '../lib/mask';
-import { applyStep, isEmpty, maskPng, newCanvas, replay } from '../lib/mask_canvas';
+import { MaskHistory, type MaskStep, type Rect } from '../lib/mask';
+import { applyStep, maskPng, newCanvas, paintedRect, replay } from '../lib/mask_canvas';
 
 export type Tool = 'brush' | 'eraser' | 'lasso' | 'rectangle' | 'move';
 
@@ -22,7 +22,9 @@ class Mask {
   version = $state(0);
   canUndo = $state(false);
   canRedo = $state(false);
-  empty = $state(true);
+  /** The box of what is painted. */
+  painted = $state<Rect | null>(null);
+  empty = $derived(this.painted === null);
   canvas = newCanvas(1, 1);
   private history = new MaskHistory();
 
@@ -71,7 +73,7 @@ class Mask {
   private changed(): void {
     this.canUndo = this.history.canUndo;
     this.canRedo = this.history.canRedo;
-    this.empty = isEmpty(this.canvas);
+    this.painted = paintedRect(this.canvas);
     this.version++;
   }
 }

@@ -210,6 +210,62 @@ test('a lasso fills what it encloses, and Alt takes it out again', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('the box that is drawn of the picture is shown, and is the one that the program draws', async () => {
+  const { page, faults } = await editor('a lemon');
+  await page.getByText('Rectangle by numbers').click();
+  for (const [name, value] of [['Left', 40], ['Top', 50], ['Width', 30], ['Height', 10]]) {
+    await page.getByRole('spinbutton', { name, exact: true }).fill(String(value));
+  }
+  await page.getByRole('button', { name: 'Add to the mask' }).click();
+  await page.getByLabel('Draw only the painted part, larger', { exact: true }).check();
+  await page.getByRole('spinbutton', { name: 'Surroundings', exact: true }).fill('8');
+  await page.getByRole('spinbutton', { name: 'Surroundings', exact: true }).press('Tab');
+  await page.getByText('The dashed box, 46 × 46 pixels, is drawn at 128 × 128.').waitFor();
+  await page.getByText('More settings').click();
+  await page.getByLabel('Keep the unpainted part unchanged', { exact: true }).uncheck();
+  const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
+  await compose(page, 'a lime', 2);
+  await submit(page);
+  const { init_image } = (await sent).postDataJSON();
+  await drawn(page, 'a lime');
+  const changed = await page.evaluate(async (id) => {
+    const newest = (await (await fetch('/api/v1/images?limit=1')).json()).images[0];
+    const pixels = async (address) => {
+      const bitmap = await createImageBitmap(await (await fetch(address)).blob());
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+    };
+    const [a, b] = [await pixels(`/api/v1/images/${id}/file`), await pixels(newest.url)];
+    const places = [...a.keys()].filter((i) => a[i] !== b[i]).map((i) => [Math.floor(i / 4) % 128, Math.floor(i / 512)]);
+    const side = (axis) => [Math.min(...places.map((p) => p[axis])), Math.max(...places.map((p) => p[axis]))];
+    return [...side(0), ...side(1)];
+  }, init_image.image);
+  assert.deepEqual(changed, [32, 77, 32, 77]);
+  assert.deepEqual(faults, []);
+});
+
+test('a grid repaints a picture inside its mask', async () => {
+  const { page, faults } = await editor('a pear');
+  await page.getByRole('button', { name: 'Fill' }).click();
+  await page.getByRole('link', { name: 'Grid' }).click();
+  await page.getByRole('checkbox', { name: 'Start from the picture a pear' }).check();
+  await page.getByRole('combobox', { name: 'Across: setting' }).selectOption({ label: 'Strength' });
+  await page.getByRole('textbox', { name: 'Across: values' }).fill('0.5, 1');
+  await page.getByRole('checkbox', { name: 'Repaint only what its mask covers' }).check();
+  await page.getByRole('combobox', { name: 'Down: setting' }).selectOption({ label: 'Mask blur' });
+  await page.getByRole('textbox', { name: 'Down: values' }).fill('0');
+  await page.getByRole('checkbox', { name: 'Start from the picture a pear' }).uncheck();
+  await page.getByRole('alert').getByText('Strength has no effect here').waitFor();
+  await page.getByRole('checkbox', { name: 'Start from the picture a pear' }).check();
+  const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
+  await page.getByRole('button', { name: 'Draw 2 pictures' }).click();
+  const body = (await sent).postDataJSON();
+  assert.deepEqual([body.strength, body.mask_blur, typeof body.mask_image], [0.5, 0, 'string']);
+  await page.getByText('2 of 2 drawn').waitFor({ timeout: 60_000 });
+  assert.deepEqual(faults, []);
+});
+
 test('a picture is extended: the new edge is the mask, and the answer has the new size', async () => {
   const { page, faults } = await visit(chrome, 'inpaint');
   await idle(page);

@@ -37,7 +37,7 @@ test('every parameter of the server has a labelled control', async () => {
     return (await get('/api/v1/options')).fields.map((f) => f.name).filter((name) => !unused.includes(name));
   });
   const labels = (await page.locator('form label, form summary, form legend').allInnerTexts()).map((l) => l.trim());
-  const named = { negative_prompt: 'Not in the picture', width: 'Size', height: 'Size', count: 'Pictures', rng: 'Random numbers', spacing: 'Step spacing', clip_skip: 'CLIP skip', keep_unmasked: 'Keep the unpainted part unchanged', masked_content: 'The painted part begins as', only_masked: 'Draw only the painted part, larger', mask_padding: 'Surroundings', fit: 'A picture of another shape is' };
+  const named = { negative_prompt: 'Not in the picture', width: 'Size', height: 'Size', count: 'Pictures', rng: 'Random numbers', spacing: 'Step spacing', clip_skip: 'CLIP skip', keep_unmasked: 'Keep the unpainted part unchanged', masked_content: 'The painted part begins as', only_masked: 'Draw only the painted part, larger', mask_padding: 'Surroundings', fit: 'A picture of another shape is', guidance_start: 'Guidance begins at', guidance_stop: 'Guidance ends at' };
   for (const name of fields) {
     const label = named[name] ?? name.replaceAll('_', ' ').replace(/^./, (c) => c.toUpperCase());
     assert.ok(labels.includes(label), `${name} ("${label}") is among ${labels.join(', ')}`);
@@ -121,6 +121,69 @@ test('the gallery searches, keeps favourites, shows recipes, and a deletion can 
   assert.deepEqual(faults, []);
 });
 
+test('tags are put on pictures, one and several, found again and taken away', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  for (const prompt of ['a purple fish', 'a purple shell', 'a purple crab']) {
+    await compose(page, prompt, 2);
+    await submit(page);
+    await drawn(page, prompt);
+  }
+  await page.getByRole('link', { name: 'Gallery' }).click();
+  await page.getByRole('searchbox', { name: 'Search' }).fill('purple');
+  const pictures = page.locator('[data-picture]');
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-picture] img')].every((i) => i.alt.startsWith('a purple')));
+  const all = await pictures.count();
+  const tag = `sea ${Date.now()}`;  // the server of an earlier run may know others
+
+  // From the first to the last of the three, by the shift key.
+  await page.getByRole('checkbox', { name: 'Select: a purple crab' }).first().click();
+  await page.getByRole('checkbox', { name: 'Select: a purple fish' }).first().click({ modifiers: ['Shift'] });
+  await page.getByText('3 selected').waitFor();
+  const bar = page.getByRole('group', { name: 'Selected pictures' });
+  await bar.getByRole('button', { name: 'Tags' }).click();
+  await bar.getByRole('combobox', { name: 'Add a tag to 3 pictures' }).fill(`${tag}, shore`);
+  await page.keyboard.press('Enter');
+  await bar.getByRole('button', { name: `Remove the tag ${tag}` }).waitFor();
+
+  await page.getByRole('combobox', { name: 'Tag', exact: true }).selectOption({ label: `${tag} (3)` });
+  await page.waitForFunction(() => document.querySelectorAll('[data-picture]').length === 3);
+  await pictures.first().click();
+  const dialog = page.getByRole('dialog', { name: 'a purple crab' });
+  await dialog.getByRole('button', { name: `Remove the tag ${tag}` }).click();
+  await dialog.getByRole('button', { name: `Remove the tag ${tag}` }).waitFor({ state: 'hidden' });
+  await dialog.getByRole('combobox', { name: 'Add a tag' }).fill('a,'.repeat(3) + 'x'.repeat(41));
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('a tag has 1 to 40 characters').waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+
+  await page.reload();
+  await page.getByRole('combobox', { name: 'Tag', exact: true }).selectOption({ label: `${tag} (2)` });
+  await page.waitForFunction(() => document.querySelectorAll('[data-picture]').length === 2);
+  await page.getByText(`${tag}, shore`).or(page.getByText(`shore, ${tag}`)).first().waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length >= n, all);
+  await page.getByRole('checkbox', { name: /^Select: / }).first().check();
+  await page.getByRole('button', { name: 'Select all shown' }).click();
+  const shown = await pictures.count();
+  await page.getByText(`${shown} selected`).waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('on a phone the filters are folded, and filter', async () => {
+  const { page, faults } = await visit(chrome, 'gallery', { viewport: { width: 360, height: 740 }, hasTouch: true });
+  await page.locator('[data-picture]').first().waitFor();
+  const since = page.getByLabel('From', { exact: true });
+  assert.ok(!(await since.isVisible()));
+  assert.ok((await page.locator('[data-picture]').first().boundingBox()).y < 400, 'pictures are in sight');
+  await page.getByText('Filters', { exact: true }).click();
+  await since.fill('2999-01-01');
+  await page.getByText('No picture matches').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await page.locator('[data-picture]').first().waitFor();
+  assert.deepEqual(faults, []);
+});
+
 test('the recipe inside a picture is read and used', async () => {
   const { page, faults } = await visit(chrome, 'text');
   await compose(page, 'a blue whale', 5);
@@ -163,6 +226,120 @@ test('a grid is drawn and downloaded as one labelled picture', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('a third setting makes sheets of grids, joined in one picture', async () => {
+  const { page, faults } = await visit(chrome, 'grid');
+  await page.getByRole('textbox', { name: 'Prompt', exact: true }).fill('a lemon');
+  await page.getByRole('textbox', { name: 'Across: values' }).fill('1, 2');
+  await page.getByRole('combobox', { name: 'Down: setting' }).selectOption({ label: 'Width and height' });
+  await page.getByRole('textbox', { name: 'Down: values' }).fill('64x64');
+  await page.getByRole('combobox', { name: 'Sheets: setting' }).selectOption({ label: 'Steps' });
+  await page.getByRole('alert').getByText('Steps is chosen twice').waitFor();
+  await page.getByRole('combobox', { name: 'Sheets: setting' }).selectOption({ label: 'Guidance' });
+  await page.getByRole('textbox', { name: 'Sheets: values' }).fill('1.5, 2, 3');
+  await page.getByRole('button', { name: 'Draw 6 pictures' }).click();
+  await page.getByText('6 of 6 drawn').waitFor({ timeout: 60_000 });
+  for (const guidance of ['1.5', '2', '3']) {
+    const sheet = page.getByRole('table', { name: `Guidance ${guidance}` });
+    assert.equal(await sheet.getByRole('img').count(), 2);
+    await sheet.getByRole('img', { name: `a lemon, Guidance ${guidance}, 64 × 64, Steps 2` }).waitFor();
+  }
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the grid' }).click()]);
+  const png = await readFile(await download.path());
+  assert.ok(png.readUInt32BE(20) > 3 * 64, 'the sheets stand below each other');
+  await page.reload();
+  await page.getByRole('table', { name: 'Guidance 3' }).waitFor();
+  assert.deepEqual(faults, []);
+});
+
+test('jobs that failed are tried again together, once', async () => {
+  const { page } = await visit(chrome, 'queue');
+  const failed = (id, prompt) => ({ id, kind: 'text', state: 'failed', position: null, created: '2026-01-01T00:00:00.000Z', started: null, finished: null, request: { prompt }, progress: null, images: [], warnings: [], error: { code: 'memory', message: 'not enough memory; try 128x128' } });
+  const tried = [];
+  await page.route('**/api/v1/jobs?*', (route) => route.fulfill({ json: { jobs: [failed('j-1', 'a wide wall'), failed('j-2', 'a tall tower')] } }));
+  await page.route('**/api/v1/jobs/*/retry', (route) => {
+    tried.push(new URL(route.request().url()).pathname.split('/').at(-2));
+    return route.fulfill({ status: 202, json: { ...failed(`${tried.at(-1)}-again`, 'again'), state: 'cancelled', error: null } });
+  });
+  await page.reload();
+  await page.getByText('not enough memory; try 128x128').first().waitFor();
+  await page.route('**/api/v1/jobs/*/retry', (route) => route.fulfill({ status: 429, json: { error: { code: 'queue_full', message: 'the queue is full' } } }), { times: 1 });
+  await page.getByRole('button', { name: 'Try 2 failed jobs again' }).click();
+  await page.getByRole('alert').getByText('the queue is full', { exact: true }).waitFor();
+  assert.deepEqual(tried, [], 'after a refusal the others are left for later');
+  await page.getByRole('button', { name: 'Try 2 failed jobs again' }).click();
+  await page.getByRole('button', { name: /^Try \d/ }).waitFor({ state: 'hidden' });
+  assert.deepEqual(tried, ['j-1', 'j-2']);
+  await page.reload();
+  await page.getByText('not enough memory; try 128x128').first().waitFor();
+  assert.equal(await page.getByRole('button', { name: /^Try \d/ }).count(), 0);
+});
+
+test('earlier prompts come back, by key and from a list', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  for (const prompt of ['a first bell', 'a second bell']) {
+    await compose(page, prompt, 1);
+    await submit(page);
+    await drawn(page, prompt);
+  }
+  const box = page.getByRole('textbox', { name: 'Prompt', exact: true });
+  await box.fill('a third bell');
+  await box.press('Alt+ArrowUp');
+  assert.equal(await box.inputValue(), 'a second bell');
+  await box.press('Alt+ArrowUp');
+  assert.equal(await box.inputValue(), 'a first bell');
+  await box.press('Alt+ArrowDown');
+  await box.press('Alt+ArrowDown');
+  assert.equal(await box.inputValue(), 'a third bell');
+  await page.getByRole('button', { name: 'Earlier prompts' }).click();
+  await page.getByRole('group', { name: 'Earlier prompts' }).getByRole('button', { name: 'a first bell' }).click();
+  assert.equal(await box.inputValue(), 'a first bell');
+  assert.deepEqual(faults, []);
+});
+
+test('a picture is drawn again at twice its size', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  await idle(page);
+  await compose(page, 'a ladybird', 2);
+  await submit(page);
+  await drawn(page, 'a ladybird');
+  await page.getByRole('button', { name: 'Send to' }).click();
+  await page.getByRole('button', { name: 'Twice as large: 256 × 256' }).click();
+  await page.getByRole('img', { name: 'Starting picture: a ladybird' }).waitFor();
+  await submit(page);
+  await page.locator('figcaption').getByText(/256 × 256/).waitFor({ timeout: 60_000 });
+  assert.deepEqual(faults, []);
+});
+
+test('everything of a picture is used again, or its prompt or size alone', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  await idle(page);
+  await page.getByRole('button', { name: '3:2' }).click();
+  await compose(page, 'a brown boot', 3);
+  await submit(page);
+  await drawn(page, 'a brown boot');
+  const prompt = page.getByRole('textbox', { name: 'Prompt', exact: true });
+  const number = (name) => page.getByRole('spinbutton', { name, exact: true });
+  const [width, height] = [await number('Width').inputValue(), await number('Height').inputValue()];
+  const seed = /seed (\d+)/.exec(await page.locator('figcaption').innerText())[1];
+  const reuse = async (what) => {
+    await page.getByRole('button', { name: 'Reuse' }).click();
+    await page.getByRole('group', { name: 'Reuse' }).getByRole('button', { name: what, exact: true }).click();
+  };
+  await prompt.fill('something else');
+  await number('Steps').fill('9');
+  await number('Steps').press('Tab');
+  await page.getByRole('button', { name: '1:1' }).click();
+  await reuse('Size');
+  assert.deepEqual([await number('Width').inputValue(), await number('Height').inputValue()], [width, height]);
+  assert.equal(await prompt.inputValue(), 'something else');
+  await reuse('Prompt');
+  assert.equal(await prompt.inputValue(), 'a brown boot');
+  assert.equal(await number('Steps').inputValue(), '9');
+  await reuse('Everything');
+  assert.deepEqual([await number('Steps').inputValue(), await number('Seed').inputValue()], ['3', seed]);
+  assert.deepEqual(faults, []);
+});
+
 test('two pictures are compared by keyboard', async () => {
   const { page, faults } = await visit(chrome, 'text');
   for (const prompt of ['a sun', 'a moon']) {
@@ -175,7 +352,12 @@ test('two pictures are compared by keyboard', async () => {
   await slider.focus();
   await page.keyboard.press('ArrowRight');
   assert.equal(await slider.inputValue(), '51');
+  const dialog = page.getByRole('dialog', { name: 'Compare' });
   await page.getByRole('button', { name: 'Side by side' }).click();
+  assert.equal(await dialog.getByRole('img').count(), 2);
+  await page.getByRole('button', { name: 'In turns' }).click();
+  assert.equal(await dialog.getByRole('img').count(), 1);
+  for (const prompt of [/^a sun/, /^a moon/, /^a sun/]) await dialog.getByRole('img', { name: prompt }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
   assert.deepEqual(faults, []);

@@ -42,7 +42,7 @@ describe('a lasso', () => {
 
 describe('words as an axis of a grid', () => {
   it('take the place of the first', () => {
-    const requests = gridRequests({ prompt: 'a red apple, red', negative_prompt: 'red sky' }, { field: wordsAxis, values: ['red', 'green'] }, { field: 'steps', values: [4] }, 1);
+    const requests = gridRequests({ prompt: 'a red apple, red', negative_prompt: 'red sky' }, [{ field: wordsAxis, values: ['red', 'green'] }, { field: 'steps', values: [4] }], 1);
     expect(requests.map((r) => [r.prompt, r['negative_prompt'], r['steps']])).toEqual([
       ['a red apple, red', 'red sky', 4],
       ['a green apple, green', 'green sky', 4],

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import type { Field, Model } from '../../src/lib/api';
 import { ApiError, errorFrom, queryText } from '../../src/lib/api';
-import { changeWeight } from '../../src/lib/attention';
 import { guessFormat, parseBatch, parseCsv } from '../../src/lib/batch';
 import { explain } from '../../src/lib/errors';
-import { GridError, gridRequests, parseAxis } from '../../src/lib/grid';
-import { accepted, defaultOf, rangeOf } from '../../src/lib/ranges';
+import { GridError, gridFields, gridRequests, gridSize, parseAxis, parseSizes } from '../../src/lib/grid';
+import { inside, sheetsAcross } from '../../src/lib/grid_picture';
+import { PromptWalk } from '../../src/lib/history';
+import { accepted, defaultOf, rangeOf, twice } from '../../src/lib/ranges';
+import { countTags } from '../../src/lib/tags';
 
 const field = (name: string, type: Field['type'], min = 0, max = 100, fallback = "the model's"): Field => ({ name, type, min, max, choices: [], default: fallback, help: '' });
 const steps = field('steps', 'integer', 1, 1000);
@@ -81,11 +83,43 @@ describe('grid', () => {
     }
   });
   it('asks for every pair with one seed', () => {
-    const requests = gridRequests({ prompt: 'a', count: 4 }, { field: 'steps', values: [4, 8] }, { field: 'guidance', values: [1, 2] }, 7);
+    const requests = gridRequests({ prompt: 'a', count: 4 }, [{ field: 'steps', values: [4, 8] }, { field: 'guidance', values: [1, 2] }], 7);
     expect(requests.map((r) => [r['guidance'], r['steps'], r['seed'], r['count']])).toEqual([[1, 4, 7, 1], [1, 8, 7, 1], [2, 4, 7, 1], [2, 8, 7, 1]]);
   });
   it('lets a seed axis win over the common seed', () => {
-    expect(gridRequests({ prompt: 'a' }, { field: 'seed', values: [1, 2] }, null, 7).map((r) => r['seed'])).toEqual([1, 2]);
+    expect(gridRequests({ prompt: 'a' }, [{ field: 'seed', values: [1, 2] }], 7).map((r) => r['seed'])).toEqual([1, 2]);
+  });
+  it('can have every setting but texts, switches and the count, the usual ones first', () => {
+    const choice = { ...field('fit', 'text'), choices: ['crop', 'pad'] };
+    const table = [field('negative_prompt', 'text'), field('eta', 'number'), field('guidance_start', 'number'), field('count', 'integer'), choice, field('keep_unmasked', 'boolean'), sampler, steps];
+    expect(gridFields(table)).toEqual(['steps', 'sampler', 'eta', 'guidance_start', 'fit']);
+  });
+  it('draws sheet after sheet', () => {
+    const axes = [{ field: 'steps', values: [4, 8] }, { field: 'words', values: ['a', 'b'] }, { field: 'size', values: ['64x64', '128x64'] }];
+    const requests = gridRequests({ prompt: 'a c', negative_prompt: 'a' }, axes, 7);
+    expect(gridSize(axes)).toBe(requests.length);
+    expect(requests.map((r) => [r['width'], r['height'], r.prompt, r['negative_prompt'], r['steps']])).toEqual([
+      [64, 64, 'a c', 'a', 4], [64, 64, 'a c', 'a', 8], [64, 64, 'b c', 'b', 4], [64, 64, 'b c', 'b', 8],
+      [128, 64, 'a c', 'a', 4], [128, 64, 'a c', 'a', 8], [128, 64, 'b c', 'b', 4], [128, 64, 'b c', 'b', 8],
+    ]);
+  });
+  it('reads sizes', () => {
+    const side = field('width', 'integer', 8, 2048);
+    expect(parseSizes('64x64, 128 × 64,64X64', side, side)).toEqual(['64x64', '128x64']);
+    for (const [text, kind] of [['64', 'size'], ['64x64x3', 'size'], ['4096x64', 'range'], [' ', 'empty']]) {
+      expect(() => parseSizes(text!, side, side)).toThrow(new RegExp(`^${kind}`));
+    }
+  });
+  it.each([
+    [1, 300, 300, 1],
+    [4, 300, 300, 2],
+    [3, 900, 300, 1],
+    [3, 300, 900, 3],
+    [6, 400, 300, 2],
+  ])('puts %i sheets of %i by %i in rows of %i', (sheets, width, height, across) => expect(sheetsAcross(sheets, { width, height })).toBe(across));
+  it('keeps the shape of a picture in its cell', () => {
+    expect(inside({ width: 64, height: 128 }, { width: 128, height: 128 })).toEqual({ x: 32, y: 0, width: 64, height: 128 });
+    expect(inside({ width: 256, height: 128 }, { width: 64, height: 64 })).toEqual({ x: 0, y: 16, width: 64, height: 32 });
   });
 });
 
@@ -120,6 +154,13 @@ describe('ranges and defaults', () => {
   });
   it("yield to the model's own word", () => expect(defaultOf(guidance, model('SD 1.x', { guidance: 2.5 }))).toBe(2.5));
   it('let a small model be small', () => expect(rangeOf(field('width', 'integer', 8, 4096), model('SD 1.x', { width: 128 }))).toEqual({ min: 64, max: 512, step: 8 }));
+  it('double a picture as far as the program goes', () => {
+    const side = field('width', 'integer', 8, 1024);
+    expect(twice({ width: 100, height: 512 }, side, side, model('SD 1.x'))).toEqual({ width: 200, height: 1024 });
+    expect(twice({ width: 100, height: 64 }, side, side, model('SD 3.5 Medium'))).toEqual({ width: 208, height: 128 });
+    expect(twice({ width: 100, height: 513 }, side, side, undefined)).toBeNull();
+    expect(twice({ width: 64, height: 64 }, undefined, side, undefined)).toBeNull();
+  });
   it('bring numbers into what is accepted', () => {
     expect(accepted(steps, 0)).toBe(1);
     expect(accepted(steps, 2.6)).toBe(3);
@@ -129,12 +170,28 @@ describe('ranges and defaults', () => {
   });
 });
 
-describe('prompt weights', () => {
-  it.each([
-    ['a red apple', 3, 3, 0.05, 'a (red:1.05) apple'],
-    ['a (red:1.05) apple', 4, 4, 0.05, 'a (red:1.1) apple'],
-    ['a (red:1.05) apple', 4, 4, -0.05, 'a red apple'],
-    ['a red apple', 2, 11, -0.05, 'a (red apple:0.95)'],
-    ['', 0, 0, 0.05, ''],
-  ])('%j at %i..%i by %f', (text, start, end, by, expected) => expect(changeWeight(text, start, end, by).text).toBe(expected));
+describe('prompts of before', () => {
+  const used = ['newest', 'middle', 'oldest'];
+  const walked = (start: string, ...ways: number[]) => {
+    const walk = new PromptWalk();
+    return ways.reduce((texts, way) => [...texts, walk.step(used, texts.at(-1)!, way)], [start]).slice(1);
+  };
+  it('come one after the other, and the one that is being written comes back', () => {
+    expect(walked('mine', 1, 1, -1, -1, -1)).toEqual(['newest', 'middle', 'newest', 'mine', 'mine']);
+  });
+  it('end with the oldest', () => expect(walked('', 1, 1, 1, 1)).toEqual(['newest', 'middle', 'oldest', 'oldest']));
+  it('begin behind the prompt that was used last', () => expect(walked('newest', 1, -1)).toEqual(['middle', 'newest']));
+  it('begin anew when one of them was changed', () => {
+    const walk = new PromptWalk();
+    walk.step(used, '', 1);
+    expect([walk.step(used, 'newest and more', 1), walk.step(used, 'newest', -1)]).toEqual(['newest', 'newest and more']);
+  });
+  it('are none at first', () => expect(new PromptWalk().step([], 'mine', 1)).toBe('mine'));
+});
+
+describe('tags', () => {
+  it('are counted over pictures, in order', () => {
+    expect([...countTags([{ tags: ['red', 'Apple'] }, { tags: [] }, { tags: ['red'] }])]).toEqual([['Apple', 1], ['red', 2]]);
+  });
+  it('are none where there are none', () => expect(countTags([{ tags: [] }]).size).toBe(0));
 });

@@ -1,11 +1,22 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
-import { clipRectangle, extendStroke, MaskHistory, nextBrushSize, penWidth, type MaskStep, type Point } from '../../src/lib/mask';
+import { clipRectangle, drawnArea, extendStroke, MaskHistory, nextBrushSize, penWidth, type MaskStep, type Point } from '../../src/lib/mask';
 import { greyPng } from '../../src/lib/png';
 import { fit, pinch, toImage, zoomAt } from '../../src/lib/view';
 
 const stroke = (x: number): MaskStep => ({ kind: 'stroke', erase: false, size: 3, points: [[x, 0, 1]] });
+
+// The values that tests/pipeline/inpaint_area_test.cpp expects of the program itself.
+describe('what is drawn of a picture', () => {
+  const box = (x: number, y: number, width: number, height: number) => ({ x, y, width, height });
+  it.each([
+    ['the padded mask in the shape of the request', box(100, 120, 40, 20), [64, 64], [400, 300], box(90, 100, 60, 60)],
+    ['inside the picture', box(390, 0, 10, 10), [64, 64], [400, 300], box(370, 0, 30, 30)],
+    ['all of it at most', box(0, 0, 100, 40), [64, 64], [100, 40], box(0, 0, 100, 40)],
+    ['not in the shape where there is no room', box(10, 56, 480, 400), [768, 512], [512, 512], box(0, 46, 512, 420)],
+  ] as const)('is %s', (_, painted, [width, height], [w, h], expected) => expect(drawnArea(painted, 10, { width, height }, { width: w, height: h })).toEqual(expected));
+});
 
 describe('history', () => {
   it('undoes and redoes a hundred steps', () => {
