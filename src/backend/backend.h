@@ -188,7 +188,7 @@ class Backend : public Device {
 
 struct CpuOptions {
   int threads = 0;            // 0: one per physical core available to the process
-  std::size_t max_bytes = 0;  // of activations; 0: no limit
+  std::size_t max_bytes = 0;  // of weights and activations; 0: no limit
   bool winograd = true;       // where it is the faster way; else every convolution is direct
 };
 

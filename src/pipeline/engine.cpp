@@ -167,12 +167,11 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
     log_warning(
         "the machine has too little memory free to hold everything: this run takes longer; close "
         "other programs, or see mezzo plan");
-  const auto weights = planned.plan.phases.front().weights,
-             fixed = process_overhead(weights) + weights;
+  const auto program = process_overhead(planned.plan.phases.front().weights);
   backend = make_cpu_backend(
       {.threads = options.threads,
        .max_bytes =
-           options.max_ram ? std::max<std::uint64_t>(options.max_ram, fixed + 1) - fixed : 0,
+           options.max_ram ? std::max<std::uint64_t>(options.max_ram, program + 1) - program : 0,
        .winograd = strategy.winograd});
   backend->set_stop(run.stop);
   const Loading loading{*backend, precision_under(strategy, precision), strategy};

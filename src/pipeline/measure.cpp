@@ -129,6 +129,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   // In the order of a picture, and with what it lets go.
   const double text_s = median(times(repeats, text));
   model.text->release(true);
+  model.denoiser->read();
   const double unet_s = median(times(repeats, denoiser, &first));
   OpLog log, vae_log;
   const double unet_flops = static_cast<double>(work_of(b, log, denoiser));

@@ -210,6 +210,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
                       [&](const Shape& s) { return zeros(*meta, s); });
     phases.end("vae encoder", of_vae, picture_bytes(p, 1));
   }
+  model.denoiser->read();
   text = repeated(*meta, text, rows);
   Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
   ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));

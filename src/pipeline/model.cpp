@@ -104,16 +104,18 @@ class InTurns final : public Denoiser {
   std::int64_t rows_;
 };
 
-/// A denoiser that is read when it is called and let go after a request.
+/// A denoiser that is read when it is needed and let go after a request.
 class LetGo final : public Denoiser {
  public:
   using Read = std::function<std::unique_ptr<Denoiser>()>;
-  LetGo(Backend& backend, Read read)
-      : backend_(backend), read_(std::move(read)), denoiser_(read_()) {}
+  LetGo(Backend& backend, Read read) : backend_(backend), read_(std::move(read)) {}
 
   Tensor operator()(const Tensor& x, const Call& call) const override {
-    if (!denoiser_) denoiser_ = read_();
+    check(denoiser_ != nullptr, "a denoiser is read before it is called");
     return (*denoiser_)(x, call);
+  }
+  void read() override {
+    if (!denoiser_) denoiser_ = read_();
   }
   void release() override {
     denoiser_.reset();
@@ -123,7 +125,7 @@ class LetGo final : public Denoiser {
  private:
   Backend& backend_;
   Read read_;
-  mutable std::unique_ptr<Denoiser> denoiser_;
+  std::unique_ptr<Denoiser> denoiser_;
 };
 
 std::unique_ptr<Denoiser> read_denoiser(const ModelBundle& bundle, const Loading& loading) {

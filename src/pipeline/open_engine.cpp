@@ -43,7 +43,7 @@ OpenOptions open_options(const EngineOptions& o) {
 }
 
 std::uint64_t process_overhead(std::uint64_t weight_bytes) {
-  return 15'200'000 + weight_bytes / 110;
+  return 15'700'000 + weight_bytes / 110;
 }
 
 EngineOptions options_for(const std::string& model, EngineOptions o) {

@@ -183,6 +183,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
+  model.denoiser->read();
   if (watch.latents) watch.latents("init", start.x);
 
   GuidedDenoiser denoiser(job, model, watch, std::move(text), std::move(start.extra_channels));

@@ -56,7 +56,7 @@ Arena::~Arena() {
   ::munmap(base_, reserved_);
 }
 
-void* Arena::allocate(std::size_t bytes) {
+void* Arena::allocate(std::size_t bytes, std::size_t beside) {
   std::lock_guard lock(mutex_);
   if (bytes > reserved_ / 2)
     fail<OutOfMemory>("one result of {} is needed; choose a smaller picture", byte_text(bytes));
@@ -78,12 +78,13 @@ void* Arena::allocate(std::size_t bytes) {
       free_.erase(std::prev(free_.end()));
     }
     const std::size_t end = offset + n;
-    if (end > reserved_ || (limit_ && end > limit_)) {
+    if (end > reserved_ || (limit_ && end + beside > limit_)) {
       if (offset != top_) free_.emplace(offset, top_ - offset);
       fail<OutOfMemory>(
-          "working memory of {} exceeds the limit of {}; choose a smaller picture or raise "
+          "weights and working memory of {} exceed the limit of {}; choose a smaller picture or "
+          "raise "
           "--max-ram",
-          byte_text(end), byte_text(limit_ ? limit_ : reserved_));
+          byte_text(end + beside), byte_text(limit_ ? limit_ : reserved_));
     }
     top_ = end;
     peak_ = std::max(peak_, top_);

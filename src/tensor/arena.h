@@ -16,7 +16,9 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  void* allocate(std::size_t bytes);  // 64-byte aligned; throws OutOfMemory
+  /// 64-byte aligned. `beside`: bytes elsewhere that count towards the limit too. Throws
+  /// OutOfMemory.
+  void* allocate(std::size_t bytes, std::size_t beside = 0);
   void release(void* data, std::size_t bytes) noexcept;
 
   std::size_t in_use() const { return in_use_; }

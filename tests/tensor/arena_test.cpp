@@ -77,6 +77,7 @@ TEST(Arena, LimitIsHardAndTheArenaStaysUsable) {
   Arena a(true, 1 << 20);
   void* p = a.allocate(900 << 10);
   EXPECT_THROW(a.allocate(200 << 10), OutOfMemory);
+  EXPECT_THROW(a.allocate(50 << 10, 200 << 10), OutOfMemory) << "with what is used beside it";
   void* q = a.allocate(50 << 10);
   a.release(q, 50 << 10);
   a.release(p, 900 << 10);

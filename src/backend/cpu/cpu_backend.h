@@ -20,7 +20,7 @@ class CpuBackend : public Backend {
   explicit CpuBackend(const CpuOptions& options) : CpuBackend(options, true) {}
 
   void* allocate(std::size_t bytes) override {
-    void* data = arena_.allocate(bytes);
+    void* data = arena_.allocate(bytes, *weight_bytes_);
     note_peak(0);
     return data;
   }

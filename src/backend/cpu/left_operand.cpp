@@ -45,7 +45,7 @@ Lines::Lines(const ProductCall& call) : images_(call.images) {
     if (integers) group_ = std::min(group_, kIntegerLines);
     copied_lines_ = (group_ - 1) * step_ + c.kernel;
   }
-  made_ = (pads_ ? call.w : pixels_) * c.in;
+  made_ = (pads_ ? (integers ? copied_lines_ : 1) * call.w : pixels_) * c.in;
   const Index all = images_ * groups_of_image();
   band_ =
       copies_ ? std::clamp<Index>(kBandWords / (copied_lines_ * padded_ * words_), 1, all) : all;
@@ -120,17 +120,18 @@ void LeftOperand::convert_rows(Index line, float* space) {
 // The lines of x that a group of results looks at, with zeros around the picture.
 void LeftOperand::copy_group(Index group, float* space) {
   const Conv2dConfig& c = call_.config();
-  const Index first = l_.first_line(group), lines = l_.copied_lines_,
+  const Index first = l_.first_line(group), lines = l_.copied_lines_, image = l_.image(first),
               top = first % l_.in_image_ * c.stride - c.pad_top;
   const Index begin = std::min<Index>(c.pad_left, l_.padded_),
               end = std::min(l_.padded_, begin + call_.w);
-  const Index image = l_.image(first);
   const Index above = std::clamp<Index>(top, 0, call_.h),
               below = std::clamp(top + lines, above, call_.h);
+  const float* all = nullptr;  // integers need every line for their range
   const Range* range = nullptr;
   if (call_.weights.operands() == Operands::kInt8) {
+    all = lines_of(image, above, below, space);
     Range& own = ranges_[static_cast<std::size_t>(group - first_)];
-    own = range_of(image, above, below, space);
+    own = range_of(all, (below - above) * call_.w);
     range = &own;
   }
   const auto bytes = static_cast<std::size_t>(l_.words_) * kWord;
@@ -150,19 +151,28 @@ void LeftOperand::copy_group(Index group, float* space) {
     zero(line, 0, begin);
     std::uint32_t* out = line + begin * l_.words_;
     if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
-    convert(input_.get(image, row * call_.w, end - begin, space), end - begin, range, out);
+    const float* x = all ? all + (row - above) * call_.w * c.in
+                         : input_.get(image, row * call_.w, end - begin, space);
+    convert(x, end - begin, range, out);
     zero(line, end, l_.padded_);
   }
 }
 
-LeftOperand::Range LeftOperand::range_of(Index image, Index begin, Index end, float* space) const {
+// Rows of an image one after the other: where they lie, or made in `space`.
+const float* LeftOperand::lines_of(Index image, Index begin, Index end, float* space) const {
+  const Index pixels = call_.w, line = pixels * call_.config().in;
+  if (!input_.enlarges()) return input_.get(image, begin * pixels, (end - begin) * pixels, space);
+  for (Index row = begin; row < end; ++row)
+    input_.get(image, row * pixels, pixels, space + (row - begin) * line);
+  return space;
+}
+
+LeftOperand::Range LeftOperand::range_of(const float* x, Index pixels) const {
   constexpr float kSteps = 255;
   const kernels::Groups slices = {call_.config().in, call_.weights.slice()};
   const auto count = static_cast<std::size_t>(slices.count());
   std::vector<float> lowest(count), highest(count);  // zeros are always among the values
-  for (Index row = begin; row < end; ++row)
-    kernels::widen_ranges(input_.get(image, row * call_.w, call_.w, space), call_.w, slices,
-                          lowest.data(), highest.data());
+  kernels::widen_ranges(x, pixels, slices, lowest.data(), highest.data());
   Range r = {.factor = std::vector<float>(count),
              .inverse = std::vector<float>(count),
              .zero = std::vector<float>(count),

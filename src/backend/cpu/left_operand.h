@@ -72,8 +72,9 @@ class LeftOperand {
   void convert(const float* x, std::int64_t pixels, const Range*, std::uint32_t* out) const;
   void convert_rows(std::int64_t line, float* space);
   void copy_group(std::int64_t group, float* space);
-  /// Of rows of an image.
-  Range range_of(std::int64_t image, std::int64_t begin, std::int64_t end, float* space) const;
+  const float* lines_of(std::int64_t image, std::int64_t begin, std::int64_t end,
+                        float* space) const;
+  Range range_of(const float* x, std::int64_t pixels) const;
 
   const ProductCall& call_;
   const Lines& l_;
