@@ -1,5 +1,6 @@
 #include "pipeline/conditioning.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/log.h"
@@ -11,6 +12,14 @@ namespace {
 
 constexpr std::size_t kShown = 200;              // characters of what is cut from a prompt
 constexpr std::size_t kRemembered = 64'000'000;  // bytes; at least the last prompt
+
+void warn_about_cuts(const std::vector<TextConditioner::Cut>& cuts) {
+  for (const auto& cut : cuts)
+    log_warning(
+        "the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
+        cut.limit,
+        cut.text.size() > kShown ? to_valid_utf8(cut.text.substr(0, kShown)) + " ..." : cut.text);
+}
 
 void warn_about_syntax(const Prompt& prompt) {
   for (const auto* text : {&prompt.text, &prompt.text_2, &prompt.text_3})
@@ -39,36 +48,48 @@ Tensor stack(Backend& backend, const std::vector<TextEmbedding>& rows,
 
 }  // namespace
 
-const TextEmbedding& Conditioning::encoded(const Prompt& prompt, const TextSettings& settings) {
-  for (const auto& cut : model_.text->cuts(prompt, settings))
-    log_warning(
-        "the prompt is longer than the {} tokens the model reads; it does not see: \"{}\"",
-        cut.limit,
-        cut.text.size() > kShown ? to_valid_utf8(cut.text.substr(0, kShown)) + " ..." : cut.text);
-  const auto key = std::pair(prompt, settings);
-  if (const auto it = cache_.find(key); it != cache_.end()) return it->second;
-  warn_about_syntax(prompt);
-  const TextEmbedding kept = made(prompt, settings);
-  const std::size_t bytes = kept.tokens.bytes() + (kept.pooled ? kept.pooled.bytes() : 0);
+void Conditioning::remember(const TextRequest& request, const TextEmbedding& embedding) {
+  const std::size_t bytes =
+      embedding.tokens.bytes() + (embedding.pooled ? embedding.pooled.bytes() : 0);
   if (cached_bytes_ + bytes > kRemembered) cache_.clear(), cached_bytes_ = 0;
   cached_bytes_ += bytes;
-  return cache_.emplace(key, kept).first->second;
+  cache_.emplace(request, embedding);
 }
 
-TextEmbedding Conditioning::made(const Prompt& prompt, const TextSettings& settings) const {
-  if (on_disk_)
-    if (auto found = on_disk_->find(prompt, settings)) return *found;
-  const auto made = model_.text->encode(prompt, settings);
-  const TextEmbedding kept{.tokens = model_.backend.download(made.tokens),
-                           .pooled = made.pooled ? model_.backend.download(made.pooled) : Tensor()};
-  if (on_disk_) on_disk_->keep(prompt, settings, kept);
-  return kept;
+void Conditioning::encode(const std::vector<TextRequest>& requests, bool last, Found& found) {
+  const auto encoded = model_.text->encode(requests, last);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& [tokens, pooled] = encoded[i];
+    const TextEmbedding kept{.tokens = model_.backend.download(tokens),
+                             .pooled = pooled ? model_.backend.download(pooled) : Tensor()};
+    if (on_disk_) on_disk_->keep(requests[i].prompt, requests[i].settings, kept);
+    remember(requests[i], kept);
+    found.emplace(requests[i], kept);
+  }
 }
 
-TextEmbedding Conditioning::operator()(const std::vector<Prompt>& prompts,
-                                       const TextSettings& settings) {
-  std::vector<TextEmbedding> rows;  // shared with the cache, which may forget them meanwhile
-  for (const auto& prompt : prompts) rows.push_back(encoded(prompt, settings));
+TextEmbedding Conditioning::operator()(std::span<const TextRequest> requests, bool last) {
+  Found found;  // shared with the cache, which may forget them meanwhile
+  std::vector<TextRequest> unknown;
+  for (const TextRequest& r : requests) {
+    if (found.contains(r) || std::ranges::find(unknown, r) != unknown.end()) continue;
+    warn_about_cuts(model_.text->cuts(r.prompt, r.settings));
+    if (const auto it = cache_.find(r); it != cache_.end()) {
+      found.emplace(r, it->second);
+      continue;
+    }
+    warn_about_syntax(r.prompt);
+    auto kept = on_disk_ ? on_disk_->find(r.prompt, r.settings) : std::nullopt;
+    if (!kept) {
+      unknown.push_back(r);
+      continue;
+    }
+    remember(r, *kept);
+    found.emplace(r, *kept);
+  }
+  encode(unknown, last, found);
+  std::vector<TextEmbedding> rows;
+  for (const TextRequest& r : requests) rows.push_back(found.at(r));
   return {.tokens = stack(model_.backend, rows, &TextEmbedding::tokens),
           .pooled = stack(model_.backend, rows, &TextEmbedding::pooled)};
 }

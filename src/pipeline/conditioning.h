@@ -18,18 +18,19 @@ class Conditioning {
   explicit Conditioning(const Model& model, std::optional<PromptCache> on_disk = {})
       : model_(model), on_disk_(std::move(on_disk)) {}
 
-  /// A row of embeddings for each prompt, on the model's backend. Warns about prompts that do not
-  /// fit.
-  TextEmbedding operator()(const std::vector<Prompt>& prompts, const TextSettings& settings);
+  /// A row of embeddings for each text, on the model's backend. Warns about texts that do not fit.
+  /// last: no other texts come in the request.
+  TextEmbedding operator()(std::span<const TextRequest> requests, bool last = false);
 
  private:
-  const TextEmbedding& encoded(const Prompt& prompt, const TextSettings& settings);
-  /// From the folder or the encoders, on the host.
-  TextEmbedding made(const Prompt& prompt, const TextSettings& settings) const;
+  using Found = std::map<TextRequest, TextEmbedding>;  // on the host
+  /// Those that are not known yet, by the encoders.
+  void encode(const std::vector<TextRequest>& requests, bool last, Found& found);
+  void remember(const TextRequest& request, const TextEmbedding& embedding);
 
   const Model& model_;
   std::optional<PromptCache> on_disk_;
-  std::map<std::pair<Prompt, TextSettings>, TextEmbedding> cache_;  // on the host
+  Found cache_;
   std::size_t cached_bytes_ = 0;
 };
 

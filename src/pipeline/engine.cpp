@@ -236,7 +236,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->precision = precision_of(options);
   if (options.threads < 0)
     fail<UsageError>("threads: {} is not usable; give 0 (one a core) or more", options.threads);
-  if (options.max_ram) keep_heap_small();
+  if (options.max_ram || options.memory == "low-ram") keep_heap_small();
   s->bundle = open_bundle(path, options);
   // Counts first: everything that is missing is told, and what does not fit refused, before the
   // first tensor is read.

@@ -199,9 +199,8 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   const auto rows = guided ? 2 * batch : batch;
   const auto rounds = (pictures + batch - 1) / batch;
 
-  TextEmbedding text = model.text->encode({}, text_settings(p));
-  if (guided) text = model.text->encode({}, text_settings(p));
-  model.text->release(rounds == 1);
+  const std::vector<TextRequest> texts(guided || batch > 1 ? 2 : 1, {.settings = text_settings(p)});
+  TextEmbedding text = model.text->encode(texts, rounds == 1).front();
   phases.end("text encoder", is_text_encoder);
 
   const auto of_vae = [](std::string_view name) { return name == "vae"; };

@@ -100,8 +100,8 @@ class Session {
   }
 
   TextEmbedding encode() {
-    return on_host(*backend_,
-                   model_.text->encode(prompt_of(params_, kPrompt), text_settings(params_)));
+    const TextRequest text = {prompt_of(params_, kPrompt), text_settings(params_)};
+    return on_host(*backend_, model_.text->encode({&text, 1}, false).front());
   }
   Tensor predict(const Recording::Prediction& p) {
     const TextEmbedding text = on_backend(*backend_, p.text);

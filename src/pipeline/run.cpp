@@ -121,16 +121,13 @@ Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0
 
 /// [unconditional, conditional] rows. Clip skip is for the prompts only, as in diffusers.
 TextEmbedding conditioning_of(const Job& job, Conditioning& conditioning) {
-  TextSettings settings = text_settings(job.params);
-  TextEmbedding prompts = conditioning(job.prompts, settings);
-  if (!job.guided()) return prompts;
-  settings.clip_skip = 1;
-  const std::vector<Prompt> negatives(job.prompts.size(), negative_prompt_of(job.params));
-  const TextEmbedding negative = conditioning(negatives, settings);
-  const auto both = [&](Tensor TextEmbedding::*what) {
-    return prompts.*what ? ops::concat(std::array{negative.*what, prompts.*what}, 0) : Tensor();
-  };
-  return {.tokens = both(&TextEmbedding::tokens), .pooled = both(&TextEmbedding::pooled)};
+  const TextSettings settings = text_settings(job.params);
+  TextSettings negative = settings;
+  negative.clip_skip = 1;
+  std::vector<TextRequest> texts;
+  if (job.guided()) texts.assign(job.prompts.size(), {negative_prompt_of(job.params), negative});
+  for (const Prompt& prompt : job.prompts) texts.push_back({prompt, settings});
+  return conditioning(texts, job.last);
 }
 
 /// Noise from one Brownian path over the levels that the plan visits.
@@ -179,7 +176,6 @@ sampling::SamplingPlan make_plan(const Job& job, const nlohmann::json& scheduler
 Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
           const nlohmann::json& scheduler, Draws& draws, const Watch& watch) {
   TextEmbedding text = conditioning_of(job, conditioning);
-  model.text->release(job.last);
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct TextSettings {
   auto operator<=>(const TextSettings&) const = default;
 };
 
+struct TextRequest {
+  Prompt prompt = {};
+  TextSettings settings = {};
+  auto operator<=>(const TextRequest&) const = default;
+};
+
 /// Rows are prompts.
 struct TextEmbedding {
   Tensor tokens;       // [B, L, D]
@@ -33,12 +40,11 @@ struct TextEmbedding {
 class TextConditioner {
  public:
   virtual ~TextConditioner() = default;
-  /// One prompt, so that the result does not depend on its company: tokens [1, L, D].
-  virtual TextEmbedding encode(const Prompt& prompt, const TextSettings& settings) const = 0;
-
-  /// Called when no prompt is left to encode for now, or, `last`, in the whole request: where the
-  /// strategy says so, the encoders give their memory back until the next one.
-  virtual void release(bool last) = 0;
+  /// One row for each, which does not depend on its company. An encoder reads all of them before
+  /// the next one begins. Where the strategy says so, always or after the `last` texts of a
+  /// request, it then gives its memory back.
+  virtual std::vector<TextEmbedding> encode(std::span<const TextRequest> requests,
+                                            bool last) const = 0;
 
   /// A part of a prompt that no encoder reads.
   struct Cut {

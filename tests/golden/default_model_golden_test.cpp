@@ -21,7 +21,8 @@ void check_prompt(const Model& model, const nlohmann::json& scheduler,
   const auto name = [&](const char* what) { return std::to_string(k) + "." + what; };
   Conditioning conditioning(model);
   const auto close = [&](const std::string& prompt, const std::string& tensor) {
-    const Tensor t = model.backend.download(conditioning({{.text = prompt}}, {}).tokens);
+    const Tensor t = model.backend.download(
+        conditioning(std::array{TextRequest{.prompt = {.text = prompt}}}).tokens);
     EXPECT_LE(test::error_over_std({t.data<float>(), static_cast<std::size_t>(t.numel())},
                                    recorded.values(tensor)),
               1e-4)

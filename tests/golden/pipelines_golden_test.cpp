@@ -160,7 +160,9 @@ void check_text(const Run& run, const Model& model, Conditioning& conditioning,
   };
   const auto check = [&](const std::string& kind, const std::vector<Prompt>& prompts,
                          const TextSettings& settings) {
-    const auto text = conditioning(prompts, settings);
+    std::vector<TextRequest> texts;
+    for (const Prompt& prompt : prompts) texts.push_back({prompt, settings});
+    const auto text = conditioning(texts);
     same("text." + kind + "prompt_embeds", text.tokens);
     same("text." + kind + "pooled_prompt_embeds", text.pooled);
   };

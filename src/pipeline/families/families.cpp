@@ -29,10 +29,19 @@ ClipTokenizer make_clip_tokenizer(const ModelBundle& bundle, const std::string& 
   return tokenizer;
 }
 
-Tensor as_ids(const std::vector<int>& ids) {
-  Tensor row(host(), DType::kI32, {1, static_cast<std::int64_t>(ids.size())});
-  std::ranges::copy(ids, row.data<std::int32_t>());
-  return row;
+Tensor as_ids(const std::vector<std::vector<int>>& rows) {
+  const auto length = static_cast<std::int64_t>(rows.front().size());
+  Tensor ids(host(), DType::kI32, {static_cast<std::int64_t>(rows.size()), length});
+  auto* to = ids.data<std::int32_t>();
+  for (const auto& row : rows) to = std::ranges::copy(row, to).out;
+  return ids;
+}
+
+std::span<const TextRequest> next_texts(std::span<const TextRequest> all, std::size_t& at) {
+  constexpr std::size_t kAtOnce = 2;  // a prompt and what a picture shall not show
+  const std::size_t begin = at;
+  while (at < all.size() && at - begin < kAtOnce && all[at].settings == all[begin].settings) ++at;
+  return all.subspan(begin, at - begin);
 }
 
 TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& text, int limit) {

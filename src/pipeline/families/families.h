@@ -61,7 +61,7 @@ class TextEncoder {
       : source_(bundle, component), loading_(loading), config_(config) {
     using enum MemoryStrategy::Encoders;
     if (loading.strategy.encoders == kStreamed) source_.held = 0;
-    if (loading.strategy.encoders == kKept) network();
+    if (loading.strategy.encoders == kKept && !loading.strategy.once) network();
   }
 
   /// Reads it where it is not in memory.
@@ -72,7 +72,8 @@ class TextEncoder {
     }
     return *network_;
   }
-  void release(bool last) {
+  /// Its texts are encoded. last: those of the whole request.
+  void release(bool last) const {
     const MemoryStrategy& s = loading_.strategy;
     if (s.encoders == MemoryStrategy::Encoders::kKept && !(s.once && last)) return;
     network_.reset();
@@ -91,8 +92,11 @@ class TextEncoder {
 /// token), where it brings none. Throws LoadError when it does not fit the text encoder.
 ClipTokenizer make_clip_tokenizer(const ModelBundle& bundle, const std::string& name,
                                   const ClipTextConfig& text, const std::string& pad);
-/// Rows of ids for an encoder, on the host: int32 [1, L].
-Tensor as_ids(const std::vector<int>& ids);
+/// Rows of ids of one length for an encoder, on the host: int32 [B, L].
+Tensor as_ids(const std::vector<std::vector<int>>& rows);
+/// Texts with the same settings that a network reads together, in their order; `at` is moved to the
+/// next ones. Few, so that working memory does not grow with their number.
+std::span<const TextRequest> next_texts(std::span<const TextRequest> all, std::size_t& at);
 TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& text, int limit);
 
 }  // namespace mezzo

@@ -22,12 +22,20 @@ class ClipConditioner final : public TextConditioner {
                       config_of<ClipTextConfig>(bundle, "text_encoder")),
         tokenizer_(tokenizer_of(bundle, text_encoder_.config())) {}
 
-  TextEmbedding encode(const Prompt& prompt, const TextSettings& settings) const override {
-    const auto tokens = tokenizer_.tokenize(prompt.text, limit());
-    return {.tokens =
-                text_encoder_.network()(as_ids(tokens.ids), {.skip = settings.clip_skip}).hidden};
+  std::vector<TextEmbedding> encode(std::span<const TextRequest> requests,
+                                    bool last) const override {
+    std::vector<TextEmbedding> rows;
+    for (std::size_t at = 0; at < requests.size();) {
+      const auto some = next_texts(requests, at);
+      std::vector<std::vector<int>> ids;
+      for (const auto& r : some) ids.push_back(tokenizer_.tokenize(r.prompt.text, limit()).ids);
+      const auto out = text_encoder_.network()(as_ids(ids), {.skip = some[0].settings.clip_skip});
+      for (std::int64_t i = 0; i < std::ssize(some); ++i)
+        rows.push_back({.tokens = out.hidden.slice(0, i, i + 1)});
+    }
+    text_encoder_.release(last);
+    return rows;
   }
-  void release(bool last) override { text_encoder_.release(last); }
   std::vector<Cut> cuts(const Prompt& prompt, const TextSettings&) const override {
     auto tokens = tokenizer_.tokenize(prompt.text, limit());
     if (tokens.cut.empty()) return {};

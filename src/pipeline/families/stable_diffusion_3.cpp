@@ -88,11 +88,19 @@ T5Tokenizer make_t5_tokenizer(const ModelBundle& bundle, const T5EncoderConfig& 
   return tokenizer;
 }
 
+// What each encoder reads.
+const std::string& text_1(const Prompt& p) { return p.text; }
+const std::string& text_2(const Prompt& p) { return p.text_2.empty() ? p.text : p.text_2; }
+const std::string& text_3(const Prompt& p) { return p.text_3.empty() ? p.text : p.text_3; }
+
+int t5_length(const TextSettings& s) { return s.t5_length ? s.t5_length : kT5Length; }
+
 /// A CLIP with its tokenizer.
 class Clip {
  public:
   Clip(const ModelBundle& bundle, const Loading& loading, int number)
-      : encoder_(bundle, component(number), loading, clip_config(bundle, component(number))),
+      : text_(number == 1 ? text_1 : text_2),
+        encoder_(bundle, component(number), loading, clip_config(bundle, component(number))),
         tokenizer_(tokenizer_of(bundle, encoder_.config(), number)) {}
 
   static ClipTokenizer tokenizer_of(const ModelBundle& bundle, const ClipTextConfig& config,
@@ -102,12 +110,22 @@ class Clip {
   }
 
   /// Hidden states of the layer before the last, without the final norm, and the pooled output.
-  TextEmbedding operator()(const std::string& text, int clip_skip) const {
-    const auto out = encoder_.network()(as_ids(tokenizer_.tokenize(text, limit()).ids),
-                                        {.skip = clip_skip + 1, .final_norm = false});
-    return {.tokens = out.hidden, .pooled = out.projected ? out.projected : out.pooled};
+  std::vector<TextEmbedding> encode(std::span<const TextRequest> requests, bool last) const {
+    std::vector<TextEmbedding> rows;
+    for (std::size_t at = 0; at < requests.size();) {
+      const auto some = next_texts(requests, at);
+      std::vector<std::vector<int>> ids;
+      for (const auto& r : some) ids.push_back(tokenizer_.tokenize(text_(r.prompt), limit()).ids);
+      const auto out = encoder_.network()(
+          as_ids(ids), {.skip = some[0].settings.clip_skip + 1, .final_norm = false});
+      const Tensor& pooled = out.projected ? out.projected : out.pooled;
+      for (std::int64_t i = 0; i < std::ssize(some); ++i)
+        rows.push_back(
+            {.tokens = out.hidden.slice(0, i, i + 1), .pooled = pooled.slice(0, i, i + 1)});
+    }
+    encoder_.release(last);
+    return rows;
   }
-  void release(bool last) { encoder_.release(last); }
   Tokens tokenize(const std::string& text) const { return tokenizer_.tokenize(text, limit()); }
   TokenReport report(const std::string& text) const {
     return token_report(tokenizer_, text, limit());
@@ -119,6 +137,7 @@ class Clip {
     return number == 1 ? "text_encoder" : "text_encoder_2";
   }
 
+  const std::string& (*text_)(const Prompt&);  // that it reads
   TextEncoder<ClipText, ClipTextConfig> encoder_;
   ClipTokenizer tokenizer_;
 };
@@ -129,11 +148,20 @@ class T5 {
       : tokenizer_(make_t5_tokenizer(bundle, config)),
         encoder_(bundle, "text_encoder_3", loading, config) {}
 
-  /// Every token is seen, the padding too.
-  Tensor operator()(const std::string& text, int length) const {
-    return encoder_.network()(as_ids(tokenizer_.tokenize(text, length).ids));
+  /// [1, L, D] for each. Every token is seen, the padding too.
+  std::vector<Tensor> encode(std::span<const TextRequest> requests, bool last) const {
+    std::vector<Tensor> rows;
+    for (std::size_t at = 0; at < requests.size();) {
+      const auto some = next_texts(requests, at);
+      std::vector<std::vector<int>> ids;
+      for (const auto& r : some)
+        ids.push_back(tokenizer_.tokenize(text_3(r.prompt), t5_length(r.settings)).ids);
+      const Tensor out = encoder_.network()(as_ids(ids));
+      for (std::int64_t i = 0; i < std::ssize(some); ++i) rows.push_back(out.slice(0, i, i + 1));
+    }
+    encoder_.release(last);
+    return rows;
   }
-  void release(bool last) { encoder_.release(last); }
   Tokens tokenize(const std::string& text, int length) const {
     return tokenizer_.tokenize(text, length);
   }
@@ -154,25 +182,26 @@ class Sd3Conditioner final : public TextConditioner {
   }
 
   /// tokens: [CLIP-L | CLIP-G | zeros] of every CLIP token, then T5's tokens; zeros without T5.
-  TextEmbedding encode(const Prompt& prompt, const TextSettings& settings) const override {
-    const auto l = clip_l_(prompt.text, settings.clip_skip);
-    const auto g = clip_g_(of(prompt, prompt.text_2), settings.clip_skip);
-    const auto rows = l.tokens.dim(1), words = t5_rows(settings);
-    Tensor tokens = zeros({1, rows + words, width_});
-    const auto put = [&](const Tensor& part, std::int64_t row, std::int64_t column) {
-      Tensor place = tokens.slice(1, row, row + part.dim(1)).slice(2, column, column + part.dim(2));
-      backend_.copy(part, place);
-    };
-    put(l.tokens, 0, 0);
-    put(g.tokens, 0, l.tokens.dim(2));
-    if (t5_) put((*t5_)(of(prompt, prompt.text_3), static_cast<int>(words)), rows, 0);
-    return {.tokens = tokens, .pooled = ops::concat(std::array{l.pooled, g.pooled}, -1)};
-  }
-
-  void release(bool last) override {
-    clip_l_.release(last);
-    clip_g_.release(last);
-    if (t5_) t5_->release(last);
+  std::vector<TextEmbedding> encode(std::span<const TextRequest> requests,
+                                    bool last) const override {
+    const auto l = clip_l_.encode(requests, last), g = clip_g_.encode(requests, last);
+    const auto t5 = t5_ ? t5_->encode(requests, last) : std::vector<Tensor>();
+    std::vector<TextEmbedding> rows;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto clip = l[i].tokens.dim(1);
+      Tensor tokens = zeros({1, clip + t5_length(requests[i].settings), width_});
+      const auto put = [&](const Tensor& part, std::int64_t row, std::int64_t column) {
+        Tensor place =
+            tokens.slice(1, row, row + part.dim(1)).slice(2, column, column + part.dim(2));
+        backend_.copy(part, place);
+      };
+      put(l[i].tokens, 0, 0);
+      put(g[i].tokens, 0, l[i].tokens.dim(2));
+      if (t5_) put(t5[i], clip, 0);
+      rows.push_back(
+          {.tokens = tokens, .pooled = ops::concat(std::array{l[i].pooled, g[i].pooled}, -1)});
+    }
+    return rows;
   }
 
   /// What T5 reads is seen, whatever the CLIPs leave out.
@@ -181,9 +210,9 @@ class Sd3Conditioner final : public TextConditioner {
     const auto add = [&](Tokens tokens, int limit) {
       if (!tokens.cut.empty()) cuts.push_back({limit, std::move(tokens.cut)});
     };
-    const auto words = static_cast<int>(t5_rows(settings));
+    const int words = t5_length(settings);
     if (t5_) {
-      add(t5_->tokenize(of(prompt, prompt.text_3), words), words);
+      add(t5_->tokenize(text_3(prompt), words), words);
     } else {
       add(clip_l_.tokenize(prompt.text), clip_l_.limit());
       if (!prompt.text_2.empty()) add(clip_g_.tokenize(prompt.text_2), clip_g_.limit());
@@ -194,12 +223,6 @@ class Sd3Conditioner final : public TextConditioner {
   TokenReport tokens(const std::string& text) const override { return clip_l_.report(text); }
 
  private:
-  static const std::string& of(const Prompt& prompt, const std::string& own) {
-    return own.empty() ? prompt.text : own;
-  }
-  static std::int64_t t5_rows(const TextSettings& s) {
-    return s.t5_length ? s.t5_length : kT5Length;
-  }
   Tensor zeros(const Shape& shape) const {
     const Tensor values(host(), DType::kF32, shape);
     if (backend_.has_data()) std::memset(values.raw(), 0, values.bytes());
