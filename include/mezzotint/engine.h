@@ -32,7 +32,8 @@ struct EngineOptions {
   std::string config = {};
   int threads = 0;  // 0: one per physical core
   /// Bytes for the whole process; 0: no limit but what the machine has free. The engine keeps to it
-  /// by holding less in memory (docs/memory.md), and refuses what does not fit even so.
+  /// by holding less in memory (docs/memory.md), and refuses what does not fit even so. The heap of
+  /// the process is set to return freed memory at once.
   std::uint64_t max_ram = 0;
   /// What is held in memory: "auto" or "" (as much as fits), "offload" (text encoders only while
   /// they are used), "low-ram" (as little as possible: networks are read from their file layer by

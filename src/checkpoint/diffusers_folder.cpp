@@ -121,7 +121,8 @@ Component open_component(const fs::path& folder, const std::string& component) {
 bool is_diffusers_folder(const fs::path& path) { return is_there(path / "model_index.json"); }
 
 std::vector<fs::path> files_behind(const fs::path& origin) {
-  if (origin.filename().string().find(".index.") == std::string::npos) return {origin};
+  const std::string name = origin.filename().string();
+  if (name.find(".index.") == name.npos || !name.ends_with(".json")) return {origin};
   std::vector<fs::path> files;
   for (const auto& f : shards_of(weight_map(origin), origin))
     files.push_back(origin.parent_path() / f);

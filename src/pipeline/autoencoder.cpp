@@ -27,6 +27,11 @@ class Halves : public Autoencoder {
 
   std::int64_t latent_channels() const override { return config_.latent_channels; }
   std::int64_t factor() const override { return config_.factor(); }
+  void release_encoder() override {
+    if (!encoder_) return;
+    encoder_.reset();
+    loading_.backend.trim();
+  }
 
  protected:
   const Decoder& decoder() const { return *decoder_; }

@@ -23,6 +23,9 @@ class Autoencoder {
   virtual Tensor decode(const Tensor& latents) const = 0;
   /// Picture [B, H, W, 3] in [-1, 1] -> latents, sampled from the posterior.
   virtual Tensor encode(const Tensor& image, const PosteriorNoise& noise) = 0;
+  /// Called when a request's pictures are encoded: the encoder gives its memory back until the
+  /// next.
+  virtual void release_encoder() = 0;
   virtual std::int64_t latent_channels() const = 0;
   virtual std::int64_t factor() const = 0;  // pixels a latent spans
 };

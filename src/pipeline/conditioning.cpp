@@ -87,7 +87,7 @@ TextEmbedding Conditioning::operator()(std::span<const TextRequest> requests, bo
     remember(r, *kept);
     found.emplace(r, *kept);
   }
-  encode(unknown, last, found);
+  encode(unknown, last, found);  // also where there are none: encoders may be let go
   std::vector<TextEmbedding> rows;
   for (const TextRequest& r : requests) rows.push_back(found.at(r));
   return {.tokens = stack(model_.backend, rows, &TextEmbedding::tokens),

@@ -21,8 +21,8 @@ class Denoiser {
   };
   /// x [B, H, W, in_channels] -> [nB, H, W, out_channels].
   virtual Tensor operator()(const Tensor& x, const Call& call) const = 0;
-  /// Called before the first step of a request and after the last: where the strategy says so, the
-  /// network is in memory between them only.
+  /// Called before the first step of each batch, and after the last of a request: where the
+  /// strategy says so, the network is in memory between them only.
   virtual void read() {}
   virtual void release() {}
 };

@@ -167,7 +167,8 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
     log_warning(
         "the machine has too little memory free to hold everything: this run takes longer; close "
         "other programs, or see mezzo plan");
-  const auto program = process_overhead(planned.plan.phases.front().weights);
+  const auto program =
+      process_overhead(std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
   backend = make_cpu_backend(
       {.threads = options.threads,
        .max_bytes =
@@ -188,7 +189,7 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
 }
 
 void Engine::State::make_fit(const GenerateParams& p, const RunOptions& run) {
-  const PlanQuestion question{bundle, options, precision, p};
+  const PlanQuestion question{bundle, options, precision, p, run.preview_every > 0};
   if (model) {
     const auto limit = memory_limit(options);
     if (limit == 0 || plan_request(question, strategy).peak <= limit) return;
@@ -307,6 +308,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   if (p.seed < 0) p.seed = random_seed();
   s.make_fit(p, options);
   s.backend->set_stop(options.stop);
+  s.model->denoiser->release();  // of a request that was cancelled
   const std::size_t total = p.prompts.size() * static_cast<std::size_t>(p.count);
   const auto usual = static_cast<std::size_t>(batch_pictures(p, static_cast<std::int64_t>(total)));
   for (std::size_t at = 0; at < total; at += usual)

@@ -79,6 +79,9 @@ Prompt prompt_of(const GenerateParams& resolved, const std::string& text);
 Prompt negative_prompt_of(const GenerateParams& resolved);
 TextSettings text_settings(const GenerateParams& resolved);
 
+/// Height and width of the latents that a preview of h x w latents is decoded from.
+std::pair<std::int64_t, std::int64_t> preview_size(std::int64_t h, std::int64_t w);
+
 /// How many of `pictures` go through the networks together: as many as pay, one where the sampler
 /// chooses its own steps.
 std::int64_t batch_pictures(const GenerateParams& resolved, std::int64_t pictures);

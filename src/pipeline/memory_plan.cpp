@@ -177,7 +177,7 @@ std::uint64_t picture_bytes(const GenerateParams& p, std::int64_t pictures) {
 }  // namespace
 
 Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) {
-  const auto& [stored, options, precision, request] = question;
+  const auto& [stored, options, precision, request, previews] = question;
   const ModelBundle bundle = bundle_under(strategy, stored);
   const auto meta = make_meta_backend({.threads = options.threads, .winograd = strategy.winograd});
   Phases phases(bundle, *meta);
@@ -199,7 +199,10 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   const auto rows = guided ? 2 * batch : batch;
   const auto rounds = (pictures + batch - 1) / batch;
 
-  const std::vector<TextRequest> texts(guided || batch > 1 ? 2 : 1, {.settings = text_settings(p)});
+  const auto prompts = static_cast<std::int64_t>(p.prompts.size());
+  const std::vector<TextRequest> texts(
+      static_cast<std::size_t>(std::min(batch, prompts) + (guided ? 1 : 0)),
+      {.settings = text_settings(p)});
   TextEmbedding text = model.text->encode(texts, rounds == 1).front();
   phases.end("text encoder", is_text_encoder);
 
@@ -207,6 +210,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   if (p.init) {
     model.vae->encode(zeros(*meta, {1, p.height, p.width, 3}),
                       [&](const Shape& s) { return zeros(*meta, s); });
+    model.vae->release_encoder();
     phases.end("vae encoder", of_vae, picture_bytes(p, 1));
   }
   model.denoiser->read();
@@ -215,6 +219,11 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
   x = {};
   text = {};
+  if (previews) {
+    const auto [ph, pw] = preview_size(h, w);
+    model.vae->decode(zeros(*meta, {1, ph, pw, C}));
+  }
+  if (rounds > 1 && prompts > 1) model.text->encode(texts, false);  // those of the next batch
   const auto denoiser = find_family(bundle).denoiser;
   phases.end(fmt::format("{} step", denoiser), [&](const auto& name) { return name == denoiser; });
   const double step = phases.list.back().seconds;

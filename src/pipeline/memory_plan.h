@@ -15,6 +15,7 @@ struct PlanQuestion {
   const EngineOptions& options;
   Precision precision;
   const GenerateParams& params;
+  bool previews = false;  // are made between the steps
 };
 
 /// What a request takes under a strategy, whether it fits or not.

@@ -118,6 +118,7 @@ class LetGo final : public Denoiser {
     if (!denoiser_) denoiser_ = read_();
   }
   void release() override {
+    if (!denoiser_) return;
     denoiser_.reset();
     backend_.trim();
   }

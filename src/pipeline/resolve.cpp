@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "image/fit.h"
 #include "image/mask.h"
 #include "image/pixels.h"
@@ -209,9 +210,8 @@ void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
       continue;
     log_warning(
         "\"{}\" names nothing that this small model can draw, so expect something else; mezzo "
-        "models "
-        "lists what it knows",
-        prompt.substr(0, kShown));
+        "models lists what it knows",
+        to_valid_utf8(prompt.substr(0, kShown)));
     break;
   }
   if (static_cast<double>(p.width * p.height) > kFarMore * static_cast<double>(d.width * d.height))

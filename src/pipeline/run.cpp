@@ -106,8 +106,8 @@ class GuidedDenoiser {
 /// The first picture's predicted result, decoded from latents averaged down to a small size.
 Image preview_of(const Job& job, const Model& model, const sampling::Latents& x0) {
   const auto h = job.latent_height, w = job.latent_width, C = job.latent_channels;
-  const auto cell = std::max<std::int64_t>(1, std::min(h, w) / kPreviewSide);
-  const auto ph = h / cell, pw = w / cell;
+  const auto [ph, pw] = preview_size(h, w);
+  const auto cell = h / ph;
   sampling::Latents small = sampling::Latents::zeros(static_cast<std::size_t>(C * ph * pw));
   for (std::int64_t c = 0; c < C; ++c)
     for (std::int64_t y = 0; y < ph * cell; ++y)
@@ -153,6 +153,11 @@ TextSettings text_settings(const GenerateParams& p) {
   return {.clip_skip = static_cast<int>(p.clip_skip), .t5_length = static_cast<int>(p.t5_length)};
 }
 
+std::pair<std::int64_t, std::int64_t> preview_size(std::int64_t h, std::int64_t w) {
+  const auto cell = std::max<std::int64_t>(1, std::min(h, w) / kPreviewSide);
+  return {h / cell, w / cell};
+}
+
 std::int64_t batch_pictures(const GenerateParams& p, std::int64_t pictures) {
   const auto* sampler = sampling::find_sampler(p.sampler);
   if (sampler && sampler->chooses_steps) return 1;
@@ -179,6 +184,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   const auto plan = make_plan(job, scheduler);
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
+  model.vae->release_encoder();
   model.denoiser->read();
   if (watch.latents) watch.latents("init", start.x);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace mezzo::sampling {
 namespace {
@@ -61,7 +62,7 @@ void fail_unknown(std::string_view kind, std::string_view name,
                                                   : " or ",
                             like[i]);
   fail<UsageError>("{}: \"{}\" is not known; {}mezzo samplers lists all", kind,
-                   name.substr(0, kShown), question.empty() ? "" : question + "? ");
+                   to_valid_utf8(name.substr(0, kShown)), question.empty() ? "" : question + "? ");
 }
 
 }  // namespace mezzo::sampling

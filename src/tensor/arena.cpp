@@ -82,8 +82,7 @@ void* Arena::allocate(std::size_t bytes, std::size_t beside) {
       if (offset != top_) free_.emplace(offset, top_ - offset);
       fail<OutOfMemory>(
           "weights and working memory of {} exceed the limit of {}; choose a smaller picture or "
-          "raise "
-          "--max-ram",
+          "raise --max-ram",
           byte_text(end + beside), byte_text(limit_ ? limit_ : reserved_));
     }
     top_ = end;

@@ -131,6 +131,21 @@ TEST_F(MemoryPlan, WhoDrawsOnceDoesNotHoldTheNetworksTogether) {
   EXPECT_EQ(engine.generate(params).at(0).image.pixels, first) << "read again";
   EXPECT_EQ(Engine::open(shipped(), options).generate(params).at(0).image.pixels, first);
 
+  // A request that was cancelled leaves nothing to the next one.
+  EngineOptions tight = once;
+  tight.max_ram = plan_request(question(), {.once = true}).peak + (1 << 20);
+  auto limited = Engine::open(shipped(), tight);
+  RunOptions stops;
+  std::stop_source source;
+  stops.stop = source.get_token();
+  stops.progress = [&](const Progress& p) {
+    if (p.phase == Phase::kDenoise) source.request_stop();
+  };
+  EXPECT_THROW(limited.generate(params, stops), Cancelled);
+  GenerateParams other = params;
+  other.prompts = {"a banana"};
+  EXPECT_EQ(limited.generate(other).size(), 1u);
+
   const auto decoding = [&](bool let_go) {
     return plan_request(question(), {.once = let_go}).phases.back().peak;
   };

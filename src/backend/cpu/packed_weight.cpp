@@ -15,7 +15,6 @@ namespace {
 constexpr std::int64_t kRowsAtOnce = 4;       // of a weight that become columns of a panel
 constexpr std::int64_t kDepth = 1280;         // input channels of a slice of one tap
 constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of every type
-constexpr std::int64_t kUnpackedDepth = 256;  // of one tap that is widened: a panel stays in L1
 constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
 constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
 constexpr std::size_t kWord = 4;              // bytes
@@ -73,7 +72,7 @@ PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
 std::int64_t PackedWeight::slice() const {
   if (operands_ == Operands::kInt8)
     return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
-  return std::min(taps() > 1 ? kDepthOfTaps : unpacks() ? kUnpackedDepth : kDepth, config_.in);
+  return std::min(taps() == 1 ? kDepth : kDepthOfTaps, config_.in);
 }
 
 std::int64_t PackedWeight::space(std::int64_t count) const {

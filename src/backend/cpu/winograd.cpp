@@ -49,25 +49,28 @@ struct Layout {
     made = call.input.factors.defined() ? aligned(points * c.in) : 0;
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  std::int64_t thread() const { return piece + products + spare + space + bias + made; }
+  std::int64_t thread() const { return piece + products + spare + space + bias; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {
     const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
     return std::min<std::int64_t>(threads, pieces);
   }
-  std::int64_t total(int threads) const { return resident + zeros + workers(threads) * thread(); }
+  std::int64_t total(int threads) const {
+    return resident + zeros + workers(threads) * thread() + threads * made;
+  }
 
   const Conv2dConfig& c;
   std::int64_t points, tiles, slab, panels, columns, channels;
   bool weights_stay;
   std::int64_t picture_point, weight_point, product_point;
-  std::int64_t resident, zeros;                            // shared
-  std::int64_t piece, products, spare, space, bias, made;  // of each thread
+  std::int64_t resident, zeros;                      // shared
+  std::int64_t piece, products, spare, space, bias;  // of each thread that multiplies
+  std::int64_t made;                                 // of each: normalised pixels of a tile
 };
 
 // A thread's part of the scratch.
 struct Space {
-  float *piece, *products, *spare, *space, *bias, *made;
+  float *piece, *products, *spare, *space, *bias;
 };
 
 // Panels first, ..., last - 1 of the weight, and their output channels.
@@ -82,6 +85,7 @@ class WinogradRun {
     zeros_ = scratch + l_.resident;
     std::fill_n(scratch + l_.resident, l_.c.in, 0.0f);
     threads_ = scratch + l_.resident + l_.zeros;
+    made_ = threads_ + l_.workers(call.threads) * l_.thread();
     const PackedWeight& w = call.weights;
     for (std::int64_t first = 0; first < w.panels(); first += l_.panels) {
       const std::int64_t last = std::min(first + l_.panels, w.panels()),
@@ -101,7 +105,7 @@ class WinogradRun {
     parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
-      transform_picture(begin, end, t.piece, t);
+      transform_picture(begin, end, t.piece, thread);
       for (const Columns& k : columns_)
         multiply(k, {begin, end}, t.piece, resident_ + k.begin * l_.c.in, t);
     });
@@ -109,9 +113,9 @@ class WinogradRun {
 
   void with_picture_resident() {
     constexpr std::int64_t kAtOnce = 4;
-    parallel_for(workers(), ceil_div(l_.tiles, kAtOnce), [&](std::int64_t i, int thread) {
+    parallel_for(call_.threads, ceil_div(l_.tiles, kAtOnce), [&](std::int64_t i, int thread) {
       const std::int64_t begin = i * kAtOnce, end = std::min(begin + kAtOnce, l_.tiles);
-      transform_picture(begin, end, resident_ + begin * l_.c.in, space(thread));
+      transform_picture(begin, end, resident_ + begin * l_.c.in, thread);
     });
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Space t = space(thread);
@@ -123,15 +127,16 @@ class WinogradRun {
   }
 
   // The tiles' points, a row of channels for each tile.
-  void transform_picture(std::int64_t begin, std::int64_t end, float* out, const Space& t) const {
+  void transform_picture(std::int64_t begin, std::int64_t end, float* out, int thread) const {
     const std::int64_t n = plan_.m + 2;
+    float* const made = made_ + thread * l_.made;
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t image = tile / plan_.tiles(), place = tile % plan_.tiles();
       const std::int64_t top = place / plan_.across * plan_.m - l_.c.pad_top,
                          left = place % plan_.across * plan_.m - l_.c.pad_left;
       const float* pixels[kMaxPoints];
       for (std::int64_t i = 0; i < n; ++i)
-        find_pixels({image, top + i, left}, n, t.made + i * n * l_.c.in, pixels + i * n);
+        find_pixels({image, top + i, left}, n, made + i * n * l_.c.in, pixels + i * n);
       kernels::winograd_input(plan_.m, pixels, l_.c.in, out + (tile - begin) * l_.c.in,
                               l_.picture_point);
     }
@@ -233,15 +238,14 @@ class WinogradRun {
             .products = take(l_.products),
             .spare = take(l_.spare),
             .space = take(l_.space),
-            .bias = take(l_.bias),
-            .made = take(l_.made)};
+            .bias = take(l_.bias)};
   }
 
   const ProductCall& call_;
   const WinogradPlan& plan_;
   const Layout l_;
   const InputPixels input_;
-  float *resident_, *zeros_, *threads_;
+  float *resident_, *zeros_, *threads_, *made_;
   std::vector<Columns> columns_;
 };
 

@@ -165,7 +165,7 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
         valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, hn::Mul(v, unit)); }, s, bias);
     unit = hn::Set(f, 1.0f);
   }
-  for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs nothing
+  for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs 2^-125
   V most = hn::Set(f, kLowest);
   for (Index j = 0; j < padded; j += n) most = hn::Max(most, hn::LoadU(f, s + j));
   most = hn::Mul(most, unit);
