@@ -22,7 +22,7 @@ def shipped():
     for side in (64, 128, 256, 384, 512):
         yield f"icons {side}", ["-m", ICONS, *size(side)]
     for flags in (["--offload"], ["--low-ram"], ["--weights", "f16"], ["--max-ram", "96M"], ["--count", "8"],
-                  ["--count", "8", "--low-ram"], ["--init", None, "--strength", "0.5"]):
+                  ["--count", "8", "--low-ram"], ["--init", None, "--strength", "1"]):
         yield f"icons 256 {' '.join(f or 'PICTURE' for f in flags)}", ["-m", ICONS, *size(256), *flags]
     yield "icons 512 --low-ram", ["-m", ICONS, *size(512), "--low-ram"]
 
