@@ -29,6 +29,7 @@ ClipTokenizer make_clip_tokenizer(const ModelBundle& bundle, const std::string& 
   return tokenizer;
 }
 
+namespace {
 Tensor as_ids(const std::vector<std::vector<int>>& rows) {
   const auto length = static_cast<std::int64_t>(rows.front().size());
   Tensor ids(host(), DType::kI32, {static_cast<std::int64_t>(rows.size()), length});
@@ -36,12 +37,27 @@ Tensor as_ids(const std::vector<std::vector<int>>& rows) {
   for (const auto& row : rows) to = std::ranges::copy(row, to).out;
   return ids;
 }
+}  // namespace
 
-std::span<const TextRequest> next_texts(std::span<const TextRequest> all, std::size_t& at) {
+std::vector<TextEmbedding> encode_texts(
+    std::span<const TextRequest> requests,
+    const std::function<std::vector<int>(const TextRequest&)>& ids,
+    const std::function<TextEmbedding(const Tensor& ids, const TextSettings&)>& network) {
   constexpr std::size_t kAtOnce = 2;  // a prompt and what a picture shall not show
-  const std::size_t begin = at;
-  while (at < all.size() && at - begin < kAtOnce && all[at].settings == all[begin].settings) ++at;
-  return all.subspan(begin, at - begin);
+  std::vector<TextEmbedding> rows;
+  while (rows.size() < requests.size()) {
+    const TextSettings& settings = requests[rows.size()].settings;
+    std::vector<std::vector<int>> some;
+    for (const TextRequest& r : requests.subspan(rows.size())) {
+      if (some.size() == kAtOnce || r.settings != settings) break;
+      some.push_back(ids(r));
+    }
+    const TextEmbedding out = network(as_ids(some), settings);
+    for (std::int64_t i = 0; i < std::ssize(some); ++i)
+      rows.push_back({.tokens = out.tokens.slice(0, i, i + 1),
+                      .pooled = out.pooled ? out.pooled.slice(0, i, i + 1) : Tensor()});
+  }
+  return rows;
 }
 
 TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& text, int limit) {

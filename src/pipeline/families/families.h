@@ -1,6 +1,7 @@
 // The rows of the table of families, and what they share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -92,11 +93,13 @@ class TextEncoder {
 /// token), where it brings none. Throws LoadError when it does not fit the text encoder.
 ClipTokenizer make_clip_tokenizer(const ModelBundle& bundle, const std::string& name,
                                   const ClipTextConfig& text, const std::string& pad);
-/// Rows of ids of one length for an encoder, on the host: int32 [B, L].
-Tensor as_ids(const std::vector<std::vector<int>>& rows);
-/// Texts with the same settings that a network reads together, in their order; `at` is moved to the
-/// next ones. Few, so that working memory does not grow with their number.
-std::span<const TextRequest> next_texts(std::span<const TextRequest> all, std::size_t& at);
+/// A row for each text by a network that reads those with the same settings together: few at a
+/// time, so that working memory does not grow with their number. ids: of one text; network: of ids
+/// on the host, int32 [B, L], to B rows.
+std::vector<TextEmbedding> encode_texts(
+    std::span<const TextRequest> requests,
+    const std::function<std::vector<int>(const TextRequest&)>& ids,
+    const std::function<TextEmbedding(const Tensor& ids, const TextSettings&)>& network);
 TokenReport token_report(const ClipTokenizer& tokenizer, const std::string& text, int limit);
 
 }  // namespace mezzo

@@ -24,15 +24,12 @@ class ClipConditioner final : public TextConditioner {
 
   std::vector<TextEmbedding> encode(std::span<const TextRequest> requests,
                                     bool last) const override {
-    std::vector<TextEmbedding> rows;
-    for (std::size_t at = 0; at < requests.size();) {
-      const auto some = next_texts(requests, at);
-      std::vector<std::vector<int>> ids;
-      for (const auto& r : some) ids.push_back(tokenizer_.tokenize(r.prompt.text, limit()).ids);
-      const auto out = text_encoder_.network()(as_ids(ids), {.skip = some[0].settings.clip_skip});
-      for (std::int64_t i = 0; i < std::ssize(some); ++i)
-        rows.push_back({.tokens = out.hidden.slice(0, i, i + 1)});
-    }
+    auto rows = encode_texts(
+        requests,
+        [&](const TextRequest& r) { return tokenizer_.tokenize(r.prompt.text, limit()).ids; },
+        [&](const Tensor& ids, const TextSettings& settings) -> TextEmbedding {
+          return {.tokens = text_encoder_.network()(ids, {.skip = settings.clip_skip}).hidden};
+        });
     text_encoder_.release(last);
     return rows;
   }

@@ -111,18 +111,14 @@ class Clip {
 
   /// Hidden states of the layer before the last, without the final norm, and the pooled output.
   std::vector<TextEmbedding> encode(std::span<const TextRequest> requests, bool last) const {
-    std::vector<TextEmbedding> rows;
-    for (std::size_t at = 0; at < requests.size();) {
-      const auto some = next_texts(requests, at);
-      std::vector<std::vector<int>> ids;
-      for (const auto& r : some) ids.push_back(tokenizer_.tokenize(text_(r.prompt), limit()).ids);
-      const auto out = encoder_.network()(
-          as_ids(ids), {.skip = some[0].settings.clip_skip + 1, .final_norm = false});
-      const Tensor& pooled = out.projected ? out.projected : out.pooled;
-      for (std::int64_t i = 0; i < std::ssize(some); ++i)
-        rows.push_back(
-            {.tokens = out.hidden.slice(0, i, i + 1), .pooled = pooled.slice(0, i, i + 1)});
-    }
+    auto rows = encode_texts(
+        requests,
+        [&](const TextRequest& r) { return tokenizer_.tokenize(text_(r.prompt), limit()).ids; },
+        [&](const Tensor& ids, const TextSettings& settings) -> TextEmbedding {
+          const auto out =
+              encoder_.network()(ids, {.skip = settings.clip_skip + 1, .final_norm = false});
+          return {.tokens = out.hidden, .pooled = out.projected ? out.projected : out.pooled};
+        });
     encoder_.release(last);
     return rows;
   }
@@ -149,16 +145,15 @@ class T5 {
         encoder_(bundle, "text_encoder_3", loading, config) {}
 
   /// [1, L, D] for each. Every token is seen, the padding too.
-  std::vector<Tensor> encode(std::span<const TextRequest> requests, bool last) const {
-    std::vector<Tensor> rows;
-    for (std::size_t at = 0; at < requests.size();) {
-      const auto some = next_texts(requests, at);
-      std::vector<std::vector<int>> ids;
-      for (const auto& r : some)
-        ids.push_back(tokenizer_.tokenize(text_3(r.prompt), t5_length(r.settings)).ids);
-      const Tensor out = encoder_.network()(as_ids(ids));
-      for (std::int64_t i = 0; i < std::ssize(some); ++i) rows.push_back(out.slice(0, i, i + 1));
-    }
+  std::vector<TextEmbedding> encode(std::span<const TextRequest> requests, bool last) const {
+    auto rows = encode_texts(
+        requests,
+        [&](const TextRequest& r) {
+          return tokenizer_.tokenize(text_3(r.prompt), t5_length(r.settings)).ids;
+        },
+        [&](const Tensor& ids, const TextSettings&) -> TextEmbedding {
+          return {.tokens = encoder_.network()(ids)};
+        });
     encoder_.release(last);
     return rows;
   }
@@ -185,7 +180,7 @@ class Sd3Conditioner final : public TextConditioner {
   std::vector<TextEmbedding> encode(std::span<const TextRequest> requests,
                                     bool last) const override {
     const auto l = clip_l_.encode(requests, last), g = clip_g_.encode(requests, last);
-    const auto t5 = t5_ ? t5_->encode(requests, last) : std::vector<Tensor>();
+    const auto t5 = t5_ ? t5_->encode(requests, last) : std::vector<TextEmbedding>();
     std::vector<TextEmbedding> rows;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const auto clip = l[i].tokens.dim(1);
@@ -197,7 +192,7 @@ class Sd3Conditioner final : public TextConditioner {
       };
       put(l[i].tokens, 0, 0);
       put(g[i].tokens, 0, l[i].tokens.dim(2));
-      if (t5_) put(t5[i], clip, 0);
+      if (t5_) put(t5[i].tokens, clip, 0);
       rows.push_back(
           {.tokens = tokens, .pooled = ops::concat(std::array{l[i].pooled, g[i].pooled}, -1)});
     }
