@@ -23,11 +23,10 @@ constexpr std::size_t kWord = 4;       // bytes
 Lines::Lines(const ProductCall& call) : images_(call.images) {
   const Conv2dConfig& c = call.config();
   const bool integers = call.weights.operands() == Operands::kInt8;
-  normalises_ = call.input.factors.defined();
-  enlarges_ = call.input.enlarge > 1;
+  const bool normalises = call.input.factors.defined(), enlarges = call.input.enlarge > 1;
   pads_ = c.kernel > 1 || c.stride > 1 || c.pad_top || c.pad_left || c.pad_bottom || c.pad_right ||
-          enlarges_;
-  copies_ = pads_ || normalises_ || call.weights.operands() != Operands::kFloat;
+          enlarges;
+  copies_ = pads_ || normalises || call.weights.operands() != Operands::kFloat;
   words_ = call.weights.words(c.in);
   step_ = c.stride;
   if (!pads_) {
@@ -45,7 +44,8 @@ Lines::Lines(const ProductCall& call) : images_(call.images) {
     if (integers) group_ = std::min(group_, kIntegerLines);
     copied_lines_ = (group_ - 1) * step_ + c.kernel;
   }
-  made_ = (pads_ ? (integers ? copied_lines_ : 1) * call.w : pixels_) * c.in;
+  const Index pixels = pads_ ? (integers ? copied_lines_ : 1) * call.w : pixels_;
+  made_ = normalises || enlarges ? pixels * c.in : 0;
   const Index all = images_ * groups_of_image();
   band_ =
       copies_ ? std::clamp<Index>(kBandWords / (copied_lines_ * padded_ * words_), 1, all) : all;
@@ -60,9 +60,7 @@ Index Lines::band(Index line) const {
   return first_line(last) - line;
 }
 
-std::size_t Lines::space_bytes() const {
-  return normalises_ || enlarges_ ? footprint::floats(made_) : 0;
-}
+std::size_t Lines::space_bytes() const { return footprint::floats(made_); }
 
 std::size_t Lines::copy_bytes() const {
   if (!copies_) return 0;

@@ -45,7 +45,7 @@ class Lines {
   std::int64_t padded_, step_;  // pixels of a copied line, copied lines from one result to the next
   std::int64_t group_, copied_lines_, band_;  // lines of a group, as copied; groups of a band
   std::int64_t made_;                         // values that are made at a time
-  bool copies_, pads_, normalises_, enlarges_;
+  bool copies_, pads_;
 };
 
 class LeftOperand {

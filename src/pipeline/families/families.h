@@ -76,7 +76,8 @@ class TextEncoder {
   /// Its texts are encoded. last: those of the whole request.
   void release(bool last) const {
     const MemoryStrategy& s = loading_.strategy;
-    if (s.encoders == MemoryStrategy::Encoders::kKept && !(s.once && last)) return;
+    const bool stays = s.encoders == MemoryStrategy::Encoders::kKept && !(s.once && last);
+    if (stays || !network_) return;
     network_.reset();
     loading_.backend.trim();
   }
