@@ -3,12 +3,15 @@
 
     bench/server_load.py MEZZO [--seconds 300] [--streams 200] [--rate 50]
 
-Draws alone and under load in turns, and prints one JSON object: errors, percentiles of the status calls in
-milliseconds, the supervisor's memory, how much longer a picture took under load, and the CPU time that this program,
-the supervisor and the worker took: where this program shares the cores with the server, it slows the drawing by its
-own share, too. Needs nothing but Python 3.9.
+Draws in turns alone, under load, and under load that takes only the CPU time which the server leaves, as if it came
+from another machine ("yielding"). Prints one JSON object: errors, percentiles of the status calls of the second kind in
+milliseconds, the supervisor's memory, how much longer a picture took under both kinds of load, and the CPU time that
+this program, the supervisor and the worker took. Needs nothing but Python 3.9, and Linux.
 """
-import argparse, asyncio, json, os, re, statistics, subprocess, tempfile, time, urllib.request
+import argparse, asyncio, json, os, re, statistics, subprocess, tempfile, threading, time, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+KINDS = ("alone", "loaded", "yielding")
 
 STATUS = ["/health", "/api/v1/jobs?limit=20", "/api/v1/images?limit=20", "/metrics", "/sdapi/v1/progress",
           "/api/v1/options"]
@@ -77,6 +80,12 @@ async def load(port, o, seconds):
     return times, errors, counts
 
 
+def load_from_thread(port, o, seconds, kind):
+    if kind == "yielding":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)  # of this thread
+    return asyncio.run(load(port, o, seconds))
+
+
 class Drawing:
     """Keeps the queue filled, and counts what was drawn."""
 
@@ -136,33 +145,37 @@ class Cpu:
 async def measure(server, port, o):
     drawing = Drawing(port, o.request)
     await drawing.keep(2)  # the model is loaded
-    cpu, spans, used = Cpu(server), {"alone": [], "loaded": []}, {"alone": {}, "loaded": {}}
+    cpu, spans, used = Cpu(server), {k: [] for k in KINDS}, {k: {} for k in KINDS}
     times, errors, lost, received = [], 0, 0, 0
     for _ in range(o.rounds):
-        for kind in ("alone", "loaded"):
+        for kind in KINDS:
             before = cpu.now()
             if kind == "alone":
                 spans[kind].append(await drawing.keep(o.alone))
             else:
-                (t, e, counts), span = await asyncio.gather(load(port, o, o.seconds / o.rounds), drawing.keep(o.seconds / o.rounds))
-                times, errors, lost = times + t, errors + e, lost + counts["lost"]
-                received += counts["bytes"]
+                seconds = o.seconds / o.rounds
+                with ThreadPoolExecutor(1) as thread:
+                    work = asyncio.get_running_loop().run_in_executor(thread, load_from_thread, port, o, seconds, kind)
+                    (t, e, counts), span = await asyncio.gather(work, drawing.keep(seconds))
+                if kind == "loaded":  # the other kind keeps its own connections waiting
+                    times, errors, lost = times + t, errors + e, lost + counts["lost"]
+                    received += counts["bytes"]
                 spans[kind].append(span)
             for name, seconds in cpu.now().items():
                 used[kind][name] = used[kind].get(name, 0) + seconds - before[name]
     offset = time.timezone if not time.localtime().tm_isdst else time.altzone  # stamps are in UTC
     jobs = [(at - offset, s) for at, s in drawing.seconds_of_jobs()]
     within = lambda kind: [s for at, s in jobs if any(b + 1 <= at <= e - 1 for b, e in spans[kind])]
-    alone, loaded = within("alone"), within("loaded")
+    pictures = {k: within(k) for k in KINDS}
+    median = {k: statistics.median(p) for k, p in pictures.items()}
     took = {kind: sum(e - b for b, e in spans[kind]) for kind in spans}
     times.sort()
     at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1)
     return {"calls": len(times), "errors": errors, "streams": o.streams, "streams_lost": lost,
             "events_mb": round(received / 2**20, 1), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1),
-            "supervisor_mb": round(memory_mb(server.pid), 1), "pictures_alone": len(alone),
-            "pictures_loaded": len(loaded), "picture_s_alone": round(statistics.median(alone), 4),
-            "picture_s_loaded": round(statistics.median(loaded), 4),
-            "slower": round(statistics.median(loaded) / statistics.median(alone) - 1, 4),
+            "supervisor_mb": round(memory_mb(server.pid), 1), "pictures": {k: len(p) for k, p in pictures.items()},
+            "picture_s": {k: round(s, 4) for k, s in median.items()},
+            "slower": {k: round(s / median["alone"] - 1, 4) for k, s in median.items() if k != "alone"},
             "cores": os.cpu_count(),
             "cpu_share_of_a_core": {kind: {name: round(s / took[kind], 4) for name, s in used[kind].items()}
                                     for kind in used}}

@@ -36,10 +36,9 @@ constexpr int kHandlers = 8;
 constexpr auto kForHead = std::chrono::seconds(30), kForBody = std::chrono::seconds(120),
                kForAnswer = std::chrono::seconds(60), kHeartbeat = std::chrono::seconds(15),
                kToLinger = std::chrono::seconds(5);
-/// A stream rests after each piece for as many milliseconds as there are streams: a thousand pieces
-/// a second for all of them, however many events there are. What happens meanwhile goes together.
-constexpr auto kRestPerStream = std::chrono::milliseconds(1),
-               kLongestRest = std::chrono::milliseconds(250);
+/// A stream rests after each piece, the longer the more streams there are: 400 pieces a second for
+/// all of them, however many events there are. What happens meanwhile goes together.
+constexpr std::chrono::microseconds kRestPerStream{2'500}, kLongestRest{500'000};
 
 std::string address_text(const Tcp::endpoint& endpoint) {
   const auto address = endpoint.address();
@@ -322,7 +321,7 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
       co_return;
     }
     stream.expires_never();
-    rest.expires_after(std::min<std::chrono::milliseconds>(streams * kRestPerStream, kLongestRest));
+    rest.expires_after(std::min(streams * kRestPerStream, kLongestRest));
     ErrorCode ignored;
     co_await rest.async_wait(net::redirect_error(net::use_awaitable, ignored));
   }

@@ -229,10 +229,20 @@ std::optional<Queue::Work> Queue::next(std::stop_token stop) {
   return work;
 }
 
+bool Queue::Pace::due(std::int64_t job) {
+  const auto now = std::chrono::steady_clock::now();
+  if (job == last_ && now < next_) return false;
+  last_ = job;
+  next_ = now + pause_;
+  return true;
+}
+
 void Queue::progressed(std::int64_t id, Json progress) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
+  const bool new_phase = text_at(job.progress, "phase") != text_at(progress, "phase");
   job.progress = std::move(progress);
+  if (!steps_.due(id) && !new_phase) return;
   events_.publish("progress", id, dump(Json{{"id", job_name(id)}, {"progress", job.progress}}));
 }
 
@@ -241,11 +251,7 @@ void Queue::previewed(std::int64_t id, const std::string& picture) {
   Job& job = at(id);
   job.last_preview = base64(picture);
   if (job.on_preview) job.on_preview(picture);
-  // A small model draws many in a second, and each goes to every page that is open.
-  const auto now = std::chrono::steady_clock::now();
-  if (job.id == previewed_job_ && now < next_preview_) return;
-  previewed_job_ = job.id;
-  next_preview_ = now + kPreviewPause;
+  if (!previews_.due(id)) return;
   const char* type = picture.starts_with("\x89PNG") ? "png" : "jpeg";
   const std::string url =
       fmt::format("data:image/{};base64,{}", type, job.last_preview.get_ref<const std::string&>());

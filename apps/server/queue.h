@@ -20,8 +20,8 @@ namespace mezzo::server {
 class Queue {
  public:
   static constexpr std::size_t kMaxQueued = 512;
-  /// Between two previews as events of a job.
-  static constexpr std::chrono::milliseconds kPreviewPause{500};
+  /// Between two events of a job with previews, and with steps of the same phase.
+  static constexpr std::chrono::milliseconds kPreviewPause{500}, kStepPause{150};
 
   Queue(JobStore store, Events& events);
 
@@ -79,6 +79,19 @@ class Queue {
   std::optional<Running> running() const;
 
  private:
+  /// A small model makes many steps and previews in a second, and each event goes to every page
+  /// that is open: of one job there is one in so much time.
+  class Pace {
+   public:
+    explicit Pace(std::chrono::milliseconds pause) : pause_(pause) {}
+    bool due(std::int64_t job);
+
+   private:
+    std::chrono::milliseconds pause_;
+    std::int64_t last_ = 0;
+    std::chrono::steady_clock::time_point next_;
+  };
+
   Job& at(std::int64_t id);
   const Job& at(std::int64_t id) const;
   std::vector<Job*> waiting_in_order();
@@ -97,8 +110,7 @@ class Queue {
   std::int64_t next_id_ = 1;
   double last_rank_ = 0, first_rank_ = 0;
   bool draining_ = false;
-  std::int64_t previewed_job_ = 0;
-  std::chrono::steady_clock::time_point next_preview_;
+  Pace previews_{kPreviewPause}, steps_{kStepPause};
   std::function<void(std::int64_t)> cancel_running_;
   Counts counts_;
 };

@@ -1,6 +1,7 @@
 #include "server/serve.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -148,6 +149,10 @@ void recover(Gallery& gallery, Questions& questions) {
 
 int serve(const ServeOptions& options, std::stop_token stop) {
   check(options);
+  // An answer does not interrupt a thread that draws, for which all the others would wait: it comes
+  // some milliseconds later.
+  const sched_param usual = {};
+  ::sched_setscheduler(0, SCHED_BATCH, &usual);
   const fs::path outputs = fs::absolute(options.outputs);
   const FolderLock lock(outputs);
   Database db(outputs / "mezzotint.sqlite");

@@ -1,5 +1,6 @@
 #include "server/worker.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -258,6 +259,8 @@ class Worker {
 int worker_main(int fd) {
   // Descriptors of the supervisor that were not closed on exec: none is needed here.
   ::close_range(static_cast<unsigned>(fd) + 1, ~0u, 0);
+  const sched_param usual = {};
+  ::sched_setscheduler(0, SCHED_OTHER, &usual);  // the supervisor has its own (serve())
   const auto unprotected = enter_sandbox();
   try {
     Worker worker(fd);

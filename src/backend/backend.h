@@ -16,11 +16,13 @@
 
 namespace mezzo {
 
-/// Arithmetic of products. kF32: the reference. kBF16: weights of 16 bits, and bfloat16 products
-/// where the CPU is fast at them (elsewhere the weights are widened and the products are float32,
-/// which is more exact). kInt8: operands rounded to 8 bits, with factors for each row or range of
-/// pixels and each output, and exact sums.
-enum class Precision { kF32, kBF16, kInt8 };
+/// Arithmetic of products. kF32: the reference. kAuto: as exact as the file: linear layers whose
+/// weights have 16 bits multiply integers of 15 bits where the CPU is fast at them, whose error is
+/// less than that of the file's own rounding; all else is float32. kBF16: weights of 16 bits, and
+/// linear layers as above; or bfloat16 products where they are asked for (cpu_multiplies_bf16()).
+/// kInt8: operands rounded to 8 bits, with factors for each row or range of pixels and each output,
+/// and exact sums.
+enum class Precision { kF32, kAuto, kBF16, kInt8 };
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 
@@ -199,8 +201,8 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& = {});
 /// options.
 std::unique_ptr<Backend> make_meta_backend(const CpuOptions& = {});
 
-/// Whether kBF16 multiplies bfloat16: only where MEZZO_CPU_ISA=avx512_bf16 asks for it, since the
-/// error exceeds that of recorded networks and only some CPUs are faster at it.
-bool cpu_has_fast_bf16();
+/// Whether kAuto and kBF16 multiply bfloat16: only where MEZZO_CPU_ISA=avx512_bf16 asks for it,
+/// since the error exceeds that of recorded networks and only some CPUs are faster at it.
+bool cpu_multiplies_bf16();
 
 }  // namespace mezzo

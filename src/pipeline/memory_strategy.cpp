@@ -63,7 +63,8 @@ bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision
   if (takes({.eight_bits = true}, measure)) return options.weights.empty();
   // On a CPU that multiplies bfloat16, weights of 16 bits would change the arithmetic too.
   if (takes({.half_weights = true}, measure))
-    return precision == Precision::kF32 && options.weights.empty() && !cpu_has_fast_bf16();
+    return (precision == Precision::kF32 || precision == Precision::kAuto) &&
+           options.weights.empty() && !cpu_multiplies_bf16();
   return true;
 }
 

@@ -1,5 +1,7 @@
 #include "pipeline/open_engine.h"
 
+#include <array>
+
 #include "base/error.h"
 #include "mezzotint/files.h"
 #include "pipeline/weight_types.h"
@@ -16,13 +18,14 @@ Precision precision_of(const EngineOptions& o) {
   if (o.precision == "bf16" && weights == DType::kF32)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "bf16") return Precision::kBF16;
-  // 16-bit weights are the file's own numbers; with float32 arithmetic on them results equal f32's.
+  if (o.precision == "f32") return Precision::kF32;
   if (weights) return weights == DType::kF32 ? Precision::kF32 : Precision::kBF16;
-  return cpu_has_fast_bf16() ? Precision::kBF16 : Precision::kF32;
+  return Precision::kAuto;
 }
 
 std::string precision_name(Precision p) {
-  return p == Precision::kF32 ? "f32" : p == Precision::kBF16 ? "bf16" : "int8";
+  constexpr std::array kNames = {"f32", "auto", "bf16", "int8"};
+  return kNames[static_cast<std::size_t>(p)];
 }
 
 ModelBundle open_bundle(const std::string& model, const EngineOptions& options) {

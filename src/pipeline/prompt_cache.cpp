@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "checkpoint/safetensors.h"
+#include "pipeline/open_engine.h"
 
 namespace mezzo {
 namespace {
@@ -43,7 +44,7 @@ void add(Sha256& hash, const TensorSource& tensors) {
 std::string hash_of_encoders(const ModelBundle& bundle, Precision precision) {
   Sha256 hash;
   add(hash, kVersion);
-  add(hash, precision == Precision::kF32 ? "f32" : "16 bits");
+  add(hash, precision_name(precision));
   for (const auto& [component, c] : bundle.components) {
     if (!component.starts_with("text_encoder")) continue;
     add(hash, component);

@@ -68,11 +68,14 @@ bool is_sensitive(std::string_view name) {
                              [&](auto part) { return name.find(part) != std::string_view::npos; });
 }
 
+// The others follow from how weights are stored.
+bool is_asked_for(Precision p) { return p == Precision::kF32 || p == Precision::kInt8; }
+
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
     : shared_(new Shared{.source = source,
                          .backend = backend,
-                         .precision = precision == Precision::kInt8
+                         .precision = is_asked_for(precision)
                                           ? precision
                                           : source->precision().value_or(precision),
                          .name = std::move(name),
@@ -142,10 +145,10 @@ bool Weights::holds(std::string_view tensor, const Shape& shape) const {
   const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
   const bool kept =
       is_quantized(stored) || is_float8(stored) || stored == DType::kF16 || stored == DType::kBF16;
-  const DType packed = precision() == Precision::kInt8  ? DType::kI8
-                       : kept                           ? stored
-                       : s.precision == Precision::kF32 ? DType::kF32
-                                                        : DType::kBF16;
+  const DType packed = precision() == Precision::kInt8   ? DType::kI8
+                       : kept                            ? stored
+                       : s.precision == Precision::kBF16 ? DType::kBF16
+                                                         : DType::kF32;
   const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
   if (bytes > *s.may_hold) return false;
   *s.may_hold -= bytes;

@@ -119,7 +119,7 @@ TEST(Conv2d, SixteenBitWeightsAreAsExactAsTheirType) {
                                    expected(l, c.config, e)),
               test::kProductBf16);
     l.weight = cast(l.weight, DType::kF16);
-    const double tolerance = cpu_has_fast_bf16() ? test::kProductBf16 : test::kProductF16;
+    const double tolerance = cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductF16;
     EXPECT_LT(test::relative_error(run(*backend, l, c.config, Precision::kBF16, e),
                                    expected(l, c.config, e)),
               tolerance);
@@ -141,7 +141,7 @@ TEST(Conv2d, EightBitIntegersAreCloseOnEveryInstructionSet) {
 
 // Large enough that 16-bit weights are widened in several chunks.
 TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
-  if (cpu_has_fast_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
+  if (cpu_multiplies_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
   const auto backend = make_cpu_backend();
   const Case c = {2, 3, 5, square(1280, 320, 3)};
   Layer l = layer(c);

@@ -64,7 +64,7 @@ TEST(KeptWeights, GiveTheProductOfTheirValues) {
       const Tensor weight = quantised(test::random_tensor({out, in}, 2), t);
       const auto expected = test::values(linear(*backend, x, cast(weight, DType::kF32), bias));
       for (const Precision p : {Precision::kF32, Precision::kBF16}) {
-        const bool rounds = p == Precision::kBF16 && cpu_has_fast_bf16();
+        const bool rounds = p == Precision::kBF16 && cpu_multiplies_bf16();
         EXPECT_LT(test::relative_error(linear(*backend, x, weight, bias, p), expected),
                   rounds ? test::kProductBf16 : kSame);
       }

@@ -82,7 +82,7 @@ TEST(Winograd, EqualsThePlainLoopsOnEveryInstructionSet) {
 }
 
 TEST(Winograd, Float16WeightsAndThreadsGiveTheBitsOfFloat32) {
-  if (cpu_has_fast_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
+  if (cpu_multiplies_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
   for (const Case& c : kCases) {
     const Layer l = layer(c, DType::kF16);
     for (const int m : {4, 6}) {
@@ -112,7 +112,7 @@ TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
 // Layers of Stable Diffusion 1.x and its decoder: large pictures by large tiles, and none where the
 // weights are the work.
 TEST(Winograd, IsChosenWhereItSavesTime) {
-  if (cpu_has_fast_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
+  if (cpu_multiplies_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
   const auto backend = make_meta_backend();
   const auto chosen = [&](std::int64_t channels, std::int64_t side) {
     const Tensor weight(host(), DType::kF16, {channels, channels, 3, 3});

@@ -249,8 +249,12 @@ TEST_F(Commands, PlanTellsMemoryAndTime) {
 
 TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
   run({"convert", small_model().string(), "own.gguf", "--weights", "f32", "--report"});
-  run({"generate", "a cat", "-o", "a.png", "--steps", "1", "--seed", "1"});
-  run({"generate", "a cat", "-m", "own.gguf", "-o", "b.png", "--steps", "1", "--seed", "1"});
+  std::vector<std::string> draw = {"generate", "a cat", "--steps", "1",           "--seed",
+                                   "1",        "-o",    "a.png",   "--precision", "f32"};
+  run(draw);
+  draw[7] = "b.png";
+  draw.insert(draw.end(), {"-m", "own.gguf"});
+  run(draw);
   EXPECT_EQ(image("a.png").pixels, image("b.png").pixels);
   EXPECT_NE(program_.run({"convert", small_model().string(), "own.gguf"}).code, 0);  // exists
   const json report =
@@ -268,10 +272,10 @@ TEST_F(Commands, AModelOfOnesOwnIsUsedInEveryForm) {
   if (folders.empty()) GTEST_SKIP() << "no goldens: pipelines/tiny_sd1";
   const std::string own = folders.front().string();
   const auto draw = [&](const std::string& name, std::vector<std::string> model) {
-    std::vector<std::string> command = {"generate", "a red apple", "-n",     "grey",    "--steps",
-                                        "3",        "--guidance",  "5",      "--width", "96",
-                                        "--height", "64",          "--seed", "7",       "-o",
-                                        name,       "--sampler",   "euler_a"};
+    std::vector<std::string> command = {
+        "generate", "a red apple", "-n",        "grey",     "--steps",     "3",      "--guidance",
+        "5",        "--width",     "96",        "--height", "64",          "--seed", "7",
+        "-o",       name,          "--sampler", "euler_a",  "--precision", "f32"};
     command.insert(command.end(), model.begin(), model.end());
     run(command);
     return image(name);

@@ -63,6 +63,26 @@ TEST(Jobs, EventsContinueAfterTheLastOneThatWasSeen) {
   EXPECT_THAT(resumed("other-5"), HasSubstr("event: reset"));
 }
 
+TEST(Jobs, StepsAreToldAFewTimesASecond) {
+  const ServerProgram server("pace");
+  const std::string host = "Host: 127.0.0.1:" + std::to_string(server.port()) + "\r\n";
+  const auto id = server.submit({{"prompt", "a cat"}, {"steps", 4}});
+  server.wait_for(id, kOver);  // the model is loaded
+  const int stream = server.client().open("GET /api/v1/events HTTP/1.1\r\n" + host + "\r\n");
+  const auto begin = std::chrono::steady_clock::now();
+  server.wait_for(server.submit({{"prompt", "a cat"}, {"steps", 60}}), kOver);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::string all(1 << 20, '\0');
+  const auto size = ::recv(stream, all.data(), all.size(), 0);
+  ::close(stream);
+  all.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  int steps = 0;
+  const std::string mark = R"("phase":"denoise")";
+  for (auto at = all.find(mark); at != all.npos; at = all.find(mark, at + 1)) ++steps;
+  EXPECT_GE(steps, 1);
+  EXPECT_LE(steps, took.count() / 0.15 + 2);
+}
+
 TEST(Jobs, ARunningOneIsCancelledAtOnceAndTheNextGoesOn) {
   const ServerProgram server("cancel");
   const auto slow = server.submit({{"prompt", "a lion"}, {"steps", 1000}});

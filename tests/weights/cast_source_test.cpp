@@ -64,9 +64,10 @@ TEST(CastSource, SaysHowItIsPacked) {
   const auto s = cast_to(
       std::make_shared<Waves>(), [](const TensorInfo& t) { return t.dtype; }, Precision::kBF16);
   const auto backend = make_cpu_backend();
-  EXPECT_EQ(Weights(s, *backend, Precision::kF32, "unet").precision(), Precision::kBF16);
-  EXPECT_EQ(Weights(std::make_shared<Waves>(), *backend, Precision::kF32, "unet").precision(),
-            Precision::kF32);
+  EXPECT_EQ(Weights(s, *backend, Precision::kAuto, "unet").precision(), Precision::kBF16);
+  EXPECT_EQ(Weights(s, *backend, Precision::kF32, "unet").precision(), Precision::kF32);
+  EXPECT_EQ(Weights(std::make_shared<Waves>(), *backend, Precision::kAuto, "unet").precision(),
+            Precision::kAuto);
 }
 
 TEST(CastSource, TellsOfTypesThatCannotBeWritten) {

@@ -50,7 +50,7 @@ struct Form {
 
 Form form_of(Precision p) {
   if (p == Precision::kInt8) return {4, "int8", 0.5};
-  if (p == Precision::kBF16 && cpu_has_fast_bf16()) return {2, "bf16", 0.6};
+  if (p != Precision::kF32 && cpu_multiplies_bf16()) return {2, "bf16", 0.6};
   return {1, "f32", 1};
 }
 

@@ -1,6 +1,7 @@
 // Products as the definition has them: blocks of rows times panels of the weight, a slice of input
 // channels after the other, so that both stay in the caches.
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "backend/cpu/kernels/product.h"
@@ -15,11 +16,11 @@ using Panel = PackedWeight::Panel;
 
 constexpr Index kBlockWords = 1 << 17;  // of a block of rows that a thread works on
 constexpr Index kLeastRows = 96, kMostRows = 384;
-constexpr Index kPanels = 2;  // of a task
+constexpr Index kPanels = 2;  // of a task, at least
+constexpr Index kTasks = 8;   // of a thread, at least
 
 Index rows_of_block(const ProductCall& call) {
-  return std::clamp<Index>(kBlockWords / call.weights.words(call.config().in), kLeastRows,
-                           kMostRows);
+  return std::clamp<Index>(kBlockWords / call.weights.row_words(), kLeastRows, kMostRows);
 }
 
 // Parts of the scratch, in bytes.
@@ -32,7 +33,7 @@ struct Sizes {
     sums = footprint::floats(rows_of_block(call) * w.panel_width());
     gates = call.epilogue.geglu ? sums : 0;
     space = footprint::floats(w.unpacks() ? w.space(w.slice()) : 0);
-    const bool apart = w.operands() == kernels::Operands::kInt8 && w.slice() < w.config().in;
+    const bool apart = w.integers() && w.terms() > 1;
     products = apart ? sums : 0;
     made = Lines(call).space_bytes();
   }
@@ -103,11 +104,13 @@ class DirectRun {
   }
 
   void multiply(const std::vector<Block>& blocks) {
-    const Index panels = results(), groups = ceil_div(panels, kPanels);
+    const Index panels = results(), count = static_cast<Index>(blocks.size());
+    const Index of_task = std::clamp(panels * count / (kTasks * call_.threads), kPanels, panels);
+    const Index groups = ceil_div(panels, of_task);
     parallel_for(
         call_.threads, static_cast<Index>(blocks.size()) * groups, [&](Index i, int thread) {
           const Block& block = blocks[static_cast<std::size_t>(i / groups)];
-          const Index first = i % groups * kPanels, last = std::min(first + kPanels, panels);
+          const Index first = i % groups * of_task, last = std::min(first + of_task, panels);
           for (Index p = first; p < last; ++p) compute(block, p, thread);
         });
   }
@@ -129,43 +132,41 @@ class DirectRun {
   // Sums of a block and a panel, its segments one after the other.
   void multiply(const Block& block, const Panel& panel, float* sums, std::byte* memory) const {
     auto* const space = reinterpret_cast<float*>(memory);
-    const Index in = w_.config().in, slice = w_.slice();
-    const bool integers = w_.operands() == kernels::Operands::kInt8;
-    // Integers are added up over a slice, then as float32 over the slices.
+    const bool integers = w_.integers();
+    // Integers are added up over a term, then as float32 over the terms.
     float* const products =
         sizes_.products ? reinterpret_cast<float*>(memory + sizes_.space) : sums;
-    for (Index k = 0; k < in; k += slice) {
-      const Index count = std::min(slice, in - k);
-      const auto values = w_.values(panel, k, count, space);
+    for (Index i = 0; i < w_.terms(); ++i) {
+      const auto term = w_.term(panel, i, space);
       float* c = products;
       for (const Segment& s : block) {
         kernels::multiply_panel(
             {.operands = w_.operands(),
-             .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + w_.words(k),
+             .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + term.first,
              .a_stride = lines_.stride(),
              .rows = s.pixels,
-             .panel = values.data,
-             .depth = w_.words(count),
+             .panel = term.values.data,
+             .depth = term.depth,
              .width = panel.width,
              .c = c,
              .c_stride = panel.width,
-             .taps = w_.taps(),
+             .taps = term.taps,
              .a_taps = left_.taps(),
-             .panel_tap = values.tap_stride},
-            k > 0 && !integers);
+             .panel_tap = term.values.tap_stride},
+            i > 0 && !integers);
         c += s.pixels * panel.width;
       }
-      if (integers) scale(block, panel, k / slice, products, sums);
+      if (integers) scale(block, panel, i, products, sums);
     }
   }
 
-  void scale(const Block& block, const Panel& panel, Index slice, const float* products,
+  void scale(const Block& block, const Panel& panel, Index term, const float* products,
              float* sums) const {
     for (const Segment& s : block) {
-      kernels::Scales scales = left_.scales(s.line, s.begin, slice);
-      scales.column = w_.scales(slice) + panel.begin;
-      scales.sums = w_.sums(slice) + panel.begin;
-      kernels::scale_sums(products, s.pixels, panel.width, scales, sums, slice > 0);
+      kernels::Scales scales = left_.scales(s.line, s.begin, term);
+      scales.column = w_.scales(term) + panel.begin;
+      scales.sums = w_.sums(term) + panel.begin;
+      kernels::scale_sums(products, s.pixels, panel.width, scales, sums, term > 0);
       products += s.pixels * panel.width;
       sums += s.pixels * panel.width;
     }
@@ -220,11 +221,9 @@ class DirectRun {
 
 double direct_cost(const ProductCall& call) {
   // Of products with the operands, in those of float32.
-  constexpr double kBF16 = 0.5, kInt8 = 0.27;
+  constexpr std::array kRates = {1.0, 0.5, 0.27, 0.75};  // kFloat, kBF16, kInt8, kInt15
   const PackedWeight& w = call.weights;
-  const double rate = w.operands() == kernels::Operands::kFloat  ? 1
-                      : w.operands() == kernels::Operands::kBF16 ? kBF16
-                                                                 : kInt8;
+  const double rate = kRates[static_cast<std::size_t>(w.operands())];
   const auto pixels = static_cast<double>(call.out_h() * call.out_w());
   const auto weights = static_cast<double>(w.taps() * w.config().in * w.config().out);
   return weights * (pixels * rate + (w.unpacks() ? kValueCost / kPictures : 0));

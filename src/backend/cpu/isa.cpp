@@ -75,14 +75,14 @@ bool cpu_has_bf16() {
 // Twice as fast as float32 on some processors (Zen 4), half as fast on others (Sapphire Rapids),
 // and not as exact as recorded networks ask for: 0.06 of a result's deviation where 0.03 is
 // allowed.
-bool cpu_has_fast_bf16() {
+bool cpu_multiplies_bf16() {
   static const bool asked = cpu_has_bf16() && wanted() == kIsas[kBf16].name;
   return asked;
 }
 
 std::string_view isa_name() {
   apply_isa_limit();
-  if (cpu_has_fast_bf16()) return kIsas[kBf16].name;
+  if (cpu_multiplies_bf16()) return kIsas[kBf16].name;
   if (cpu_has_vnni()) return kIsas[kVnni].name;
   if (has_avx512()) return kIsas[kAvx512].name;
   return targets() & HWY_AVX2 ? "avx2" : "sse4";

@@ -13,7 +13,7 @@ void apply_isa_limit();
 std::string_view isa_name();
 
 /// Whether there are instructions that multiply words of four 8-bit integers, or two bfloat16.
-/// Not every CPU that has them is fast at it (cpu_has_fast_bf16()).
+/// Not every CPU that has them is fast at it (cpu_multiplies_bf16()).
 bool cpu_has_vnni();
 bool cpu_has_bf16();
 

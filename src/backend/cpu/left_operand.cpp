@@ -22,12 +22,12 @@ constexpr std::size_t kWord = 4;       // bytes
 
 Lines::Lines(const ProductCall& call) : images_(call.images) {
   const Conv2dConfig& c = call.config();
-  const bool integers = call.weights.operands() == Operands::kInt8;
+  const bool integers = call.weights.integers();
   const bool normalises = call.input.factors.defined(), enlarges = call.input.enlarge > 1;
   pads_ = c.kernel > 1 || c.stride > 1 || c.pad_top || c.pad_left || c.pad_bottom || c.pad_right ||
           enlarges;
   copies_ = pads_ || normalises || call.weights.operands() != Operands::kFloat;
-  words_ = call.weights.words(c.in);
+  words_ = call.weights.row_words();
   step_ = c.stride;
   if (!pads_) {
     const Index all = call.h * call.w;
@@ -72,12 +72,14 @@ LeftOperand::LeftOperand(const ProductCall& call, const Lines& lines, std::byte*
   const Index kernel = call.config().kernel;
   for (Index y = 0; y < kernel; ++y)
     for (Index x = 0; x < kernel; ++x) taps_.push_back((y * lines.padded_ + x) * lines.words_);
+  if (call.weights.operands() == Operands::kInt15)  // the lower parts
+    taps_.push_back(call.weights.words(call.config().in));
 }
 
 void LeftOperand::prepare(Index first, Index count, const Space& space) {
   first_ = l_.group(first);
   if (!l_.copies_) return;
-  const bool integers = call_.weights.operands() == Operands::kInt8;
+  const bool integers = call_.weights.integers();
   if (integers) scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : count * l_.pixels_));
   if (integers) ranges_.resize(static_cast<std::size_t>(l_.pads_ ? l_.band_ : 0));
   const Index groups = l_.group(first + count - 1) - first_ + 1;
@@ -109,10 +111,11 @@ void LeftOperand::convert_rows(Index line, float* space) {
   std::uint32_t* out = copy_ + at * l_.padded_ * l_.words_;
   if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
   const float* x = input_.get(l_.image(line), l_.pixel(line), pixels, space);
-  if (call_.weights.operands() != Operands::kInt8) return convert(x, pixels, nullptr, out);
+  if (!call_.weights.integers()) return convert(x, pixels, nullptr, out);
+  const auto convert_row =
+      call_.weights.operands() == Operands::kInt8 ? kernels::row_to_int8 : kernels::row_to_int15;
   float* scales = scales_.data() + at * l_.pixels_;
-  for (Index i = 0; i < pixels; ++i)
-    scales[i] = kernels::row_to_int8(x + i * in, in, out + i * l_.words_);
+  for (Index i = 0; i < pixels; ++i) scales[i] = convert_row(x + i * in, in, out + i * l_.words_);
 }
 
 // The lines of x that a group of results looks at, with zeros around the picture.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "backend/cpu/isa.h"
 #include "backend/cpu/kernels/words.h"
 #include "backend/cpu/parallel.h"
 #include "tensor/convert.h"
@@ -17,22 +18,31 @@ constexpr std::int64_t kDepth = 1280;         // input channels of a slice of on
 constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of every type
 constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
 constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
+constexpr std::int64_t kLeastOf15 = 64;       // input channels that are worth two integers
 constexpr std::size_t kWord = 4;              // bytes
 
-PackedWeight::Operands operands_of(Precision precision) {
+PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, DType source) {
   using enum kernels::Operands;
   if (precision == Precision::kInt8) return kInt8;
-  if (precision == Precision::kF32 || !cpu_has_fast_bf16()) return kFloat;
-  return kBF16;
+  if (precision == Precision::kF32) return kFloat;
+  if (cpu_multiplies_bf16()) return kBF16;
+  const bool rows =
+      c.kernel == 1 && c.stride == 1 && c.pad_top + c.pad_left + c.pad_bottom + c.pad_right == 0;
+  const bool rounded = source == DType::kF16 || source == DType::kBF16;
+  return rows && c.in >= kLeastOf15 && cpu_has_vnni() &&
+                 (rounded || (precision != Precision::kAuto && !is_kept(source)))
+             ? kInt15
+             : kFloat;
 }
 
 DType storage_of(PackedWeight::Operands operands, Precision precision, DType source, bool kept) {
   if (kept) return source;
-  if (operands == kernels::Operands::kInt8) return DType::kI8;
+  if (operands == kernels::Operands::kInt8 || operands == kernels::Operands::kInt15)
+    return DType::kI8;
   if (operands == kernels::Operands::kBF16) return DType::kBF16;
   // 16 bits of the file stay as they are: widened, they are the same numbers.
   if (source == DType::kF16 || source == DType::kBF16) return source;
-  if (precision == Precision::kF32) return DType::kF32;
+  if (precision == Precision::kF32 || precision == Precision::kAuto) return DType::kF32;
   // Scales of quantised types are float16, and so is most of what they scale; bfloat16 would lose
   // bits.
   return is_quantized(source) ? DType::kF16 : DType::kBF16;
@@ -47,17 +57,16 @@ std::unique_ptr<float[]> floats(std::int64_t n) {
 PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DType source,
                            const ByteCount& count, bool backed)
     : config_(config),
-      operands_(operands_of(precision)),
-      kept_(is_kept(source) && operands_ != Operands::kInt8 && row() % info(source).block == 0),
+      operands_(operands_of(config, precision, source)),
+      kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);
   bias_ = WeightMemory(footprint::floats(config.out), count, backed);
-  if (operands_ != Operands::kInt8) return;
-  const std::size_t words =
-      static_cast<std::size_t>(panels() * width_ * ceil_div(config.in, slice())) * kWord;
-  scales_ = WeightMemory(words, count, backed);
-  sums_ = WeightMemory(words, count, backed);
+  if (!integers()) return;
+  const std::size_t bytes = static_cast<std::size_t>(panels() * width_ * terms()) * kWord;
+  scales_ = WeightMemory(bytes, count, backed);
+  sums_ = WeightMemory(bytes, count, backed);
 }
 
 std::int64_t PackedWeight::in_word() const {
@@ -70,8 +79,7 @@ PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
 }
 
 std::int64_t PackedWeight::slice() const {
-  if (operands_ == Operands::kInt8)
-    return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
+  if (integers()) return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
   return std::min(taps() == 1 ? kDepth : kDepthOfTaps, config_.in);
 }
 
@@ -134,6 +142,21 @@ PackedWeight::Values PackedWeight::values(const Panel& p, std::int64_t begin, st
   return {packed, tap_stride};
 }
 
+std::int64_t PackedWeight::terms() const {
+  return std::max(parts(), ceil_div(config_.in, slice()));
+}
+
+PackedWeight::Term PackedWeight::term(const Panel& p, std::int64_t index, float* space) const {
+  if (operands_ != Operands::kInt15) {
+    const std::int64_t begin = index * slice(), count = std::min(slice(), config_.in - begin);
+    return {values(p, begin, count, space), words(begin), words(count), taps()};
+  }
+  const std::int64_t depth = words(config_.in), part = depth * p.width;
+  const auto* upper = reinterpret_cast<const std::uint32_t*>(stored(p, 0));
+  if (index == 0) return {{upper, part}, 0, depth, 1};
+  return {{upper + part, -part}, 0, depth, 2};
+}
+
 PackedWeight::Values PackedWeight::float_values(const Panel& p, std::int64_t begin,
                                                 std::int64_t count, float* space) const {
   const std::int64_t tap_stride = count * p.width, apart = words(config_.in) * p.width;
@@ -143,7 +166,7 @@ PackedWeight::Values PackedWeight::float_values(const Panel& p, std::int64_t beg
   }
   const std::byte* from = stored(p, begin);
   if (storage_ == DType::kF32) return {from, apart};
-  check(operands_ != Operands::kInt8, "integers are not read as float32");
+  check(!integers(), "integers are not read as float32");
   for (std::int64_t tap = 0; tap < taps(); ++tap) {
     float* to = space + tap * tap_stride;
     if (operands_ == Operands::kBF16)
@@ -211,6 +234,7 @@ void PackedWeight::encode(const Panel& p, const float* values) {
       kernels::panel_to_bf16(values + tap * in * p.width, in, p.width, packed + tap * tap_words);
     return;
   }
+  if (operands_ == Operands::kInt15) return encode_15(p, values, packed);
   for (std::int64_t begin = 0; begin < in; begin += slice()) {
     const std::int64_t at = begin / slice() * panels() * width_ + p.begin,
                        count = std::min(slice(), in - begin);
@@ -223,6 +247,25 @@ void PackedWeight::encode(const Panel& p, const float* values) {
     for (std::int64_t tap = 0; tap < taps(); ++tap)
       kernels::panel_to_int8(values + (tap * in + begin) * p.width, count, p.width, scale,
                              packed + tap * tap_words + words(begin) * p.width, sum);
+  }
+}
+
+// Upper parts u and lower parts l of both operands: 128^2 u u' + 128 (u l' + l u'), and l l', which
+// is left out: a 30000th of a product. So the second term's factors are a 128th of the first's.
+void PackedWeight::encode_15(const Panel& p, const float* values, std::uint32_t* packed) {
+  constexpr float kBase = 128;
+  const std::int64_t in = config_.in, second = panels() * width_;
+  float* scale = reinterpret_cast<float*>(scales_.data()) + p.begin;
+  auto* sum = reinterpret_cast<std::int32_t*>(sums_.data()) + p.begin;
+  std::fill_n(scale, p.width, 0.0f);
+  std::fill_n(sum, p.width, 0);
+  std::fill_n(sum + second, p.width, 0);
+  kernels::widen_panel_scales(values, in, p.width, scale);
+  kernels::panel_to_int15(values, in, p.width, scale, packed, words(in) * p.width, sum,
+                          sum + second);
+  for (std::int64_t i = 0; i < p.width; ++i) {
+    sum[second + i] += sum[i];
+    scale[second + i] = scale[i] / kBase;
   }
 }
 

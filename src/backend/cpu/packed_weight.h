@@ -1,7 +1,8 @@
 // A weight as the products read it: panels of kernels::panel_width() output channels, each
 // [taps][input channels][width], a linear layer being a convolution with one tap. The last panel is
 // half as wide where that is enough. What lies beside each other is multiplied at once: float32,
-// two bfloat16 or four 8-bit integers in a word (kernels/words.h).
+// two bfloat16 or four 8-bit integers in a word (kernels/words.h). Integers of 15 bits have a panel
+// of their upper parts and behind it one of the lower.
 #pragma once
 
 #include "backend/backend.h"
@@ -42,7 +43,7 @@ class PackedWeight final : public Packed {
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
   /// Of integers, for each output channel and what fills the last panel: factors and sums over a
-  /// slice of input channels.
+  /// slice of input channels; of 15 bits for the terms of the product (DirectRun).
   const float* scales(std::int64_t slice_index) const {
     return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
   }
@@ -54,6 +55,9 @@ class PackedWeight final : public Packed {
   /// Values in a word, and words of n values.
   std::int64_t in_word() const;
   std::int64_t words(std::int64_t n) const { return ceil_div(n, in_word()); }
+  /// Words of a row of the left operand.
+  std::int64_t row_words() const { return parts() * words(config_.in); }
+  bool integers() const { return operands_ == Operands::kInt8 || operands_ == Operands::kInt15; }
   std::int64_t panels() const { return ceil_div(config_.out, width_); }
   std::int64_t panel_width() const { return width_; }
   struct Panel {
@@ -64,26 +68,37 @@ class PackedWeight final : public Packed {
   /// Input channels that are multiplied at a time: so many of all taps, then the next. Integer
   /// pixels have one range of values for each slice, rows of one tap have it for all of theirs.
   std::int64_t slice() const;
-  /// Input channels begin, ..., begin + count - 1 of a panel as [taps][count][width] words, taps
-  /// tap_stride words apart: where they lie, or in `space`. begin: a multiple of slice(), or of
-  /// any number with float_values() of a weight that is not kept.
+  /// A piece of a panel as [taps][depth][width] words, taps tap_stride words apart: where it lies,
+  /// or in `space`.
   struct Values {
     const void* data;
     std::int64_t tap_stride;
   };
-  Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
-  /// The same as float32, whatever the words are.
+  /// What a product adds up, one after the other: slices of input channels; or, of 15 bits, upper
+  /// times upper parts, then upper times lower and lower times upper ones as if they were taps.
+  struct Term {
+    Values values;
+    std::int64_t first, depth;  // words of a row of the left operand
+    std::int64_t taps;
+  };
+  std::int64_t terms() const;
+  Term term(const Panel&, std::int64_t index, float* space) const;
+  /// Input channels begin, ..., begin + count - 1 as float32. begin: any number, or of a kept
+  /// weight a multiple of slice().
   Values float_values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   /// Values of `space` for so many input channels.
   std::int64_t space(std::int64_t count) const;
 
  private:
   std::int64_t row() const { return config_.in * taps(); }  // values of an output channel
-  std::int64_t panel_words(std::int64_t width) const { return words(config_.in) * taps() * width; }
+  std::int64_t parts() const { return operands_ == Operands::kInt15 ? 2 : 1; }
+  std::int64_t panel_words(std::int64_t width) const { return row_words() * taps() * width; }
   std::size_t stored_bytes() const;
   const std::byte* stored(const Panel&, std::int64_t begin) const;
+  Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void expand(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void encode(const Panel&, const float* values);
+  void encode_15(const Panel&, const float* values, std::uint32_t* packed);
 
   Conv2dConfig config_;
   Operands operands_;

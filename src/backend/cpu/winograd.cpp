@@ -14,8 +14,11 @@ namespace {
 using kernels::WinogradTile;
 using Panel = PackedWeight::Panel;
 
-constexpr std::int64_t kSlab = 48;     // tiles multiplied at a time
+constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
+// The more share a pass over all of the weights, the fewer passes; the last cache level has room.
+constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24;
 constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time, if there is room
+constexpr std::int64_t kManyColumns = 128;
 constexpr std::int64_t kPieceValues = 3 << 18;  // 3 MiB of transformed weights
 constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
@@ -28,11 +31,12 @@ struct Layout {
   Layout(const ProductCall& call, const WinogradPlan& plan)
       : c(call.weights.config()), points(plan.points()), tiles(call.images * plan.tiles()) {
     const PackedWeight& w = call.weights;
-    slab = std::min(kSlab, tiles);
-    weights_stay = c.out <= tiles;
-    const std::int64_t room = weights_stay ? kColumns : kPieceValues / (points * c.in),
+    weights_stay = 4 * c.out <= 5 * tiles;  // unless they are clearly more than the picture
+    slab = std::min(weights_stay ? large_slab(call.threads) : kSlab, tiles);
+    const std::int64_t room = weights_stay ? kManyColumns
+                                           : std::min(kPieceValues / (points * c.in), kColumns),
                        panel = w.panel_width();
-    panels = std::clamp<std::int64_t>(std::min(room, kColumns) / panel, 1, w.panels());
+    panels = std::clamp<std::int64_t>(room / panel, 1, w.panels());
     columns = std::min(panels * panel, c.out);
     channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
     picture_point = (weights_stay ? slab : tiles) * c.in + kGap;
@@ -49,6 +53,11 @@ struct Layout {
     made = call.input.factors.defined() ? aligned(points * c.in) : 0;
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
+  // As many slabs for each thread as for any other.
+  std::int64_t large_slab(int threads) const {
+    const std::int64_t slabs = round_up<std::int64_t>(ceil_div(tiles, kLargeSlab), threads);
+    return std::max(kSmallSlab, ceil_div(tiles, slabs));
+  }
   std::int64_t thread() const { return piece + products + spare + space + bias; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {

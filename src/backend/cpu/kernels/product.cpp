@@ -67,6 +67,7 @@ void MultiplyPanel(const PanelProduct& p, bool accumulate) {
 #endif
       return multiply<BFloat16Dot<false>>(p, accumulate);
     case Operands::kInt8:
+    case Operands::kInt15:
 #if HWY_TARGET == HWY_AVX3
       if (cpu_has_vnni()) return multiply<Int8Dot<true>>(p, accumulate);
 #endif
@@ -74,22 +75,33 @@ void MultiplyPanel(const PanelProduct& p, bool accumulate) {
   }
 }
 
-void ScaleSums(const void* c, Index rows, Index width, const Scales& s, float* out,
-               bool accumulate) {
+template <Index kVectors>
+void scale_rows(const void* c, Index rows, const Scales& s, float* out, bool accumulate) {
   const F f;
   const I32 d;
-  const auto zero = hn::Set(d, s.zero);
+  const Index n = lanes();
+  hn::Vec<I32> middle[kVectors];
+  V column[kVectors];
+  for (Index j = 0; j < kVectors; ++j) {
+    middle[j] = hn::Mul(hn::Set(d, s.zero), hn::LoadU(d, s.sums + j * n));
+    column[j] = hn::LoadU(f, s.column + j * n);
+  }
+  const auto* sums = static_cast<const std::int32_t*>(c);
   for (Index r = 0; r < rows; ++r) {
     const V row = hn::Set(f, s.row[r * s.row_step]);
-    for (Index j = 0; j < width; j += lanes()) {
-      const auto sum = hn::LoadU(d, static_cast<const std::int32_t*>(c) + r * width + j);
-      const auto centred = hn::Sub(sum, hn::Mul(zero, hn::LoadU(d, s.sums + j)));
-      const V scale = hn::Mul(row, hn::LoadU(f, s.column + j));
-      float* to = out + r * width + j;
-      const V before = accumulate ? hn::LoadU(f, to) : hn::Zero(f);
-      hn::StoreU(hn::MulAdd(hn::ConvertTo(f, centred), scale, before), f, to);
+    for (Index j = 0; j < kVectors; ++j) {
+      const Index at = (r * kVectors + j) * n;
+      const V sum = hn::ConvertTo(f, hn::Sub(hn::LoadU(d, sums + at), middle[j]));
+      const V before = accumulate ? hn::LoadU(f, out + at) : hn::Zero(f);
+      hn::StoreU(hn::MulAdd(sum, hn::Mul(row, column[j]), before), f, out + at);
     }
   }
+}
+
+void ScaleSums(const void* c, Index rows, Index width, const Scales& s, float* out,
+               bool accumulate) {
+  width == lanes() ? scale_rows<1>(c, rows, s, out, accumulate)
+                   : scale_rows<2>(c, rows, s, out, accumulate);
 }
 
 template <class Fn>

@@ -10,9 +10,9 @@ namespace mezzo::kernels {
 /// Output channels of a panel: two vectors. Where half of them are enough, it may be that narrow.
 Index panel_width();
 
-/// What is multiplied: float32; pairs of bfloat16 with float32 sums; or integers of 8 bits with
-/// exact sums, those of the left operand without sign (words.h).
-enum class Operands { kFloat, kBF16, kInt8 };
+/// What is multiplied: float32; pairs of bfloat16 with float32 sums; integers of 8 bits with exact
+/// sums, those of the left operand without sign; or integers of 15 bits as two of 8 (words.h).
+enum class Operands { kFloat, kBF16, kInt8, kInt15 };
 
 /// A block of rows times a panel. Depths and strides of `a` are in words of four bytes.
 struct PanelProduct {
@@ -21,7 +21,7 @@ struct PanelProduct {
   Index a_stride, rows;
   const void* panel;   // [depth][width]
   Index depth, width;  // width: panel_width() or half of it
-  void* c;             // [rows][width] float32, or int32 for kInt8; rows c_stride apart
+  void* c;             // [rows][width] float32, or int32 of integers; rows c_stride apart
   Index c_stride;
   /// Of a convolution: the sum goes over `taps` such products. Tap t has its rows a_taps[t] words,
   /// and its panel t * panel_tap words further on.

@@ -15,6 +15,8 @@ using kernels::Groups;
 using kernels::Index;
 
 constexpr float kLargest = 127;
+constexpr float kMiddle = 128;  // stands for 0 where integers have no sign
+constexpr float kBase = 128;    // of integers of two parts
 
 void RowToBF16(const float* x, Index n, std::uint32_t* out) {
   const F f;
@@ -41,11 +43,15 @@ HWY_INLINE float largest(const float* x, Index n) {
   return all;
 }
 
+// The factor that makes integers of values: 1 / scale, 0 where that is none.
+HWY_INLINE float inverse_of(float scale) {
+  return std::isfinite(1 / scale) && std::isfinite(scale) ? 1 / scale : 0;
+}
+
 float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   const F f;
   const float scale = largest(x, n) / kLargest;
-  const V inverse = hn::Set(f, std::isfinite(1 / scale) && std::isfinite(scale) ? 1 / scale : 0),
-          offset = hn::Set(f, 128.0f);
+  const V inverse = hn::Set(f, inverse_of(scale)), offset = hn::Set(f, kMiddle);
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
   Index i = 0;
   for (; i + lanes() <= n; i += lanes())
@@ -53,7 +59,30 @@ float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   for (; i < n; ++i)
     bytes[i] = static_cast<std::uint8_t>(
         hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), inverse, offset))));
-  for (; i % 4 != 0; ++i) bytes[i] = 128;
+  for (; i % 4 != 0; ++i) bytes[i] = static_cast<std::uint8_t>(kMiddle);
+  return scale;
+}
+
+float RowToInt15(const float* x, Index n, std::uint32_t* out) {
+  const F f;
+  const float scale = largest(x, n) / kLargest;
+  const V inverse = hn::Set(f, inverse_of(scale)), offset = hn::Set(f, kMiddle),
+          base = hn::Set(f, kBase);
+  auto* upper = reinterpret_cast<std::uint8_t*>(out);
+  std::uint8_t* lower = upper + (n + 3) / 4 * 4;
+  Index i = 0;
+  for (; i + lanes() <= n; i += lanes()) {
+    const V v = hn::Mul(hn::LoadU(f, x + i), inverse), whole = hn::Round(v);
+    store_bytes(hn::Add(whole, offset), upper + i);
+    store_bytes(hn::MulAdd(hn::Sub(v, whole), base, offset), lower + i);
+  }
+  for (; i < n; ++i) {
+    const V v = hn::Mul(hn::Set(f, x[i]), inverse), whole = hn::Round(v);
+    upper[i] = static_cast<std::uint8_t>(hn::GetLane(hn::NearestInt(hn::Add(whole, offset))));
+    lower[i] = static_cast<std::uint8_t>(
+        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Sub(v, whole), base, offset))));
+  }
+  for (; i % 4 != 0; ++i) upper[i] = lower[i] = static_cast<std::uint8_t>(kMiddle);
   return scale;
 }
 
@@ -134,26 +163,66 @@ void PanelFromBF16(const std::uint32_t* x, Index rows, Index width, float* out) 
     }
 }
 
+// A vector of integers from four rows of a panel, fewer at its end: q(row) for each.
+template <class Integers>
+HWY_INLINE Words word_of(Index rows, const Integers& q, hn::Vec<I32>& sum) {
+  const U32 u;
+  auto word = hn::Zero(u);
+  for (Index i = 0; i < std::min<Index>(4, rows); ++i) {
+    const auto v = q(i);
+    sum = hn::Add(sum, v);
+    word = hn::Or(word, hn::ShiftLeftSame(hn::And(hn::BitCast(u, v), hn::Set(u, 0xFF)),
+                                          static_cast<int>(8 * i)));
+  }
+  return word;
+}
+
+// 1 / scale of each column, 0 of columns of zeros.
+HWY_INLINE V inverses_of(const float* scale) {
+  const F f;
+  const V s = hn::LoadU(f, scale);
+  return hn::IfThenElseZero(hn::Gt(s, hn::Zero(f)), hn::Div(hn::Set(f, 1.0f), s));
+}
+
 void PanelToInt8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                  std::int32_t* sums) {
   const F f;
-  const U32 u;
   const I32 d;
   for (Index j = 0; j < width; j += lanes()) {
-    const V s = hn::LoadU(f, scale + j), one = hn::Set(f, 1.0f);
-    const V inverse = hn::IfThenElseZero(hn::Gt(s, hn::Zero(f)), hn::Div(one, s));
+    const V inverse = inverses_of(scale + j);
     auto sum = hn::LoadU(d, sums + j);
     for (Index r = 0; r < rows; r += 4) {
-      auto word = hn::Zero(u);
-      for (Index i = 0; i < std::min<Index>(4, rows - r); ++i) {
-        const auto q = hn::NearestInt(hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse));
-        sum = hn::Add(sum, q);
-        word = hn::Or(word, hn::ShiftLeftSame(hn::And(hn::BitCast(u, q), hn::Set(u, 0xFF)),
-                                              static_cast<int>(8 * i)));
-      }
-      hn::StoreU(word, u, out + r / 4 * width + j);
+      const auto q = [&](Index i) HWY_ATTR {
+        return hn::NearestInt(hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse));
+      };
+      hn::StoreU(word_of(rows - r, q, sum), U32(), out + r / 4 * width + j);
     }
     hn::StoreU(sum, d, sums + j);
+  }
+}
+
+void PanelToInt15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                  Index lower, std::int32_t* sums, std::int32_t* lower_sums) {
+  const F f;
+  const I32 d;
+  for (Index j = 0; j < width; j += lanes()) {
+    const V inverse = inverses_of(scale + j);
+    auto sum = hn::LoadU(d, sums + j), lower_sum = hn::LoadU(d, lower_sums + j);
+    for (Index r = 0; r < rows; r += 4) {
+      const auto value = [&](Index i) HWY_ATTR {
+        return hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse);
+      };
+      const auto upper = [&](Index i) HWY_ATTR { return hn::NearestInt(value(i)); };
+      const auto rest = [&](Index i) HWY_ATTR {
+        const V v = value(i);
+        return hn::NearestInt(hn::Mul(hn::Sub(v, hn::Round(v)), hn::Set(f, kBase)));
+      };
+      std::uint32_t* to = out + r / 4 * width + j;
+      hn::StoreU(word_of(rows - r, upper, sum), U32(), to);
+      hn::StoreU(word_of(rows - r, rest, lower_sum), U32(), to + lower);
+    }
+    hn::StoreU(sum, d, sums + j);
+    hn::StoreU(lower_sum, d, lower_sums + j);
   }
 }
 
@@ -164,9 +233,11 @@ HWY_AFTER_NAMESPACE();
 namespace mezzo::kernels {
 HWY_EXPORT(RowToBF16);
 HWY_EXPORT(RowToInt8);
+HWY_EXPORT(RowToInt15);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
+HWY_EXPORT(PanelToInt15);
 HWY_EXPORT(WidenPanelScales);
 HWY_EXPORT(WidenRanges);
 HWY_EXPORT(PixelsToInt8);
@@ -177,6 +248,9 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out) {
 float row_to_int8(const float* x, Index n, std::uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(RowToInt8)(x, n, out);
 }
+float row_to_int15(const float* x, Index n, std::uint32_t* out) {
+  return HWY_DYNAMIC_DISPATCH(RowToInt15)(x, n, out);
+}
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(PanelToBF16)(x, rows, width, out);
 }
@@ -186,6 +260,10 @@ void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                    std::int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(PanelToInt8)(x, rows, width, scale, out, sums);
+}
+void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                    Index lower, std::int32_t* sums, std::int32_t* lower_sums) {
+  HWY_DYNAMIC_DISPATCH(PanelToInt15)(x, rows, width, scale, out, lower, sums, lower_sums);
 }
 void widen_panel_scales(const float* x, Index rows, Index width, float* scale) {
   HWY_DYNAMIC_DISPATCH(WidenPanelScales)(x, rows, width, scale);

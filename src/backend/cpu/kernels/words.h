@@ -1,5 +1,6 @@
 // Values as the words that products read (words-inl.h): float32 as it is, bfloat16 in pairs, 8-bit
-// integers in fours. What fills the last word of a row or column is zero.
+// integers in fours. What fills the last word of a row or column is zero. Integers of 15 bits are
+// 128 * upper + lower, whose words are apart.
 #pragma once
 
 #include "backend/cpu/kernels/kernels.h"
@@ -11,6 +12,9 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out);
 /// n values -> (n + 3) / 4 words of integers x / scale + 128. Returns the scale, a 127th of the
 /// largest magnitude; 0 for a row of zeros.
 float row_to_int8(const float* x, Index n, std::uint32_t* out);
+/// n values -> (n + 3) / 4 words of upper + 128 and as many of lower + 128. Returns the scale of
+/// the upper ones, a 127th of the largest magnitude.
+float row_to_int15(const float* x, Index n, std::uint32_t* out);
 
 /// Groups of `group` channels, a multiple of 4 (the last may have fewer), of pixels [pixels]
 /// [channels]. Widens lowest[g] and highest[g] to the values of a group; highest[g] is
@@ -33,5 +37,9 @@ void widen_panel_scales(const float* x, Index rows, Index width, float* scale);
 /// column's integers to `sums`.
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                    std::int32_t* sums);
+/// -> words of the upper integers, `lower` words further on those of the lower ones. scale: of the
+/// upper ones. sums, lower_sums: as above.
+void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
+                    Index lower, std::int32_t* sums, std::int32_t* lower_sums);
 
 }  // namespace mezzo::kernels
