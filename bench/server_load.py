@@ -146,7 +146,7 @@ async def measure(server, port, o):
     drawing = Drawing(port, o.request)
     await drawing.keep(2)  # the model is loaded
     cpu, spans, used = Cpu(server), {k: [] for k in KINDS}, {k: {} for k in KINDS}
-    times, errors, lost, received = [], 0, 0, 0
+    times, errors, lost, failed, received = [], 0, 0, 0, 0
     for _ in range(o.rounds):
         for kind in KINDS:
             before = cpu.now()
@@ -157,9 +157,11 @@ async def measure(server, port, o):
                 with ThreadPoolExecutor(1) as thread:
                     work = asyncio.get_running_loop().run_in_executor(thread, load_from_thread, port, o, seconds, kind)
                     (t, e, counts), span = await asyncio.gather(work, drawing.keep(seconds))
-                if kind == "loaded":  # the other kind keeps its own connections waiting
+                if kind == "loaded":
                     times, errors, lost = times + t, errors + e, lost + counts["lost"]
                     received += counts["bytes"]
+                else:  # keeps its own connections waiting, so that some are closed
+                    failed += e + counts["lost"]
                 spans[kind].append(span)
             for name, seconds in cpu.now().items():
                 used[kind][name] = used[kind].get(name, 0) + seconds - before[name]
@@ -172,6 +174,7 @@ async def measure(server, port, o):
     times.sort()
     at = lambda share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1)
     return {"calls": len(times), "errors": errors, "streams": o.streams, "streams_lost": lost,
+            "failed_while_yielding": failed,
             "events_mb": round(received / 2**20, 1), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1),
             "supervisor_mb": round(memory_mb(server.pid), 1), "pictures": {k: len(p) for k, p in pictures.items()},
             "picture_s": {k: round(s, 4) for k, s in median.items()},

@@ -152,7 +152,7 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   // An answer does not interrupt a thread that draws, for which all the others would wait: it comes
   // some milliseconds later.
   const sched_param usual = {};
-  ::sched_setscheduler(0, SCHED_BATCH, &usual);
+  if (::sched_getscheduler(0) == SCHED_OTHER) ::sched_setscheduler(0, SCHED_BATCH, &usual);
   const fs::path outputs = fs::absolute(options.outputs);
   const FolderLock lock(outputs);
   Database db(outputs / "mezzotint.sqlite");

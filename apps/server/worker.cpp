@@ -260,7 +260,8 @@ int worker_main(int fd) {
   // Descriptors of the supervisor that were not closed on exec: none is needed here.
   ::close_range(static_cast<unsigned>(fd) + 1, ~0u, 0);
   const sched_param usual = {};
-  ::sched_setscheduler(0, SCHED_OTHER, &usual);  // the supervisor has its own (serve())
+  if (::sched_getscheduler(0) == SCHED_BATCH)  // as serve() has it
+    ::sched_setscheduler(0, SCHED_OTHER, &usual);
   const auto unprotected = enter_sandbox();
   try {
     Worker worker(fd);

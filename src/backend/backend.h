@@ -16,10 +16,10 @@
 
 namespace mezzo {
 
-/// Arithmetic of products. kF32: the reference. kAuto: as exact as the file: linear layers whose
+/// Arithmetic of products. kF32: the reference. kAuto: linear layers and 1x1 convolutions whose
 /// weights have 16 bits multiply integers of 15 bits where the CPU is fast at them, whose error is
-/// less than that of the file's own rounding; all else is float32. kBF16: weights of 16 bits, and
-/// linear layers as above; or bfloat16 products where they are asked for (cpu_multiplies_bf16()).
+/// about that of the weights' own rounding; all else is float32. kBF16: all weights have 16 bits,
+/// then the same; or bfloat16 products where they are asked for (cpu_multiplies_bf16()).
 /// kInt8: operands rounded to 8 bits, with factors for each row or range of pixels and each output,
 /// and exact sums.
 enum class Precision { kF32, kAuto, kBF16, kInt8 };

@@ -175,16 +175,16 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
            options.max_ram ? std::max<std::uint64_t>(options.max_ram, program + 1) - program : 0,
        .winograd = strategy.winograd});
   backend->set_stop(run.stop);
-  const Loading loading{*backend, precision_under(strategy, precision), strategy};
-  model = std::make_unique<Model>(
-      bundle_under(strategy, bundle), loading, [&](const char*, int index, int count) {
-        if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
-        if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
-      });
+  const Loading loading{*backend, precision, strategy};
+  const ModelBundle typed = bundle_under(strategy, bundle);
+  model = std::make_unique<Model>(typed, loading, [&](const char*, int index, int count) {
+    if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
+    if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});
+  });
   backend->trim();
   std::optional<PromptCache> prompts;
   if (!options.prompt_cache.empty())
-    prompts.emplace(options.prompt_cache, bundle, loading.precision);
+    prompts.emplace(options.prompt_cache, typed, loading.beside_denoiser());
   conditioning = std::make_unique<Conditioning>(*model, std::move(prompts));
 }
 

@@ -181,8 +181,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   const ModelBundle bundle = bundle_under(strategy, stored);
   const auto meta = make_meta_backend({.threads = options.threads, .winograd = strategy.winograd});
   Phases phases(bundle, *meta);
-  const auto packed = precision_under(strategy, precision);
-  const Model model(bundle, Loading{*meta, packed, strategy});
+  const Model model(bundle, Loading{*meta, precision, strategy});
   phases.end("loading", [](const auto&) { return true; });
   phases.list.back().weights = meta->weight_bytes();
 
@@ -233,7 +232,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   phases.end("vae decoder", of_vae, picture_bytes(p, batch));
 
   const double steps = static_cast<double>(p.steps) * (p.init ? std::min(*p.strength, 1.0) : 1.0);
-  Plan plan{.phases = std::move(phases.list), .precision = precision_name(packed)};
+  Plan plan{.phases = std::move(phases.list), .precision = precision_name(precision)};
   plan.seconds = plan.phases[1].seconds + step * steps * static_cast<double>(rounds) +
                  plan.phases.back().seconds * static_cast<double>(pictures);
   for (const MemoryMeasure& m : memory_measures())

@@ -14,8 +14,8 @@ using Encoders = MemoryStrategy::Encoders;
 constexpr std::int64_t kRowsOfPicture = 2;  // what is wanted, and what is not
 
 constexpr std::array kMeasures = {
-    MemoryMeasure{"16-bit weights", "weights are kept in 16 bits and widened when they are used",
-                  true, [](MemoryStrategy& s) { s.half_weights = true; }},
+    MemoryMeasure{"16-bit weights", "float32 weights are kept in 16 bits", true,
+                  [](MemoryStrategy& s) { s.half_weights = true; }},
     MemoryMeasure{
         "text encoders released",
         "text encoders are read for a new prompt and let go when it is encoded", true,
@@ -61,10 +61,9 @@ bool takes(const MemoryStrategy& strategy, const MemoryMeasure& measure) {
 
 bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision precision) {
   if (takes({.eight_bits = true}, measure)) return options.weights.empty();
-  // On a CPU that multiplies bfloat16, weights of 16 bits would change the arithmetic too.
   if (takes({.half_weights = true}, measure))
     return (precision == Precision::kF32 || precision == Precision::kAuto) &&
-           options.weights.empty() && !cpu_multiplies_bf16();
+           options.weights.empty();
   return true;
 }
 
@@ -82,13 +81,10 @@ MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision
   return s;
 }
 
-Precision precision_under(const MemoryStrategy& strategy, Precision precision) {
-  return strategy.half_weights ? Precision::kBF16 : precision;
-}
-
 ModelBundle bundle_under(const MemoryStrategy& strategy, const ModelBundle& bundle) {
   ModelBundle typed = bundle;
   if (strategy.eight_bits) apply_weight_types(typed, WeightTypes::parse("q8_0"));
+  if (strategy.half_weights) keep_in_16_bits(typed);
   return typed;
 }
 

@@ -22,7 +22,7 @@ struct MemoryStrategy {
   };
   enum class Vae { kHeld, kStreamed };  // kStreamed: one layer at a time
 
-  bool half_weights = false;  // 16 bits for weights that the precision would keep in 32
+  bool half_weights = false;  // float32 weights in 16 bits
   bool eight_bits = false;    // large matrices and convolutions as q8_0
   Encoders encoders = Encoders::kKept;
   bool once = false;  // networks are let go after their last use in a request
@@ -42,8 +42,9 @@ struct Loading {
   Precision precision = Precision::kF32;
   MemoryStrategy strategy = {};
 
-  /// Integers of 8 bits are for the networks that run in every step.
+  /// Of text encoders and VAE: integers are for the network that runs in every step.
   Precision beside_denoiser() const {
+    if (precision == Precision::kAuto) return Precision::kF32;
     return precision == Precision::kInt8 ? Precision::kBF16 : precision;
   }
 };
@@ -65,8 +66,6 @@ bool suits(const MemoryMeasure& measure, const EngineOptions& options, Precision
 /// The strategy that EngineOptions::memory asks for. Throws UsageError for an unknown name.
 MemoryStrategy preset_strategy(const EngineOptions& options, Precision precision);
 
-/// How products are computed and weights packed under a strategy.
-Precision precision_under(const MemoryStrategy& strategy, Precision precision);
 /// The model with its weights in the types that they have under a strategy.
 ModelBundle bundle_under(const MemoryStrategy& strategy, const ModelBundle& bundle);
 

@@ -12,15 +12,11 @@ Precision precision_of(const EngineOptions& o) {
   if (o.precision != "auto" && o.precision != "f32" && o.precision != "bf16" &&
       o.precision != "int8")
     fail<UsageError>("precision \"{}\" is not known; auto, f32, bf16 and int8 are", o.precision);
-  if (o.precision == "int8") return Precision::kInt8;
-  const auto weights = WeightTypes::parse(o.weights).rest();
-  if (o.precision == "f32" && (!weights || weights == DType::kF32)) return Precision::kF32;
-  if (o.precision == "bf16" && weights == DType::kF32)
+  if (o.precision == "bf16" && WeightTypes::parse(o.weights).rest() == DType::kF32)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
+  if (o.precision == "int8") return Precision::kInt8;
   if (o.precision == "bf16") return Precision::kBF16;
-  if (o.precision == "f32") return Precision::kF32;
-  if (weights) return weights == DType::kF32 ? Precision::kF32 : Precision::kBF16;
-  return Precision::kAuto;
+  return o.precision == "f32" ? Precision::kF32 : Precision::kAuto;
 }
 
 std::string precision_name(Precision p) {

@@ -113,10 +113,16 @@ void apply_weight_types(ModelBundle& bundle, const WeightTypes& types) {
   for (auto& [name, component] : bundle.components) {
     const auto type = types.of(name);
     if (!type) continue;
-    component.weights = cast_to(
-        component.weights, [&](const TensorInfo& t) { return type_in_memory(t, *type); },
-        *type == DType::kF32 ? Precision::kF32 : Precision::kBF16);
+    component.weights =
+        cast_to(component.weights, [&](const TensorInfo& t) { return type_in_memory(t, *type); });
   }
+}
+
+void keep_in_16_bits(ModelBundle& bundle) {
+  for (auto& [name, component] : bundle.components)
+    component.weights = cast_to(component.weights, [](const TensorInfo& t) {
+      return t.dtype == DType::kF32 && t.shape.rank() > 1 ? DType::kBF16 : t.dtype;
+    });
 }
 
 }  // namespace mezzo

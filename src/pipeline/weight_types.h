@@ -41,5 +41,7 @@ std::uint64_t weight_bytes(const TensorSource& network, std::optional<DType> wan
 
 /// Gives every network of the bundle the types that it shall have in memory.
 void apply_weight_types(ModelBundle& bundle, const WeightTypes& types);
+/// Float32 weights as bfloat16; the others as they are.
+void keep_in_16_bits(ModelBundle& bundle);
 
 }  // namespace mezzo

@@ -13,9 +13,8 @@ constexpr std::int64_t kPiece = 1 << 15;  // values that a thread converts at a 
 
 class Cast final : public TensorSource {
  public:
-  Cast(std::shared_ptr<const TensorSource> source, std::vector<TensorInfo> tensors,
-       Precision precision)
-      : source_(std::move(source)), tensors_(std::move(tensors)), precision_(precision) {}
+  Cast(std::shared_ptr<const TensorSource> source, std::vector<TensorInfo> tensors)
+      : source_(std::move(source)), tensors_(std::move(tensors)) {}
 
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
   void read(std::size_t i, std::span<std::byte> out) const override {
@@ -40,12 +39,10 @@ class Cast final : public TensorSource {
                    out.data());
   }
   std::string origin() const override { return source_->origin(); }
-  std::optional<Precision> precision() const override { return precision_; }
 
  private:
   std::shared_ptr<const TensorSource> source_;
   std::vector<TensorInfo> tensors_;
-  Precision precision_;
 };
 
 }  // namespace
@@ -69,10 +66,10 @@ void convert_values(DType from, const std::byte* in, std::int64_t n, DType to, s
 }
 
 std::shared_ptr<const TensorSource> cast_to(std::shared_ptr<const TensorSource> source,
-                                            const TypePolicy& type_of, Precision precision) {
+                                            const TypePolicy& type_of) {
   std::vector<TensorInfo> tensors = source->tensors();
   for (TensorInfo& t : tensors) t.dtype = type_of(t);
-  return std::make_shared<const Cast>(std::move(source), std::move(tensors), precision);
+  return std::make_shared<const Cast>(std::move(source), std::move(tensors));
 }
 
 }  // namespace mezzo

@@ -35,8 +35,6 @@ class TensorSource {
   virtual void read_part(std::size_t index, std::size_t begin, std::span<std::byte> out) const;
   /// For messages: the file the tensors come from.
   virtual std::string origin() const = 0;
-  /// How layers pack these weights, where that was chosen for them rather than for all networks.
-  virtual std::optional<Precision> precision() const { return {}; }
 
   /// Index of the tensor of that name, or -1.
   std::ptrdiff_t find(std::string_view name) const;

@@ -68,16 +68,11 @@ bool is_sensitive(std::string_view name) {
                              [&](auto part) { return name.find(part) != std::string_view::npos; });
 }
 
-// The others follow from how weights are stored.
-bool is_asked_for(Precision p) { return p == Precision::kF32 || p == Precision::kInt8; }
-
 Weights::Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
                  std::string name)
     : shared_(new Shared{.source = source,
                          .backend = backend,
-                         .precision = is_asked_for(precision)
-                                          ? precision
-                                          : source->precision().value_or(precision),
+                         .precision = precision,
                          .name = std::move(name),
                          .used = {},
                          .problems = {}}) {

@@ -35,15 +35,14 @@ bool is_sensitive(std::string_view name);
 
 class Weights {
  public:
-  /// `name` of the network in messages: "unet". Precision: how its layers pack their products,
-  /// unless the source has one of its own.
+  /// `name` of the network in messages: "unet". Precision: how its layers pack their products.
   Weights(std::shared_ptr<const TensorSource> source, Backend& backend, Precision precision,
           std::string name);
 
   Weights operator/(std::string_view child) const;
   Weights operator/(std::size_t index) const { return *this / std::to_string(index); }
 
-  /// The same path for a layer that shall not be multiplied in integers.
+  /// The same path for a layer that shall not be multiplied in integers of 8 bits.
   Weights without_integers() const;
 
   bool has(std::string_view tensor) const;

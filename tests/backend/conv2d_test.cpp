@@ -154,6 +154,34 @@ TEST(Conv2d, Float16WeightsGiveTheBitsOfFloat32) {
 }
 
 // The same bits as when the picture is made first, directly and by Winograd's algorithm.
+TEST(Conv2d, OfOnePixelIsALinearLayer) {
+  const auto backend = make_cpu_backend();
+  const Conv2dConfig c = {.in = 96,
+                          .out = 72,
+                          .kernel = 1,
+                          .pad_top = 0,
+                          .pad_left = 0,
+                          .pad_bottom = 0,
+                          .pad_right = 0};
+  const Tensor x = test::random_tensor({2, 9, 11, 96}, 1), bias = test::random_tensor({72}, 3),
+               weight = cast(test::random_tensor({72, 96, 1, 1}, 2), DType::kF16);
+  for (const bool normalises : {false, true})
+    for (const Precision p : {Precision::kF32, Precision::kAuto}) {
+      ConvInput input = backend->upload(x);
+      if (normalises) {
+        input.factors = backend->upload(test::random_tensor({2, 2, 96}, 4));
+        input.activation = Activation::kSilu;
+      }
+      Tensor exact(*backend, DType::kF32, {2, 9, 11, 72}),
+          out(*backend, DType::kF32, exact.shape());
+      backend->conv2d(input, *backend->pack_conv2d(weight, bias, c, Precision::kF32), {}, exact);
+      backend->conv2d(input, *backend->pack_conv2d(weight, bias, c, p), {}, out);
+      EXPECT_LT(
+          test::relative_error(backend->download(out), test::values(backend->download(exact))),
+          cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt15);
+    }
+}
+
 TEST(Conv2d, NormalisesAndEnlargesWhereItReads) {
   const auto backend = make_cpu_backend({.threads = 2});
   for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8})

@@ -265,6 +265,18 @@ TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {
   run({"convert", small_model().string(), "own.gguf", "--overwrite"});
 }
 
+TEST_F(Commands, LessMemoryDrawsTheSame) {
+  const auto draw = [&](const std::string& precision, std::vector<std::string> memory) {
+    std::vector<std::string> command = {"generate", "a cat", "--steps", "2",           "--seed",
+                                        "1",        "-o",    "m.png",   "--precision", precision};
+    command.insert(command.end(), memory.begin(), memory.end());
+    run(command);
+    return image("m.png").pixels;
+  };
+  for (const std::string precision : {"auto", "f32", "int8"})
+    EXPECT_EQ(draw(precision, {}), draw(precision, {"--low-ram"})) << precision;
+}
+
 /// The same checkpoint as a folder, as one file of either kind with the folder's configuration, and
 /// converted: each is drawn with, to the same picture.
 TEST_F(Commands, AModelOfOnesOwnIsUsedInEveryForm) {

@@ -36,9 +36,8 @@ class Waves final : public TensorSource {
 
 TEST(CastSource, ConvertsWhatThePolicyNames) {
   const auto waves = std::make_shared<Waves>();
-  const auto s = cast_to(
-      waves, [](const TensorInfo& t) { return t.name == "a" ? DType::kQ8_0 : t.dtype; },
-      Precision::kF32);
+  const auto s =
+      cast_to(waves, [](const TensorInfo& t) { return t.name == "a" ? DType::kQ8_0 : t.dtype; });
   EXPECT_EQ(s->tensors()[0].dtype, DType::kQ8_0);
   EXPECT_EQ(s->tensors()[1].dtype, DType::kF32);
   const Tensor whole = s->load("a"), expected = cast(waves->load("a"), DType::kQ8_0);
@@ -51,23 +50,12 @@ TEST(CastSource, ConvertsWhatThePolicyNames) {
 
 TEST(CastSource, ReadsPartsOfPlainTensorsAlone) {
   const auto waves = std::make_shared<Waves>();
-  const auto s = cast_to(
-      waves, [](const TensorInfo&) { return DType::kF16; }, Precision::kF32);
+  const auto s = cast_to(waves, [](const TensorInfo&) { return DType::kF16; });
   const Tensor whole = s->load("a");
   std::vector<std::byte> part(2 * 1000);
   s->read_part(0, 2 * 12'345, part);
   EXPECT_EQ(std::memcmp(part.data(), whole.data<std::byte>() + 2 * 12'345, part.size()), 0);
   EXPECT_EQ(waves->largest_part(), 4u * 1000);
-}
-
-TEST(CastSource, SaysHowItIsPacked) {
-  const auto s = cast_to(
-      std::make_shared<Waves>(), [](const TensorInfo& t) { return t.dtype; }, Precision::kBF16);
-  const auto backend = make_cpu_backend();
-  EXPECT_EQ(Weights(s, *backend, Precision::kAuto, "unet").precision(), Precision::kBF16);
-  EXPECT_EQ(Weights(s, *backend, Precision::kF32, "unet").precision(), Precision::kF32);
-  EXPECT_EQ(Weights(std::make_shared<Waves>(), *backend, Precision::kAuto, "unet").precision(),
-            Precision::kAuto);
 }
 
 TEST(CastSource, TellsOfTypesThatCannotBeWritten) {

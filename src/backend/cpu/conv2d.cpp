@@ -17,6 +17,7 @@ void check_product(const ConvInput& input, const Conv2dConfig& c, const Epilogue
             (c.kernel == 1 && c.out % 2 == 0 && !e.add.defined() && !e.channel_add.defined() &&
              !e.gate.defined() && e.activation == Activation::kNone),
         "GEGLU is of linear layers without anything else");
+  check(c.kernel > 1 || input.enlarge == 1, "a convolution of one pixel enlarges nothing");
   check(!e.add.defined() || (e.add.contiguous() && e.add.numel() == out.numel()),
         "a residual has the shape of the result");
   check(e.activation == Activation::kNone || !e.add.defined() || e.add.raw() != out.raw(),

@@ -17,7 +17,7 @@ using Panel = PackedWeight::Panel;
 constexpr Index kBlockWords = 1 << 17;  // of a block of rows that a thread works on
 constexpr Index kLeastRows = 96, kMostRows = 384;
 constexpr Index kPanels = 2;  // of a task, at least
-constexpr Index kTasks = 8;   // of a thread, at least
+constexpr Index kTasks = 8;   // of a thread, if there are so many panels
 
 Index rows_of_block(const ProductCall& call) {
   return std::clamp<Index>(kBlockWords / call.weights.row_words(), kLeastRows, kMostRows);
@@ -105,14 +105,13 @@ class DirectRun {
 
   void multiply(const std::vector<Block>& blocks) {
     const Index panels = results(), count = static_cast<Index>(blocks.size());
-    const Index of_task = std::clamp(panels * count / (kTasks * call_.threads), kPanels, panels);
+    const Index of_task = std::max(panels * count / (kTasks * call_.threads), kPanels);
     const Index groups = ceil_div(panels, of_task);
-    parallel_for(
-        call_.threads, static_cast<Index>(blocks.size()) * groups, [&](Index i, int thread) {
-          const Block& block = blocks[static_cast<std::size_t>(i / groups)];
-          const Index first = i % groups * of_task, last = std::min(first + of_task, panels);
-          for (Index p = first; p < last; ++p) compute(block, p, thread);
-        });
+    parallel_for(call_.threads, count * groups, [&](Index i, int thread) {
+      const Block& block = blocks[static_cast<std::size_t>(i / groups)];
+      const Index first = i % groups * of_task, last = std::min(first + of_task, panels);
+      for (Index p = first; p < last; ++p) compute(block, p, thread);
+    });
   }
 
   // Panels of the result.

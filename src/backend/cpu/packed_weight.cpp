@@ -19,6 +19,7 @@ constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of
 constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
 constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
 constexpr std::int64_t kLeastOf15 = 64;       // input channels that are worth two integers
+constexpr std::int64_t kMostOf15 = 1 << 15;   // whose sums stay below 2^31
 constexpr std::size_t kWord = 4;              // bytes
 
 PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, DType source) {
@@ -29,7 +30,7 @@ PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, D
   const bool rows =
       c.kernel == 1 && c.stride == 1 && c.pad_top + c.pad_left + c.pad_bottom + c.pad_right == 0;
   const bool rounded = source == DType::kF16 || source == DType::kBF16;
-  return rows && c.in >= kLeastOf15 && cpu_has_vnni() &&
+  return rows && c.in >= kLeastOf15 && c.in <= kMostOf15 && cpu_has_vnni() &&
                  (rounded || (precision != Precision::kAuto && !is_kept(source)))
              ? kInt15
              : kFloat;

@@ -15,8 +15,9 @@ using kernels::WinogradTile;
 using Panel = PackedWeight::Panel;
 
 constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
-// The more share a pass over all of the weights, the fewer passes; the last cache level has room.
-constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24;
+// The more tiles share a pass over all of the weights, the fewer passes: as many as the last cache
+// level has room for, of all threads together.
+constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24, kSlabs = 2 * kLargeSlab;
 constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time, if there is room
 constexpr std::int64_t kManyColumns = 128;
 constexpr std::int64_t kPieceValues = 3 << 18;  // 3 MiB of transformed weights
@@ -53,9 +54,10 @@ struct Layout {
     made = call.input.factors.defined() ? aligned(points * c.in) : 0;
   }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  // As many slabs for each thread as for any other.
+  // As many slabs for each thread as for any other, if they are not too small then.
   std::int64_t large_slab(int threads) const {
-    const std::int64_t slabs = round_up<std::int64_t>(ceil_div(tiles, kLargeSlab), threads);
+    const std::int64_t most = std::clamp(kSlabs / threads, kSlab, kLargeSlab),
+                       slabs = round_up<std::int64_t>(ceil_div(tiles, most), threads);
     return std::max(kSmallSlab, ceil_div(tiles, slabs));
   }
   std::int64_t thread() const { return piece + products + spare + space + bias; }

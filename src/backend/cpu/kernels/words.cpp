@@ -135,9 +135,13 @@ void PixelsToInt8(const float* x, Index pixels, const Groups& c, const float* in
 void WidenPanelScales(const float* x, Index rows, Index width, float* scale) {
   const F f;
   for (Index j = 0; j < width; j += lanes()) {
-    V most = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest));
-    for (Index r = 0; r < rows; ++r) most = hn::Max(most, hn::Abs(hn::LoadU(f, x + r * width + j)));
-    hn::StoreU(hn::Div(most, hn::Set(f, kLargest)), f, scale + j);
+    V most = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest)), nan = hn::Zero(f);
+    for (Index r = 0; r < rows; ++r) {
+      const V v = hn::LoadU(f, x + r * width + j);
+      most = hn::Max(hn::Abs(v), most);
+      nan = hn::MulAdd(v, hn::Zero(f), nan);
+    }
+    hn::StoreU(hn::Add(hn::Div(most, hn::Set(f, kLargest)), nan), f, scale + j);
   }
 }
 

@@ -31,7 +31,8 @@ void pixels_to_int8(const float* x, Index pixels, const Groups&, const float* in
 /// Rows of a panel [rows][width] -> [(rows + 1) / 2][width] words, and back.
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out);
 void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out);
-/// Widens the factor of each column of a panel [rows][width]: a 127th of the largest magnitude.
+/// Widens the factor of each column of a panel [rows][width]: a 127th of the largest magnitude; NaN
+/// where there is one.
 void widen_panel_scales(const float* x, Index rows, Index width, float* scale);
 /// -> [(rows + 3) / 4][width] words of integers x / scale, with a scale for each column. Adds each
 /// column's integers to `sums`.
