@@ -167,8 +167,8 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
     log_warning(
         "the machine has too little memory free to hold everything: this run takes longer; close "
         "other programs, or see mezzo plan");
-  const auto program =
-      process_overhead(std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
+  const auto program = process_overhead(
+      bundle, std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
   backend = make_cpu_backend(
       {.threads = options.threads,
        .max_bytes =

@@ -37,7 +37,8 @@ class Phases {
       phase.flops += r.flops;
       phase.seconds += r.seconds;
     }
-    phase.peak = process_overhead(backend_.weight_bytes()) + backend_.memory_peak() + beside;
+    phase.peak =
+        process_overhead(bundle_, backend_.weight_bytes()) + backend_.memory_peak() + beside;
     log_.records.clear();
     backend_.start_peak();
     list.push_back(std::move(phase));

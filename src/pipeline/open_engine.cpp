@@ -1,5 +1,6 @@
 #include "pipeline/open_engine.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -41,8 +42,11 @@ OpenOptions open_options(const EngineOptions& o) {
           .config = o.config};
 }
 
-std::uint64_t process_overhead(std::uint64_t weight_bytes) {
-  return 15'700'000 + weight_bytes / 110;
+std::uint64_t process_overhead(const ModelBundle& bundle, std::uint64_t weight_bytes) {
+  constexpr std::uint64_t kProgram = 10'700'000, kTokenizer = 5'000'000;
+  const auto encoders = std::ranges::count_if(
+      bundle.components, [](const auto& c) { return c.first.starts_with("text_encoder"); });
+  return kProgram + static_cast<std::uint64_t>(encoders) * kTokenizer + weight_bytes / 110;
 }
 
 EngineOptions options_for(const std::string& model, EngineOptions o) {

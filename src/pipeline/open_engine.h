@@ -17,7 +17,8 @@ OpenOptions open_options(const EngineOptions& options);
 ModelBundle open_bundle(const std::string& model, const EngineOptions& options);
 
 /// Bytes of the process beside weights and activations, as measured: the program and its libraries,
-/// and for each layer its description and the alignment of its weights.
-std::uint64_t process_overhead(std::uint64_t weight_bytes);
+/// the tokenizer of each text encoder, and for each layer its description and the alignment of its
+/// weights.
+std::uint64_t process_overhead(const ModelBundle& bundle, std::uint64_t weight_bytes);
 
 }  // namespace mezzo
