@@ -122,9 +122,10 @@ struct Mark {
 
 constexpr ForeignKind kLora = {
     "LoRA",
-    "it changes a model: give the base model with -m and use this file as a LoRA on top of it"};
-constexpr ForeignKind kInversion = {"textual inversion embedding",
-                                    "it teaches a model one word: give a model with -m"};
+    "it changes a model, which this build cannot do; give a model into which it is merged already"};
+constexpr ForeignKind kInversion = {
+    "textual inversion embedding",
+    "it teaches a model one word, which this build cannot do; give a model with -m"};
 constexpr ForeignKind kControlNet = {
     "ControlNet", "it steers a model and needs one beside it; this build cannot use it"};
 constexpr ForeignKind kFlux = {"FLUX model", "this build runs Stable Diffusion 1, 2 and 3 models"};

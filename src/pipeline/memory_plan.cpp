@@ -149,8 +149,11 @@ std::optional<std::int64_t> largest_side(const PlanQuestion& q, const MemoryStra
   for (std::int64_t side : {1024, 768, 640, 512, 384, 256, 192, 128, 64}) {
     smaller.width = smaller.height = side;
     if (q.params.width && side * side >= q.params.width * q.params.height) continue;
-    if (plan_request({q.bundle, q.options, q.precision, smaller}, strategy).peak <= limit)
-      return side;
+    try {
+      if (plan_request({q.bundle, q.options, q.precision, smaller}, strategy).peak <= limit)
+        return side;
+    } catch (const UsageError&) {  // larger than the model can draw
+    }
   }
   return std::nullopt;
 }

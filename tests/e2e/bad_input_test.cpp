@@ -209,6 +209,9 @@ TEST_F(BadInput, BatchFiles) {
 
 TEST_F(BadInput, TooLittleMemory) {
   expect(4, {"generate", "x", "--progress", "none", "--max-ram", "1M"}, {"memory", "--max-ram"});
+  // A model that cannot draw the larger pictures which are tried for the remedy.
+  for (const fs::path& model : golden_paths("pipelines/tiny_sd3"))
+    expect(4, {"plan", "x", "-m", model.string(), "--max-ram", "10M"}, {"memory", "--max-ram"});
 }
 
 TEST_F(BadInput, ErrorsAreJsonToo) {
