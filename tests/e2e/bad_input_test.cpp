@@ -15,6 +15,7 @@
 
 #include "e2e/program.h"
 #include "mezzotint/files.h"
+#include "support/goldens.h"
 
 namespace mezzo::test {
 namespace {
