@@ -188,6 +188,11 @@ HWY_INLINE V inverses_of(const float* scale) {
   return hn::IfThenElseZero(hn::Gt(s, hn::Zero(f)), hn::Div(hn::Set(f, 1.0f), s));
 }
 
+// x * inverse; 0 in columns without a factor, whatever x is.
+HWY_INLINE V scaled(V x, V inverse) {
+  return hn::IfThenElseZero(hn::Gt(inverse, hn::Zero(F())), hn::Mul(x, inverse));
+}
+
 void PanelToInt8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                  std::int32_t* sums) {
   const F f;
@@ -197,7 +202,7 @@ void PanelToInt8(const float* x, Index rows, Index width, const float* scale, st
     auto sum = hn::LoadU(d, sums + j);
     for (Index r = 0; r < rows; r += 4) {
       const auto q = [&](Index i) HWY_ATTR {
-        return hn::NearestInt(hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse));
+        return hn::NearestInt(scaled(hn::LoadU(f, x + (r + i) * width + j), inverse));
       };
       hn::StoreU(word_of(rows - r, q, sum), U32(), out + r / 4 * width + j);
     }
@@ -214,7 +219,7 @@ void PanelToInt15(const float* x, Index rows, Index width, const float* scale, s
     auto sum = hn::LoadU(d, sums + j), lower_sum = hn::LoadU(d, lower_sums + j);
     for (Index r = 0; r < rows; r += 4) {
       const auto value = [&](Index i) HWY_ATTR {
-        return hn::Mul(hn::LoadU(f, x + (r + i) * width + j), inverse);
+        return scaled(hn::LoadU(f, x + (r + i) * width + j), inverse);
       };
       const auto upper = [&](Index i) HWY_ATTR { return hn::NearestInt(value(i)); };
       const auto rest = [&](Index i) HWY_ATTR {
