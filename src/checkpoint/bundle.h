@@ -48,6 +48,11 @@ struct ModelBundle {
   bool no_t5 = false;                // T5 was left out on purpose
 };
 
+/// Of a component's name: text_encoder, text_encoder_2 ...
+inline bool is_text_encoder(std::string_view component) {
+  return component.starts_with("text_encoder");
+}
+
 /// As people call a model: the file's name without its ending, the folder's name, or the
 /// repository ("org/name") of a folder in the Hugging Face cache.
 std::string model_name(const fs::path& model);

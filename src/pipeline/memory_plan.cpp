@@ -52,8 +52,6 @@ class Phases {
   OpLog log_;
 };
 
-bool is_text_encoder(std::string_view component) { return component.starts_with("text_encoder"); }
-
 Tensor zeros(Backend& b, const Shape& shape) { return Tensor(b, DType::kF32, shape); }
 
 /// Rows of text embeddings for a batch.

@@ -45,7 +45,7 @@ OpenOptions open_options(const EngineOptions& o) {
 std::uint64_t process_overhead(const ModelBundle& bundle, std::uint64_t weight_bytes) {
   constexpr std::uint64_t kProgram = 10'700'000, kTokenizer = 5'000'000;
   const auto encoders = std::ranges::count_if(
-      bundle.components, [](const auto& c) { return c.first.starts_with("text_encoder"); });
+      bundle.components, [](const auto& c) { return is_text_encoder(c.first); });
   return kProgram + static_cast<std::uint64_t>(encoders) * kTokenizer + weight_bytes / 110;
 }
 

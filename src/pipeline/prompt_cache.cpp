@@ -46,7 +46,7 @@ std::string hash_of_encoders(const ModelBundle& bundle, Precision precision) {
   add(hash, kVersion);
   add(hash, precision_name(precision));
   for (const auto& [component, c] : bundle.components) {
-    if (!component.starts_with("text_encoder")) continue;
+    if (!is_text_encoder(component)) continue;
     add(hash, component);
     add(hash, c.config.dump());
     add(hash, *c.weights);

@@ -14,6 +14,15 @@ namespace {
 
 using testing::HasSubstr;
 
+/// What an open stream brought so far; closes it.
+std::string received(int stream) {
+  std::string all(1 << 20, '\0');
+  const auto size = ::recv(stream, all.data(), all.size(), 0);
+  ::close(stream);
+  all.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return all;
+}
+
 TEST(Jobs, OneGoesFromRequestToPicture) {
   const ServerProgram server("job");
   const auto id = server.submit({{"prompt", "a red apple"}, {"steps", 4}, {"seed", 7}});
@@ -43,10 +52,7 @@ TEST(Jobs, EventsContinueAfterTheLastOneThatWasSeen) {
   const int stream = server.client().open("GET /api/v1/events HTTP/1.1\r\n" + host + "\r\n");
   const auto id = server.submit({{"prompt", "a cat"}, {"steps", 4}});
   server.wait_for(id, kOver);
-  std::string all(1 << 20, '\0');
-  const auto size = ::recv(stream, all.data(), all.size(), 0);
-  ::close(stream);
-  all.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string all = received(stream);
   for (const char* event : {"event: job", "event: progress", "event: preview", "event: image"})
     EXPECT_THAT(all, HasSubstr(event));
   const auto at = all.find("id: ");
@@ -72,10 +78,7 @@ TEST(Jobs, StepsAreToldAFewTimesASecond) {
   const auto begin = std::chrono::steady_clock::now();
   server.wait_for(server.submit({{"prompt", "a cat"}, {"steps", 60}}), kOver);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  std::string all(1 << 20, '\0');
-  const auto size = ::recv(stream, all.data(), all.size(), 0);
-  ::close(stream);
-  all.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string all = received(stream);
   int steps = 0;
   const std::string mark = R"("phase":"denoise")";
   for (auto at = all.find(mark); at != all.npos; at = all.find(mark, at + 1)) ++steps;

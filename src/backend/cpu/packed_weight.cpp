@@ -254,7 +254,6 @@ void PackedWeight::encode(const Panel& p, const float* values) {
 // Upper parts u and lower parts l of both operands: 128^2 u u' + 128 (u l' + l u'), and l l', which
 // is left out: a 30000th of a product. So the second term's factors are a 128th of the first's.
 void PackedWeight::encode_15(const Panel& p, const float* values, std::uint32_t* packed) {
-  constexpr float kBase = 128;
   const std::int64_t in = config_.in, second = panels() * width_;
   float* scale = reinterpret_cast<float*>(scales_.data()) + p.begin;
   auto* sum = reinterpret_cast<std::int32_t*>(sums_.data()) + p.begin;
@@ -266,7 +265,7 @@ void PackedWeight::encode_15(const Panel& p, const float* values, std::uint32_t*
                           sum + second);
   for (std::int64_t i = 0; i < p.width; ++i) {
     sum[second + i] += sum[i];
-    scale[second + i] = scale[i] / kBase;
+    scale[second + i] = scale[i] / kernels::kBase;
   }
 }
 

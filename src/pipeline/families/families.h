@@ -41,7 +41,7 @@ struct NetworkSource {
 /// Builds a network and reports what its file holds beyond it.
 template <class Network, class Config>
 Network build(const NetworkSource& from, const Loading& loading, const Config& config) {
-  const bool denoises = !from.name.starts_with("text_encoder");
+  const bool denoises = !is_text_encoder(from.name);
   Weights w(from.weights, loading.backend, denoises ? loading.precision : loading.beside_denoiser(),
             from.name);
   if (from.held) w.stream(*from.held);

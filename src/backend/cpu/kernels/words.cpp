@@ -13,10 +13,10 @@ HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
 using kernels::Groups;
 using kernels::Index;
+using kernels::kBase;
 
 constexpr float kLargest = 127;
 constexpr float kMiddle = 128;  // stands for 0 where integers have no sign
-constexpr float kBase = 128;    // of integers of two parts
 
 void RowToBF16(const float* x, Index n, std::uint32_t* out) {
   const F f;

@@ -12,6 +12,8 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out);
 /// n values -> (n + 3) / 4 words of integers x / scale + 128. Returns the scale, a 127th of the
 /// largest magnitude; 0 for a row of zeros.
 float row_to_int8(const float* x, Index n, std::uint32_t* out);
+/// What an upper part of 15 bits stands for, in lower ones.
+inline constexpr float kBase = 128;
 /// n values -> (n + 3) / 4 words of upper + 128 and as many of lower + 128. Returns the scale of
 /// the upper ones, a 127th of the largest magnitude.
 float row_to_int15(const float* x, Index n, std::uint32_t* out);
