@@ -13,15 +13,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// What an approximation did, where there was one.
+std::string reuse_text(const Reuse& r) {
+  if (!r.reused) return {};
+  return fmt::format("; {} of {} steps used features again, drift {:.3f}", r.reused, r.calls,
+                     r.drift);
+}
+
 void tell(Session& session, const Picture& picture, const fs::path& file, bool replaced) {
   if (session.json) return;
   session.printer->clear();
   if (session.quiet)
     print(file.string() + "\n");
   else
-    print(fmt::format("{} {} ({}x{}, seed {}, {:.1f} s)\n", replaced ? "replaced" : "saved",
+    print(fmt::format("{} {} ({}x{}, seed {}, {:.1f} s{})\n", replaced ? "replaced" : "saved",
                       file.string(), picture.image.width, picture.image.height, picture.seed,
-                      picture.seconds));
+                      picture.seconds, reuse_text(picture.reuse)));
 }
 
 }  // namespace

@@ -72,6 +72,12 @@ struct RunOptions {
       {};  // the run throws Cancelled within one layer of work after this is stopped
 };
 
+/// What GenerateParams::max_drift did.
+struct Reuse {
+  int calls = 0, reused = 0;  // of the network, and those with features of an earlier call
+  double drift = 0;           // the largest that was measured
+};
+
 /// A finished picture with everything that is needed to make it again.
 struct Picture {
   Image image;  // RGB
@@ -80,6 +86,7 @@ struct Picture {
   std::string infotext;  // the recipe as A1111 writes it
   std::string request;   // the full request as JSON
   double seconds = 0;    // of the batch it was made in, divided by its pictures
+  Reuse reuse = {};
 };
 
 /// What `mezzo plan` tells: predicted from headers alone, before anything is loaded.

@@ -30,6 +30,10 @@ struct GenerateParams {
   /// Guidance from and to these shares of the steps, 0..1 (Kynkaanniemi et al. 2024); the others
   /// take half of the time.
   double guidance_start = 0, guidance_stop = 1;
+  /// 0..1: an approximation that saves time. Features of the network's deep part are used again in
+  /// the next steps while they are expected to be so far, relatively, from what would be computed
+  /// (DeepCache, Ma et al. 2024); pictures are drawn one by one. 0: off.
+  double max_drift = 0;
   /// Pixels, multiples of 8, 64..4096 (smaller where the model's own size is); 0: the model's.
   std::int64_t width = 0, height = 0;
   std::int64_t seed = -1;       // 0..2^63-1; -1: drawn at random. Picture i of a prompt: seed + i

@@ -135,15 +135,19 @@ Attention::Attention(const Weights& w, const Config& c)
   norm_k.emplace(w / "norm_k", RmsNorm::Config{.width = c.head_size});
 }
 
-Tensor Attention::operator()(const Tensor& x, const Tensor& context,
-                             const Epilogue& epilogue) const {
+Tensor Attention::operator()(const Tensor& x, const Tensor& context, const Epilogue& epilogue,
+                             Memo* memo) const {
   const AttentionConfig attention{.heads = static_cast<int>(config_.heads),
                                   .scale = 1.0f / std::sqrt(static_cast<float>(config_.head_size)),
                                   .precision = precision_};
-  Tensor q = to_q(x), k = to_k(context);
+  Tensor q = to_q(x);
   if (norm_q) q = norm_q->by_head(q);
-  if (norm_k) k = norm_k->by_head(k);
-  return to_out(ops::attention(q, k, to_v(context), attention), epilogue);
+  const Tensor k = remembered(memo, &to_k, [&] {
+    const Tensor keys = to_k(context);
+    return norm_k ? norm_k->by_head(keys) : keys;
+  });
+  const Tensor v = remembered(memo, &to_v, [&] { return to_v(context); });
+  return to_out(ops::attention(q, k, v, attention), epilogue);
 }
 
 FeedForward::FeedForward(const Weights& w, const Config& c)

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "nn/memo.h"
 #include "ops/ops.h"
 #include "weights/weights.h"
 
@@ -143,8 +144,10 @@ class Attention {
     bool of_text = false;  // context is a text: its keys and values are not multiplied in integers
   };
   Attention(const Weights& w, const Config& c);
-  /// x [B, L, query] attends to context [B, Lk, context] -> [B, L, query].
-  Tensor operator()(const Tensor& x, const Tensor& context, const Epilogue& epilogue) const;
+  /// x [B, L, query] attends to context [B, Lk, context] -> [B, L, query]. With a memo the context
+  /// is the same at every call.
+  Tensor operator()(const Tensor& x, const Tensor& context, const Epilogue& epilogue,
+                    Memo* memo = nullptr) const;
 
  private:
   Config config_;

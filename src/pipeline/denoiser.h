@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "nn/memo.h"
 #include "pipeline/text_conditioner.h"
 
 namespace mezzo {
@@ -18,6 +19,9 @@ class Denoiser {
     const TextEmbedding& text;  // n rows for each picture: [text 0 of all, text 1 of all, ...]
     /// Layers to leave out (skip-layer guidance); below ModelDescription::skippable_layers.
     std::span<const std::int64_t> skipped_layers = {};
+    /// What may be kept from call to call with the same text and the same shape of x (null:
+    /// nothing).
+    Memo* memo = nullptr;
   };
   /// x [B, H, W, in_channels] -> [nB, H, W, out_channels].
   virtual Tensor operator()(const Tensor& x, const Call& call) const = 0;

@@ -216,13 +216,14 @@ void Engine::State::draw(const Batch& batch, const RunOptions& run_options,
     if (p.mask && p.keep_unmasked)
       image = batch.area ? keep_unmasked(image, batch.area->whole, batch.area->mask, blur)
                          : keep_unmasked(image, *p.init, threshold(*p.mask), blur);
-    const PictureRecipe recipe{p, batch.prompt(i), seeds[i], info};
+    const PictureRecipe recipe{p, batch.prompt(i), seeds[i], info, drawn.reuse};
     done({.image = std::move(image),
           .prompt = recipe.prompt,
           .seed = recipe.seed,
           .infotext = recipe_infotext(recipe),
           .request = recipe_request(recipe),
-          .seconds = seconds});
+          .seconds = seconds,
+          .reuse = drawn.reuse});
   }
 }
 

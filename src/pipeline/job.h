@@ -65,6 +65,7 @@ struct Watch {
 struct Drawn {
   sampling::Latents latents;    // final
   std::vector<Tensor> decoded;  // one a picture: host [H, W, 3], about [-1, 1]
+  Reuse reuse = {};
 };
 
 /// The whole run but for turning the result into 8-bit pictures.
@@ -82,8 +83,8 @@ TextSettings text_settings(const GenerateParams& resolved);
 /// Height and width of the latents that a preview of h x w latents is decoded from.
 std::pair<std::int64_t, std::int64_t> preview_size(std::int64_t h, std::int64_t w);
 
-/// How many of `pictures` go through the networks together: as many as pay, one where the sampler
-/// chooses its own steps.
+/// How many of `pictures` go through the networks together: as many as pay, one where the
+/// sampler chooses its own steps or features are used again.
 std::int64_t batch_pictures(const GenerateParams& resolved, std::int64_t pictures);
 
 // Between the layouts of samplers (flat NCHW), networks (NHWC on the backend) and pictures.

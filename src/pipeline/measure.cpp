@@ -122,7 +122,10 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   const Tensor z = zeros({1, h, w, model.vae->latent_channels()});
 
   const auto text = [&] { model.text->encode(texts, false); };
-  const auto denoiser = [&] { (*model.denoiser)(x, {.timestep = 500, .text = both}); };
+  Memo memo;  // as from step to step of a picture
+  const auto denoiser = [&] {
+    (*model.denoiser)(x, {.timestep = 500, .text = both, .memo = &memo});
+  };
   const auto vae = [&] { model.vae->decode(z); };
   double first = 0;
   // In the order of a picture, and with what it lets go.

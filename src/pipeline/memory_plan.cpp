@@ -217,7 +217,10 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   model.denoiser->read();
   text = repeated(*meta, text, rows);
   Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
-  ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text}));
+  {
+    Memo memo(p.max_drift);  // of the first step: everything is computed, and kept
+    ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text, .memo = &memo}));
+  }
   x = {};
   text = {};
   if (previews) {

@@ -71,6 +71,7 @@ Tensor rows_of(const Tensor& all, std::int64_t pictures, Range texts, Range some
 
 /// The denoiser with some rows of a batch at a time: pictures with all their texts, or, where that
 /// is too much, one picture with some of its texts. A row's result does not depend on the others.
+/// Then nothing is kept from call to call.
 class InTurns final : public Denoiser {
  public:
   InTurns(std::unique_ptr<Denoiser> denoiser, std::int64_t rows)

@@ -51,6 +51,9 @@ constexpr std::array kFields = {
         "Share of the steps after which guidance begins; steps without it take half of the time."},
     Field{"guidance_stop", &Params::guidance_stop, 0, 1, "", "1",
           "Share of the steps after which guidance ends."},
+    Field{"max_drift", &Params::max_drift, 0, 1, "", "0",
+          "Saves time: parts of a step are used again in the next ones while they have changed by "
+          "less than this share, such as 0.1; 0 computes everything."},
     Field{"width", &Params::width, 8, 4096, "", "the model's", "Width in pixels, a multiple of 8."},
     Field{"height", &Params::height, 8, 4096, "", "the model's",
           "Height in pixels, a multiple of 8."},

@@ -48,6 +48,7 @@ constexpr std::array kInfotextKeys = {
     InfotextKey{"Masked area padding", "mask_padding"},
     InfotextKey{"Eta", "eta"},
     InfotextKey{"Guidance rescale", "guidance_rescale"},
+    InfotextKey{"Max drift", "max_drift"},
 };
 
 /// A value of the settings as text, or nothing where the key is not there.
@@ -113,6 +114,12 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
   if (p.mask) add_mask(p, add);
   if (p.eta != 0) add("Eta", fmt::format("{}", p.eta));
   if (p.guidance_rescale != 0) add("Guidance rescale", fmt::format("{}", p.guidance_rescale));
+  if (p.max_drift != 0) {
+    const Reuse& r = recipe.reuse;
+    add("Max drift", fmt::format("{}", p.max_drift));
+    add("Reused", fmt::format("{} of {} steps", r.reused, r.calls));
+    if (r.reused) add("Drift", fmt::format("{:.3f}", r.drift));
+  }
   add("Version", version());
   return write_infotext(text);
 }

@@ -16,6 +16,7 @@ struct PictureRecipe {
   const std::string& prompt;
   std::int64_t seed = 0;
   const ModelInfo& model;
+  Reuse reuse = {};
 };
 
 /// A1111's text: prompt, negative prompt, and one line of settings.

@@ -26,17 +26,19 @@ class GuidedDenoiser {
         watch_(watch),
         text_(std::move(text)),
         extra_(std::move(extra)),
-        skipped_layers_(skipped_layers(job.params)) {}
+        skipped_layers_(skipped_layers(job.params)),
+        of_all_(job.params.max_drift),
+        of_prompts_(job.params.max_drift) {}
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
     if (!guides()) {
-      unconditional_ = download_latents(
-          predict(in, {.timestep = t, .text = job_.guided() ? of_prompts() : text_}));
+      unconditional_ = download_latents(predict(
+          in, {.timestep = t, .text = job_.guided() ? of_prompts() : text_, .memo = &of_prompts_}));
       return unconditional_;
     }
-    auto out = download_latents(predict(in, {.timestep = t, .text = text_}));
+    auto out = download_latents(predict(in, {.timestep = t, .text = text_, .memo = &of_all_}));
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
@@ -56,6 +58,11 @@ class GuidedDenoiser {
   void release() {
     text_ = {};
     extra_ = {};
+    of_all_ = of_prompts_ = Memo();
+  }
+  Reuse reuse() const {
+    const auto &a = of_all_.deep.report(), &b = of_prompts_.deep.report();
+    return {a.calls + b.calls, a.reused + b.reused, std::max(a.drift, b.drift)};
   }
   /// Told before the first step and after each: steps that are done, of all.
   void at_step(std::size_t done, std::size_t total) {
@@ -99,6 +106,7 @@ class GuidedDenoiser {
   TextEmbedding text_;
   Tensor extra_;
   std::vector<std::int64_t> skipped_layers_;
+  Memo of_all_, of_prompts_;
   double share_ = 0;  // of the steps that are done
   sampling::Latents unconditional_;
 };
@@ -160,7 +168,8 @@ std::pair<std::int64_t, std::int64_t> preview_size(std::int64_t h, std::int64_t 
 
 std::int64_t batch_pictures(const GenerateParams& p, std::int64_t pictures) {
   const auto* sampler = sampling::find_sampler(p.sampler);
-  if (sampler && sampler->chooses_steps) return 1;
+  // Where the steps depend on the picture, it is alone: its result does not depend on others.
+  if ((sampler && sampler->chooses_steps) || p.max_drift > 0) return 1;
   return std::clamp<std::int64_t>(kBatchPixels / (p.width * p.height), 1,
                                   std::min(kBatchPictures, pictures));
 }
@@ -205,6 +214,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   if (job.guided()) options.unconditional_output = [&] { return denoiser.unconditional(); };
   Drawn drawn;
   drawn.latents = sampling::run(plan, std::ref(denoiser), std::move(start.x), options);
+  drawn.reuse = denoiser.reuse();
   denoiser.release();
   if (job.last) model.denoiser->release();
   check_finite(drawn.latents.values());

@@ -108,6 +108,31 @@ void expect_rows_shared(const Golden& g, const Tensor& sample, double time, std:
       std::equal(shared.data<float>(), shared.data<float>() + shared.numel(), apart.data<float>()));
 }
 
+/// What a memo keeps of the text changes nothing: a second call, with another picture, gives what a
+/// first one gives without. `run` takes a picture and the memo.
+template <typename Run>
+void expect_memo_exact(const Golden& g, const Tensor& sample, const Run& run) {
+  Memo memo;
+  run(ops::scale(sample, 0.5f), &memo);
+  const Tensor kept = g.backend->download(run(sample, &memo)),
+               fresh = g.backend->download(run(sample, nullptr));
+  EXPECT_TRUE(
+      std::equal(kept.data<float>(), kept.data<float>() + kept.numel(), fresh.data<float>()));
+}
+
+/// Features are used again with a large bound once two ratios of drift to change are known, and
+/// with the same picture they give the same.
+template <typename Run>
+void expect_features_reused(const Golden& g, const Tensor& sample, const Run& run) {
+  Memo memo(1e6);
+  for (float factor : {0.5f, 0.7f}) run(ops::scale(sample, factor), &memo);
+  const Tensor computed = g.backend->download(run(sample, &memo)),
+               reused = g.backend->download(run(sample, &memo));
+  EXPECT_EQ(memo.deep.report().reused, 1);
+  EXPECT_TRUE(std::equal(reused.data<float>(), reused.data<float>() + reused.numel(),
+                         computed.data<float>()));
+}
+
 void test_unet(const Golden& g) {
   const UNet unet(g.weights, UNetConfig::parse(g.config, g.origin));
   EXPECT_TRUE(g.weights.finish().empty());
@@ -120,6 +145,11 @@ void test_unet(const Golden& g) {
              kUNet);
     expect_rows_shared(g, sample, times[0], text.dim(0),
                        [&](const Tensor& x, const auto& t) { return unet(x, t, text); });
+    const auto remembering = [&](const Tensor& x, Memo* memo) {
+      return unet(x, times, {text, memo});
+    };
+    expect_memo_exact(g, sample, remembering);
+    expect_features_reused(g, sample, remembering);
   }
 }
 
@@ -136,6 +166,11 @@ void test_mmdit(const Golden& g) {
              "case" + std::to_string(c) + ".out.sample", kTransformer);
     expect_rows_shared(g, sample, times[0], text.tokens.dim(0),
                        [&](const Tensor& x, const auto& t) { return mmdit(x, t, text); });
+    const auto remembering = [&](const Tensor& x, Memo* memo) {
+      return mmdit(x, times, {.tokens = text.tokens, .pooled = text.pooled, .memo = memo});
+    };
+    expect_memo_exact(g, sample, remembering);
+    expect_features_reused(g, sample, remembering);
   }
 }
 

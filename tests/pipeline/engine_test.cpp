@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +66,31 @@ TEST(Engine, GuidanceMayBeLimitedToSomeOfTheSteps) {
   EXPECT_NE(pixels(0, 0.5, 5), always);
   EXPECT_NE(pixels(0.5, 1, 5), always);
   EXPECT_NE(pixels(0, 0.5, 5), pixels(0, 0, 5));
+}
+
+TEST(Engine, StepsMayUseFeaturesAgainAndSaySo) {
+  auto engine = Engine::open(shipped());
+  auto p = request({"a red apple", "a purple heart"});
+  p.steps = 12;
+  const auto exact = engine.generate(p);
+  EXPECT_EQ(exact[0].reuse.calls, 12);
+  EXPECT_EQ(exact[0].reuse.reused, 0);
+  EXPECT_EQ(exact[0].infotext.find("Reused"), std::string::npos);
+
+  p.max_drift = 0.3;
+  const auto fast = engine.generate(p);
+  const Reuse& reuse = fast[0].reuse;
+  EXPECT_EQ(reuse.calls, 12);
+  EXPECT_GT(reuse.reused, 0);
+  EXPECT_LE(reuse.reused, 10);  // the ratio is known after two
+  EXPECT_NE(fast[0].image.pixels, exact[0].image.pixels);
+  EXPECT_NE(fast[0].infotext.find(
+                fmt::format("Max drift: 0.3, Reused: {} of 12 steps, Drift: ", reuse.reused)),
+            std::string::npos)
+      << fast[0].infotext;
+
+  p.prompts = {"a purple heart"};
+  EXPECT_EQ(engine.generate(p).at(0).image.pixels, fast[1].image.pixels);  // alone or in company
 }
 
 TEST(Engine, APictureIsTheSameAloneAndInCompany) {

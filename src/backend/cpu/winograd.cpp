@@ -18,31 +18,31 @@ constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
 // The more tiles share a pass over all of the weights, the fewer passes: as many as the last cache
 // level has room for, of all threads together.
 constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24, kSlabs = 2 * kLargeSlab;
-constexpr std::int64_t kColumns = 64;  // output channels multiplied at a time, if there is room
-constexpr std::int64_t kManyColumns = 128;
-constexpr std::int64_t kPieceValues = 3 << 18;  // 3 MiB of transformed weights
+constexpr std::int64_t kManyColumns = 128;      // output channels multiplied at a time
+constexpr std::int64_t kPieceValues = 5 << 16;  // or as many as stay in a core's cache: 1.3 MB
 constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
-constexpr std::int64_t kDepth = 320;  // channels of a panel that stay in the first cache level
+constexpr std::int64_t kDepth = 256;  // input channels that are added up, before those after them
 constexpr std::int64_t kWeightChannels = 64;  // of a weight that are transformed at a time
 
 // Sizes of the parts of the scratch, in values. One operand is transformed as a whole and stays;
 // of the other each thread transforms a piece, multiplies it with all of the first, and goes on.
+// Pieces of weights are some output channels, and of these some input channels after the other.
 struct Layout {
   Layout(const ProductCall& call, const WinogradPlan& plan)
       : c(call.weights.config()), points(plan.points()), tiles(call.images * plan.tiles()) {
     const PackedWeight& w = call.weights;
     weights_stay = 4 * c.out <= 5 * tiles;  // unless they are clearly more than the picture
     slab = std::min(weights_stay ? large_slab(call.threads) : kSlab, tiles);
-    const std::int64_t room = weights_stay ? kManyColumns
-                                           : std::min(kPieceValues / (points * c.in), kColumns),
+    const std::int64_t room = weights_stay ? kManyColumns : kPieceValues / (points * kDepth),
                        panel = w.panel_width();
     panels = std::clamp<std::int64_t>(room / panel, 1, w.panels());
     columns = std::min(panels * panel, c.out);
     channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
+    depth = weights_stay ? c.in : std::min(kDepth, c.in);
     picture_point = (weights_stay ? slab : tiles) * c.in + kGap;
-    weight_point = (weights_stay ? c.out : columns) * c.in + kGap;
-    product_point = slab * columns + kGap;
+    weight_point = (weights_stay ? c.out : columns) * depth + kGap;
+    product_point = (weights_stay ? slab : tiles) * columns + kGap;
     const std::int64_t picture = points * picture_point, weight = points * weight_point;
     resident = aligned(weights_stay ? weight : picture);
     piece = aligned(weights_stay ? picture : weight);
@@ -72,6 +72,7 @@ struct Layout {
 
   const Conv2dConfig& c;
   std::int64_t points, tiles, slab, panels, columns, channels;
+  std::int64_t depth;  // input channels of a piece of weights
   bool weights_stay;
   std::int64_t picture_point, weight_point, product_point;
   std::int64_t resident, zeros;                      // shared
@@ -87,6 +88,10 @@ struct Space {
 // Panels first, ..., last - 1 of the weight, and their output channels.
 struct Columns {
   std::int64_t first, last, begin, count;
+};
+
+struct Range {
+  std::int64_t begin, end;
 };
 
 class WinogradRun {
@@ -111,14 +116,17 @@ class WinogradRun {
   void with_weights_resident() {
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Columns& k = columns_[static_cast<std::size_t>(i)];
-      transform_weight(k, resident_ + k.begin * l_.c.in, space(thread));
+      transform_weight(k, all_channels(), resident_ + k.begin * l_.c.in, space(thread));
     });
     parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
       transform_picture(begin, end, t.piece, thread);
-      for (const Columns& k : columns_)
-        multiply(k, {begin, end}, t.piece, resident_ + k.begin * l_.c.in, t);
+      for (const Columns& k : columns_) {
+        multiply(k, {begin, end}, all_channels(), t.piece, resident_ + k.begin * l_.c.in,
+                 t.products);
+        transform_back(k, {begin, end}, t);
+      }
     });
   }
 
@@ -131,9 +139,14 @@ class WinogradRun {
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Space t = space(thread);
       const Columns& k = columns_[static_cast<std::size_t>(i)];
-      transform_weight(k, t.piece, t);
-      for (std::int64_t s = 0; s < slabs(); ++s)
-        multiply(k, slab(s), resident_ + slab(s).first * l_.c.in, t.piece, t);
+      for (std::int64_t j = 0; j < l_.c.in; j += l_.depth) {
+        const Range channels{j, std::min(j + l_.depth, l_.c.in)};
+        transform_weight(k, channels, t.piece, t);
+        for (std::int64_t s = 0; s < slabs(); ++s)
+          multiply(k, slab(s), channels, resident_ + slab(s).begin * l_.c.in, t.piece,
+                   t.products + slab(s).begin * k.count);
+      }
+      transform_back(k, {0, l_.tiles}, t);
     });
   }
 
@@ -173,42 +186,45 @@ class WinogradRun {
   }
 
   // The weights' points, panel by panel.
-  void transform_weight(const Columns& k, float* out, const Space& t) const {
+  void transform_weight(const Columns& k, Range channels, float* out, const Space& t) const {
     const PackedWeight& w = call_.weights;
     for (std::int64_t i = k.first; i < k.last; ++i) {
       const Panel panel = w.panel(i);
-      float* to = out + (panel.begin - k.begin) * l_.c.in;
-      for (std::int64_t j = 0; j < l_.c.in; j += l_.channels) {
-        const std::int64_t n = std::min(l_.channels, l_.c.in - j);
+      float* to = out + (panel.begin - k.begin) * l_.depth;
+      for (std::int64_t j = channels.begin; j < channels.end; j += l_.channels) {
+        const std::int64_t n = std::min(l_.channels, channels.end - j);
         const auto values = w.float_values(panel, j, n, t.space);
         kernels::winograd_weight(
             plan_.m, {static_cast<const float*>(values.data), values.tap_stride, n, panel.width},
-            to + j * panel.width, l_.weight_point);
+            to + (j - channels.begin) * panel.width, l_.weight_point);
       }
     }
   }
 
-  // Pixels of the tiles [begin, end) and channels k of the result.
-  void multiply(const Columns& k, std::pair<std::int64_t, std::int64_t> tiles, const float* picture,
-                const float* weight, const Space& t) const {
+  // Products of tiles with the columns k, summed over some channels and those before them.
+  void multiply(const Columns& k, Range tiles, Range channels, const float* picture,
+                const float* weight, float* products) const {
     for (std::int64_t p = 0; p < l_.points; ++p)
-      for (std::int64_t j = 0; j < l_.c.in; j += kDepth)
+      for (std::int64_t j = channels.begin; j < channels.end; j += kDepth)
         for (std::int64_t i = k.first; i < k.last; ++i) {
           const Panel panel = call_.weights.panel(i);
           const std::int64_t column = panel.begin - k.begin;
-          kernels::multiply_panel(
-              {.a = picture + p * l_.picture_point + j,
-               .a_stride = l_.c.in,
-               .rows = tiles.second - tiles.first,
-               .panel = weight + p * l_.weight_point + column * l_.c.in + j * panel.width,
-               .depth = std::min(kDepth, l_.c.in - j),
-               .width = panel.width,
-               .c = t.products + p * l_.product_point + column,
-               .c_stride = k.count},
-              j > 0);
+          kernels::multiply_panel({.a = picture + p * l_.picture_point + j,
+                                   .a_stride = l_.c.in,
+                                   .rows = tiles.end - tiles.begin,
+                                   .panel = weight + p * l_.weight_point + column * l_.depth +
+                                            (j - channels.begin) * panel.width,
+                                   .depth = std::min(kDepth, channels.end - j),
+                                   .width = panel.width,
+                                   .c = products + p * l_.product_point + column,
+                                   .c_stride = k.count},
+                                  j > 0);
         }
-    for (std::int64_t tile = tiles.first; tile < tiles.second; ++tile)
-      transform_back(k, tile, t.products + (tile - tiles.first) * k.count, t);
+  }
+
+  void transform_back(const Columns& k, Range tiles, const Space& t) const {
+    for (std::int64_t tile = tiles.begin; tile < tiles.end; ++tile)
+      transform_back(k, tile, t.products + (tile - tiles.begin) * k.count, t);
   }
 
   void transform_back(const Columns& k, std::int64_t tile, const float* products,
@@ -239,9 +255,8 @@ class WinogradRun {
   }
   int workers() const { return static_cast<int>(l_.workers(call_.threads)); }
   std::int64_t slabs() const { return ceil_div(l_.tiles, l_.slab); }
-  std::pair<std::int64_t, std::int64_t> slab(std::int64_t s) const {
-    return {s * l_.slab, std::min(l_.tiles, (s + 1) * l_.slab)};
-  }
+  Range slab(std::int64_t s) const { return {s * l_.slab, std::min(l_.tiles, (s + 1) * l_.slab)}; }
+  Range all_channels() const { return {0, l_.c.in}; }
   Space space(int thread) const {
     float* p = threads_ + thread * l_.thread();
     const auto take = [&p](std::int64_t n) { return std::exchange(p, p + n); };

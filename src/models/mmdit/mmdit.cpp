@@ -47,10 +47,11 @@ CombinedTimestepTextProjEmbeddings::CombinedTimestepTextProjEmbeddings(const Wei
       text_embedder(w / "text_embedder", {.in = c.pooled_projection_dim, .out = c.width()}) {}
 
 Tensor CombinedTimestepTextProjEmbeddings::operator()(std::span<const double> timesteps,
-                                                      const Tensor& pooled) const {
+                                                      const Tensor& pooled, Memo* memo) const {
   const Tensor time =
       nn::sinusoid(ops::backend_of(pooled), timesteps, {.width = kTimestepFeatures});
-  return ops::add(text_embedder(pooled), ops::repeat_rows(timestep_embedder(time), pooled.dim(0)));
+  const Tensor text = remembered(memo, &text_embedder, [&] { return text_embedder(pooled); });
+  return ops::add(text, ops::repeat_rows(timestep_embedder(time), pooled.dim(0)));
 }
 
 MMDiT::MMDiT(const Weights& w, const MMDiTConfig& c)
@@ -76,30 +77,52 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
                          std::span<const std::int64_t> skipped, const Trace& trace) const {
   const auto p = config_.patch_size;
   check(sample.dim(1) % p == 0 && sample.dim(2) % p == 0, "latents are whole patches");
-  Tensor temb = time_text_embed(timesteps, text.pooled);
+  Tensor temb = time_text_embed(timesteps, text.pooled, text.memo);
   (trace / "time_text_embed")(temb);
   temb = ops::silu(temb);  // every modulation begins with it
 
-  Streams s{.context = context_embedder(text.tokens),
+  Streams s{.context = remembered(text.memo, &context_embedder,
+                                  [&] { return context_embedder(text.tokens); }),
             .x = ops::repeat_rows(pos_embed(sample), text.tokens.dim(0))};
   (trace / "context_embedder")(s.context);
   (trace / "pos_embed")(s.x);
-  for (std::size_t i = 0; i < transformer_blocks.size(); ++i) {
-    if (std::ranges::find(skipped, static_cast<std::int64_t>(i)) != skipped.end()) continue;
-    s = transformer_blocks[i](std::move(s), temb);
-    const Trace here = trace / "transformer_blocks" / i;
-    if (s.context) (here / "context")(s.context);
-    (here / "hidden")(s.x);
+  s = layer(0, std::move(s), temb, skipped, trace);
+  Tensor x = s.x;
+  if (text.memo && text.memo->deep.on()) {
+    // What is used again is what the deep layers add.
+    const auto added = [&] {
+      return ops::add(deep(std::move(s), temb, skipped, trace), ops::scale(x, -1));
+    };
+    x = ops::add(x, text.memo->deep(x, added));
+  } else {
+    x = deep(std::move(s), temb, skipped, trace);
   }
-  s.context = Tensor();
-  s.x = norm_out(s.x, temb);
-  (trace / "norm_out")(s.x);
-  s.x = proj_out(s.x);
-  (trace / "proj_out")(s.x);
+  s = {};
+  x = norm_out(x, temb);
+  (trace / "norm_out")(x);
+  x = proj_out(x);
+  (trace / "proj_out")(x);
   // [B, h*w, p*p*C] -> [B, h, w, p, p, C] -> [B, h, p, w, p, C] = [B, H, W, C]
   const auto h = sample.dim(1) / p, w = sample.dim(2) / p, C = config_.out_channels;
-  return ops::contiguous(s.x.view({s.x.dim(0), h, w, p, p, C}).permute({0, 1, 3, 2, 4, 5}))
-      .view({s.x.dim(0), sample.dim(1), sample.dim(2), C});
+  return ops::contiguous(x.view({x.dim(0), h, w, p, p, C}).permute({0, 1, 3, 2, 4, 5}))
+      .view({x.dim(0), sample.dim(1), sample.dim(2), C});
+}
+
+Streams MMDiT::layer(std::size_t i, Streams s, const Tensor& temb,
+                     std::span<const std::int64_t> skipped, const Trace& trace) const {
+  if (std::ranges::find(skipped, static_cast<std::int64_t>(i)) != skipped.end()) return s;
+  s = transformer_blocks[i](std::move(s), temb);
+  const Trace here = trace / "transformer_blocks" / i;
+  if (s.context) (here / "context")(s.context);
+  (here / "hidden")(s.x);
+  return s;
+}
+
+Tensor MMDiT::deep(Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
+                   const Trace& trace) const {
+  for (std::size_t i = 1; i < transformer_blocks.size(); ++i)
+    s = layer(i, std::move(s), temb, skipped, trace);
+  return s.x;
 }
 
 }  // namespace mezzo

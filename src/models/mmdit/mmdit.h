@@ -37,7 +37,8 @@ class PatchEmbed {
 class CombinedTimestepTextProjEmbeddings {
  public:
   CombinedTimestepTextProjEmbeddings(const Weights& w, const MMDiTConfig& c);
-  Tensor operator()(std::span<const double> timesteps, const Tensor& pooled) const;  // [nB, D]
+  Tensor operator()(std::span<const double> timesteps, const Tensor& pooled,
+                    Memo* memo = nullptr) const;  // [nB, D]
 
  private:
   nn::TimestepEmbedding timestep_embedder, text_embedder;
@@ -50,6 +51,7 @@ class MMDiT {
   struct Text {
     Tensor tokens;  // [nB, L, joint_attention_dim]: n texts for each picture
     Tensor pooled;  // [nB, pooled_projection_dim]
+    Memo* memo = nullptr;
   };
   /// sample [B, H, W, in_channels], H and W multiples of patch_size and within the position table;
   /// one timestep (sigma * 1000) for each picture -> velocity [nB, H, W, out_channels].
@@ -58,6 +60,13 @@ class MMDiT {
                     std::span<const std::int64_t> skipped = {}, const Trace& trace = {}) const;
 
  private:
+  /// The layers from the second on.
+  Tensor deep(Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
+              const Trace& trace) const;
+  /// One of them, unless it is skipped.
+  Streams layer(std::size_t i, Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
+                const Trace& trace) const;
+
   MMDiTConfig config_;
   PatchEmbed pos_embed;
   CombinedTimestepTextProjEmbeddings time_text_embed;

@@ -16,11 +16,11 @@ BasicTransformerBlock::BasicTransformerBlock(const Weights& w, const Config& c)
       norm3(w / "norm3", {.width = c.width}),
       ff(w / "ff", {.width = c.width}) {}
 
-Tensor BasicTransformerBlock::operator()(Tensor x, const Tensor& context) const {
+Tensor BasicTransformerBlock::operator()(Tensor x, const TextContext& text) const {
   const Tensor h = norm1(x);
   x = attn1(h, h, {.add = x});
-  x = ops::repeat_rows(x, context.dim(0));  // until here the same for every text
-  x = attn2(norm2(x), context, {.add = x});
+  x = ops::repeat_rows(x, text.tokens.dim(0));  // until here the same for every text
+  x = attn2(norm2(x), text.tokens, {.add = x}, text.memo);
   return ff(norm3(x), {.add = x});
 }
 
@@ -34,10 +34,10 @@ Transformer2D::Transformer2D(const Weights& w, const Config& c)
         BasicTransformerBlock::Config{.width = c.channels, .context = c.context, .heads = c.heads});
 }
 
-Tensor Transformer2D::operator()(const Tensor& x, const Tensor& context) const {
+Tensor Transformer2D::operator()(const Tensor& x, const TextContext& text) const {
   const Shape tokens{x.dim(0), x.dim(1) * x.dim(2), x.dim(3)};  // [B, H, W, C] -> [B, H*W, C]
   Tensor h = proj_in(norm(x).view(tokens));
-  for (const auto& block : transformer_blocks) h = block(std::move(h), context);
+  for (const auto& block : transformer_blocks) h = block(std::move(h), text);
   const Tensor residual = ops::repeat_rows(x, h.dim(0));
   return proj_out(h, {.add = residual.view(h.shape())}).view(residual.shape());
 }

@@ -17,8 +17,8 @@ class BasicTransformerBlock {
     std::int64_t width, context, heads;
   };
   BasicTransformerBlock(const Weights& w, const Config& c);
-  /// x [B, L, width], context [nB, Lk, context] -> [nB, L, width]
-  Tensor operator()(Tensor x, const Tensor& context) const;
+  /// x [B, L, width], text [nB, Lk, context] -> [nB, L, width]
+  Tensor operator()(Tensor x, const TextContext& text) const;
 
  private:
   nn::LayerNorm norm1;
@@ -37,8 +37,8 @@ class Transformer2D {
     int groups;
   };
   Transformer2D(const Weights& w, const Config& c);
-  /// x [B, H, W, channels], context [nB, Lk, context] -> [nB, H, W, channels]
-  Tensor operator()(const Tensor& x, const Tensor& context) const;
+  /// x [B, H, W, channels], text [nB, Lk, context] -> [nB, H, W, channels]
+  Tensor operator()(const Tensor& x, const TextContext& text) const;
 
  private:
   nn::GroupNorm norm;

@@ -1,6 +1,7 @@
 #include "models/unet/unet.h"
 
 #include <array>
+#include <utility>
 
 namespace mezzo {
 namespace {
@@ -21,6 +22,19 @@ Transformer2D::Config transformer_config(const UNetConfig& u, std::size_t level)
           .groups = u.norm_num_groups};
 }
 
+Tensor taken(std::vector<Tensor>& skips) {
+  Tensor last = std::move(skips.back());
+  skips.pop_back();
+  return last;
+}
+
+/// [x | skip], with the skip for each of the texts that x has rows of.
+Tensor join(Tensor x, Tensor skip) {
+  const auto rows = x.dim(0);
+  return ops::concat(
+      std::array{std::exchange(x, {}), ops::repeat_rows(std::exchange(skip, {}), rows)}, -1);
+}
+
 }  // namespace
 
 DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
@@ -34,13 +48,13 @@ DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
                         nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
 }
 
-Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
                              std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     x = resnets[j](std::move(x), temb);
     (trace / "resnets" / j)(x);
     if (!attentions.empty()) {
-      x = attentions[j](x, context);
+      x = attentions[j](x, text);
       (trace / "attentions" / j)(x);
     }
     skips.push_back(x);
@@ -61,12 +75,12 @@ MidBlock::MidBlock(const Weights& w, const UNetConfig& u)
     attention.emplace(w / "attentions" / 0, transformer_config(u, u.block_out_channels.size() - 1));
 }
 
-Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
                             const Trace& trace) const {
   x = resnet_0(std::move(x), temb);
   (trace / "resnets" / 0)(x);
   if (attention) {
-    x = (*attention)(x, context);
+    x = (*attention)(x, text);
     (trace / "attentions" / 0)(x);
   }
   return resnet_1(std::move(x), temb);
@@ -83,19 +97,20 @@ UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
                       nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
-Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const Tensor& context,
+Tensor UpBlock::layer(std::size_t j, Tensor joined, const Tensor& temb, const TextContext& text,
+                      const Trace& trace) const {
+  Tensor x = resnets[j](std::move(joined), temb);
+  (trace / "resnets" / j)(x);
+  if (attentions.empty()) return x;
+  x = attentions[j](x, text);
+  (trace / "attentions" / j)(x);
+  return x;
+}
+
+Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
                            std::vector<Tensor>& skips, const Trace& trace) const {
-  for (std::size_t j = 0; j < resnets.size(); ++j) {
-    const auto rows = x.dim(0);
-    Tensor h = ops::concat(std::array{std::move(x), ops::repeat_rows(skips.back(), rows)}, -1);
-    skips.pop_back();
-    x = resnets[j](std::move(h), temb);
-    (trace / "resnets" / j)(x);
-    if (!attentions.empty()) {
-      x = attentions[j](x, context);
-      (trace / "attentions" / j)(x);
-    }
-  }
+  for (std::size_t j = 0; j < layers(); ++j)
+    x = layer(j, join(std::move(x), taken(skips)), temb, text, trace);
   if (upsampler)
     x = (*upsampler)(ops::upsample_nearest(x, skips.back().dim(1), skips.back().dim(2)));
   return x;
@@ -140,7 +155,7 @@ UNet::UNet(const Weights& w, const UNetConfig& c)
 }
 
 Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
-                        const Tensor& context, const Trace& trace) const {
+                        const TextContext& text, const Trace& trace) const {
   Tensor temb = time_embedding(nn::sinusoid(ops::backend_of(sample), timesteps,
                                             {.width = config_.block_out_channels[0],
                                              .flip_sin_to_cos = config_.flip_sin_to_cos,
@@ -148,22 +163,38 @@ Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
   (trace / "time_embedding")(temb);
   temb = ops::silu(temb);  // every block begins with it
 
-  Tensor x = conv_in(sample);
-  (trace / "conv_in")(x);
-  std::vector<Tensor> skips = {x};
+  Tensor first = conv_in(sample);
+  (trace / "conv_in")(first);
+  const auto compute = [&] { return deep(first, temb, text, trace); };
+  Tensor x = text.memo ? text.memo->deep(first, compute) : compute();
+  const UpBlock& last = up_blocks.back();
+  const Trace here = trace / "up_blocks" / (up_blocks.size() - 1);
+  x = last.layer(last.layers() - 1, join(std::move(x), std::move(first)), temb, text, here);
+  here(x);
+  return ops::repeat_rows(conv_out(conv_norm_out.before_conv(x)), text.tokens.dim(0));
+}
+
+Tensor UNet::deep(const Tensor& first, const Tensor& temb, const TextContext& text,
+                  const Trace& trace) const {
+  std::vector<Tensor> skips = {first};
+  Tensor x = first;
   for (std::size_t i = 0; i < down_blocks.size(); ++i) {
     const Trace here = trace / "down_blocks" / i;
-    x = down_blocks[i](std::move(x), temb, context, skips, here);
+    x = down_blocks[i](std::move(x), temb, text, skips, here);
     here(x);
   }
-  x = mid_block(std::move(x), temb, context, trace / "mid_block");
+  x = mid_block(std::move(x), temb, text, trace / "mid_block");
   (trace / "mid_block")(x);
-  for (std::size_t i = 0; i < up_blocks.size(); ++i) {
+  const std::size_t last = up_blocks.size() - 1;
+  for (std::size_t i = 0; i < last; ++i) {
     const Trace here = trace / "up_blocks" / i;
-    x = up_blocks[i](std::move(x), temb, context, skips, here);
+    x = up_blocks[i](std::move(x), temb, text, skips, here);
     here(x);
   }
-  return ops::repeat_rows(conv_out(conv_norm_out.before_conv(x)), context.dim(0));
+  for (std::size_t j = 0; j + 1 < up_blocks[last].layers(); ++j)
+    x = up_blocks[last].layer(j, join(std::move(x), taken(skips)), temb, text,
+                              trace / "up_blocks" / last);
+  return x;
 }
 
 }  // namespace mezzo

@@ -22,8 +22,8 @@ class DownBlock {
   };
   DownBlock(const Weights& w, const UNetConfig& u, const Config& c);
   /// Appends every intermediate result to `skips`.
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
-                    const Trace& trace) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+                    std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;
@@ -35,7 +35,8 @@ class DownBlock {
 class MidBlock {
  public:
   MidBlock(const Weights& w, const UNetConfig& u);
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, const Trace& trace) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+                    const Trace& trace) const;
 
  private:
   ResnetBlock resnet_0, resnet_1;
@@ -53,8 +54,12 @@ class UpBlock {
     bool attention, upsample;
   };
   UpBlock(const Weights& w, const UNetConfig& u, const Config& c);
-  Tensor operator()(Tensor x, const Tensor& temb, const Tensor& context, std::vector<Tensor>& skips,
-                    const Trace& trace) const;
+  std::size_t layers() const { return resnets.size(); }
+  /// Layer j, of [x | skip].
+  Tensor layer(std::size_t j, Tensor joined, const Tensor& temb, const TextContext& text,
+               const Trace& trace) const;
+  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+                    std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
   std::vector<ResnetBlock> resnets;
@@ -66,14 +71,18 @@ class UNet {
  public:
   UNet(const Weights& w, const UNetConfig& c);
 
-  /// sample [B, H, W, in_channels], one timestep for each picture, context [nB, L,
+  /// sample [B, H, W, in_channels], one timestep for each picture, text [nB, L,
   /// cross_attention_dim] -> [nB, H, W, out_channels]: n texts for each picture, as guidance asks
   /// for. What comes before the first look at the text is the same for all n and computed once.
   /// Any H and W: upsampling goes to the size of the skip.
-  Tensor operator()(const Tensor& sample, std::span<const double> timesteps, const Tensor& context,
-                    const Trace& trace = {}) const;
+  Tensor operator()(const Tensor& sample, std::span<const double> timesteps,
+                    const TextContext& text, const Trace& trace = {}) const;
 
  private:
+  /// All but the first convolution, whose result arrives, and the last layer on the way up.
+  Tensor deep(const Tensor& first, const Tensor& temb, const TextContext& text,
+              const Trace& trace) const;
+
   UNetConfig config_;
   nn::Conv2d conv_in;
   nn::TimestepEmbedding time_embedding;

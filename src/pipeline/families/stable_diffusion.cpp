@@ -54,7 +54,7 @@ class UNetDenoiser final : public Denoiser {
   explicit UNetDenoiser(UNet unet) : unet_(std::move(unet)) {}
   Tensor operator()(const Tensor& x, const Call& call) const override {
     const std::vector<double> times(static_cast<std::size_t>(x.dim(0)), call.timestep);
-    return unet_(x, times, call.text.tokens);
+    return unet_(x, times, {call.text.tokens, call.memo});
   }
 
  private:

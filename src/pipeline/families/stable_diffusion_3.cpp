@@ -235,7 +235,8 @@ class MMDiTDenoiser final : public Denoiser {
   explicit MMDiTDenoiser(MMDiT transformer) : transformer_(std::move(transformer)) {}
   Tensor operator()(const Tensor& x, const Call& call) const override {
     const std::vector<double> times(static_cast<std::size_t>(x.dim(0)), call.timestep);
-    return transformer_(x, times, {.tokens = call.text.tokens, .pooled = call.text.pooled},
+    return transformer_(x, times,
+                        {.tokens = call.text.tokens, .pooled = call.text.pooled, .memo = call.memo},
                         call.skipped_layers);
   }
 

@@ -40,6 +40,7 @@ const labels: Record<string, string> = {
   skip_layer_stop: 'Skipping ends at',
   guidance_start: 'Guidance begins at',
   guidance_stop: 'Guidance ends at',
+  max_drift: 'Reuse of steps',
 };
 
 /** What the parameter table says is for every program; these sentences are for this page. */
@@ -56,6 +57,7 @@ const helps: Record<string, string> = {
   skip_layer_stop: 'Share of the steps after which it ends: 0.2 is after the first fifth.',
   guidance_start: 'Share of the steps before it: without guidance, a step takes half of the time.',
   guidance_stop: 'Share of the steps after which it ends: 0.8 saves a tenth of the time.',
+  max_drift: 'Saves time: parts of a step are used again while they have changed by less than this share. 0.1 changes details; 0 computes everything.',
 };
 
 const plural = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
