@@ -223,8 +223,9 @@ int run_batch(Session& session, const Flags& flags) {
     if (shard.has(i)) part.push_back(&lines[i]);
   batch.draw(part);
   const Counts& n = batch.counts();
-  session.note(fmt::format("{} pictures saved in {}, {} lines were done before, {} lines failed",
-                           n.pictures, flags.output.output, n.skipped, n.failed));
+  session.note(fmt::format("{} saved in {}, {} done before, {} failed",
+                           counted(n.pictures, "picture"), flags.output.output,
+                           counted(n.skipped, "line"), counted(n.failed, "line")));
   return n.failed == 0 ? kDone : kFailed;
 }
 

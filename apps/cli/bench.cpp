@@ -55,7 +55,8 @@ std::string as_lines(const Json& r) {
       r.at("width").get<int>(), r.at("height").get<int>(), r.at("precision").get<std::string>(),
       number(r, "peak_gflops"), number(r, "peak_gflops_before"), number(r, "peak_gflops_after"));
   text += part_line("text, both prompts", number(r, "text_encode_s")) + "\n";
-  text += network_line("UNet, a step", r, "unet", "unet_s_per_step");
+  text += network_line((r.at("denoiser").get<std::string>() + ", a step").c_str(), r, "unet",
+                       "unet_s_per_step");
   text += network_line("VAE decoder", r, "vae", "vae_decode_s");
   text += part_line(fmt::format("a picture, {} step{}", steps, steps == 1 ? "" : "s").c_str(),
                     number(r, "total_s")) +

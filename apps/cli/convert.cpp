@@ -85,7 +85,7 @@ void add_convert(CLI::App& app, Session& session) {
   add_text(
       app, "--weights", flags->options.weights,
       "Type of the weights: f16, bf16, f32, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0, or by network as "
-      "in unet=q8_0,vae=f16. Default: f16.")
+      "in unet=q8_0,vae=f16. Default: f16, but quantised weights as they are.")
       .type_name("SPEC");
   add_part_flags(app, {.vae = flags->options.vae,
                        .clip = flags->options.clip,

@@ -1,11 +1,27 @@
 // mezzo generate: pictures from text, from a picture (--init), or by repainting a part of one
 // (--mask).
+#include <algorithm>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/pictures.h"
+#include "cli/text.h"
 
 namespace mezzo::cli {
+namespace {
+
+/// Words without quotes around them arrive as a prompt each.
+void note_single_words(Session& session, const std::vector<std::string>& prompts) {
+  const auto has_space = [](const std::string& p) { return p.find(' ') != p.npos; };
+  if (prompts.size() < 2 || std::ranges::any_of(prompts, has_space)) return;
+  session.note(fmt::format(
+      "{} prompts, with pictures for each; for one picture put quotes around them: \"{}\"",
+      prompts.size(), join(prompts, " ")));
+}
+
+}  // namespace
 
 void add_generate(CLI::App& app, Session& session) {
   struct Flags {
@@ -31,7 +47,9 @@ void add_generate(CLI::App& app, Session& session) {
              "dpmpp_2m --schedule karras");
   when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
-      return draw(session, flags->model, flags->request.load(), flags->output);
+      const GenerateParams request = flags->request.load();
+      note_single_words(session, request.prompts);
+      return draw(session, flags->model, request, flags->output);
     };
   });
 }

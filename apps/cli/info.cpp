@@ -59,6 +59,9 @@ void add_info(CLI::App& app, Session& session) {
   add_text(app, "file", flags->model,
            "A file or folder, or the name of a model. Default: the shipped model.")
       .type_name("FILE");
+  add_text(app, "--config", flags->engine.config,
+           "A diffusers folder that describes a single-file model.")
+      .type_name("DIR");
   add_models_dir_flag(app, *flags);
   add_json_flag(app, session);
   set_footer(app,
@@ -68,7 +71,7 @@ void add_info(CLI::App& app, Session& session) {
              "  mezzo info downloaded.ckpt --json");
   when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
-      const FileReport report = inspect(flags->find());
+      const FileReport report = inspect(flags->find(), flags->engine.config);
       print(session.json ? mezzo::to_json(report) + "\n" : describe(report));
       return report.error.empty() ? kDone : kModelUnreadable;
     };

@@ -248,6 +248,7 @@ OutputNames::OutputNames(std::string output, std::size_t pictures, const Generat
   } else {
     kind_ = Kind::kFile;
     check_extension(output_);
+    make_folder(fs::path(output_).parent_path());
     check_writable(folder_of(output_));
   }
 }

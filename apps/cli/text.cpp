@@ -38,6 +38,10 @@ std::string format_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string counted(std::size_t n, std::string_view what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 std::string wrap(std::string_view words, std::size_t columns, std::string_view indent) {
   std::string text;
   std::string line(indent);

@@ -13,6 +13,9 @@ namespace mezzo::cli {
 /// "512 B", "1.5 MB", "2.1 GB": powers of 1000, as file managers show them.
 std::string format_bytes(std::uint64_t bytes);
 
+/// "1 line", "2 lines".
+std::string counted(std::size_t n, std::string_view what);
+
 /// Words in lines of at most `columns` characters, each beginning with `indent`.
 std::string wrap(std::string_view words, std::size_t columns, std::string_view indent);
 

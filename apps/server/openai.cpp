@@ -104,7 +104,10 @@ Submission submission_of(Context& context, Json& body) {
   take_extra_args(prompt, body);
   s.params["prompt"] = prompt;
   read_extras(body, s.params);
-  s.params["count"] = whole(number_between(body, "n", 1, 10, 1));
+  const double count = number_between(body, "n", 1, 10, 1);
+  if (count != std::floor(count))
+    throw ApiError(400, "usage", "n: give a whole number from 1 to 10", "n");
+  s.params["count"] = whole(count);
   for (const char* key : {"negative_prompt", "sampler"})
     if (const std::string text = text_at(body, key); !text.empty()) s.params[key] = text;
   if (const std::string text = text_at(body, "scheduler"); !text.empty())

@@ -61,16 +61,17 @@ struct FileReport {
   std::vector<std::string> warnings;  // such as callables that a pickle asks for (never run)
   std::string error;                  // why it cannot be loaded, where it cannot
 };
-FileReport inspect(const std::string& path);
+/// `config`: a diffusers folder that describes a single file; empty: none.
+FileReport inspect(const std::string& path, const std::string& config = {});
 std::string to_json(const FileReport& report);
 std::string to_json(const Plan& plan, const std::vector<PlanAlternative>& alternatives = {});
 
 /// Writes one self-contained GGUF with every network, config and tokenizer of `model`.
-/// weights: "f16" (default), "bf16", "f32" or a quantised type, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0
-/// (large matrices and convolutions; sensitive layers stay f16), or per network
-/// "unet=q8_0,vae=f16".
+/// weights: "f16", "bf16", "f32" or a quantised type, q8_0, q5_1, q5_0, q4_k, q4_1, q4_0 (large
+/// matrices and convolutions; sensitive layers stay f16), or per network "unet=q8_0,vae=f16".
+/// Empty: quantised weights stay as they are, others are f16.
 struct ConvertOptions {
-  std::string weights = "f16";
+  std::string weights = {};
   std::string vae = {}, clip = {}, clip_l = {}, clip_g = {}, t5 = {}, config = {};
   bool no_t5 = false;
   bool overwrite = false;

@@ -155,13 +155,13 @@ std::string family_of(const ModelBundle& bundle) {
   return family;
 }
 
-CheckpointReport inspect_file(const fs::path& path) {
+CheckpointReport inspect_file(const fs::path& path, const OpenOptions& options) {
   CheckpointReport r;
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   if (!folder) report_pickle(path, r);
   try {
-    report_bundle(open_model(path), r);
+    report_bundle(open_model(path, options), r);
     return r;
   } catch (const LoadError& e) {
     r.problem = e.what();

@@ -33,7 +33,7 @@ struct CheckpointReport {
 };
 
 /// Never throws for what is in the file: what is wrong stands in `problem`.
-CheckpointReport inspect_file(const fs::path& path);
+CheckpointReport inspect_file(const fs::path& path, const OpenOptions& options = {});
 
 /// The size of the files that a model's networks are read from, each counted once.
 std::uint64_t bytes_on_disk(const ModelBundle& bundle);

@@ -43,8 +43,10 @@ ConvertReport convert(const std::string& model, const std::string& out,
   const auto choose = [&](const std::string& network, const TensorInfo& t) {
     if (run.stop.stop_requested()) fail<Cancelled>("cancelled; {} was not written", out);
     if (run.progress) run.progress({.phase = Phase::kLoad, .step = ++done});
-    const DType type = stored_type(t, types.of(network).value_or(DType::kF16),
-                                   [&](DType own) { return GgufWriter::can_hold(own, t.shape); });
+    const auto can_hold = [&](DType own) { return GgufWriter::can_hold(own, t.shape); };
+    const auto wanted = types.of(network);
+    const bool stays = !wanted && is_quantized(t.dtype) && can_hold(t.dtype);
+    const DType type = stays ? t.dtype : stored_type(t, wanted.value_or(DType::kF16), can_hold);
     ++written[std::string(name(type))];
     return type;
   };

@@ -282,6 +282,7 @@ std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
     out = measure(*state_->model, state_->precision,
                   {.width = picture.width, .height = picture.height, .options = options});
   }
+  out["denoiser"] = find_family(state_->bundle).denoiser_name;
   if (options.whole) {
     const auto begin = Clock::now();
     generate(picture, run);

@@ -104,15 +104,16 @@ void complete_networks(FileReport& report, const ModelBundle& bundle) {
       try {
         fill(n, bundle.components.at(n.name));
       } catch (const LoadError& e) {
-        report.warnings.emplace_back(e.what());
+        report.error = e.what();
       }
     }
 }
 
 }  // namespace
 
-FileReport inspect(const std::string& path) {
-  const CheckpointReport c = inspect_file(path);
+FileReport inspect(const std::string& path, const std::string& config) {
+  const OpenOptions options{.config = config};
+  const CheckpointReport c = inspect_file(path, options);
   FileReport r;
   r.path = path;
   r.kind = c.kind;
@@ -135,7 +136,7 @@ FileReport inspect(const std::string& path) {
   }
   if (r.error.empty()) {
     try {
-      const ModelBundle bundle = open_model(path);
+      const ModelBundle bundle = open_model(path, options);
       r.objects = drawable_objects(bundle);
       r.bytes = bytes_on_disk(bundle);
       complete_networks(r, bundle);

@@ -12,7 +12,11 @@ namespace mezzo {
 Precision precision_of(const EngineOptions& o) {
   if (o.precision != "auto" && o.precision != "f32" && o.precision != "bf16" &&
       o.precision != "int8")
-    fail<UsageError>("precision \"{}\" is not known; auto, f32, bf16 and int8 are", o.precision);
+    fail<UsageError>(
+        "precision \"{}\" is not known; auto, f32, bf16 and int8 are{}", o.precision,
+        o.precision.find("16") == std::string::npos
+            ? ""
+            : " (float16 is a type of weights: --weights f16, and auto computes with them)");
   if (o.precision == "bf16" && WeightTypes::parse(o.weights).rest() == DType::kF32)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "int8") return Precision::kInt8;

@@ -119,6 +119,19 @@ TEST_F(Commands, GeneratePreviews) {
   EXPECT_GT(image("now.png").width, 0);
 }
 
+TEST_F(Commands, PicturesGoIntoFoldersThatAreNew) {
+  run({"generate", "a cat", "-o", "new/deep/cat.png", "--steps", "1"});
+  EXPECT_TRUE(exists("new/deep/cat.png"));
+}
+
+TEST_F(Commands, WordsWithoutQuotesAreToldToBePrompts) {
+  const Result two = run({"generate", "red", "apple", "-o", "out/", "--steps", "1"});
+  EXPECT_THAT(two.err, HasSubstr("2 prompts"));
+  EXPECT_THAT(two.err, HasSubstr("\"red apple\""));
+  EXPECT_THAT(run({"generate", "a lion", "tiger", "-o", "out/", "--steps", "1"}).err,
+              Not(HasSubstr("prompts")));
+}
+
 TEST_F(Commands, RedoMakesTheSamePicture) {
   run({"generate", "a cat", "-o", "cat.png", "--steps", "2", "--seed", "9", "-n", "a dog"});
   run({"redo", "cat.png", "-o", "again.png"});
@@ -152,7 +165,7 @@ TEST_F(Commands, BatchDrawsTheGoodLinesAndResumes) {
   program_.write("prompts.txt", "a cat\n--prompt 'a dog' --seed 5 --batch_size 2\na pig\na cow\n");
   const Result second = run({"batch", "prompts.txt", "-o", "out", "--steps", "1", "--resume"});
   EXPECT_THAT(second.err,
-              HasSubstr("3 pictures saved in out, 2 lines were done before, 0 lines failed"));
+              HasSubstr("3 pictures saved in out, 2 lines done before, 0 lines failed"));
   EXPECT_TRUE(exists("out/00002-6.png"));
 }
 
@@ -176,7 +189,7 @@ TEST_F(Commands, BatchWithNothingToDoLoadsNothing) {
   run({"batch", "prompts.txt", "-o", "out", "--steps", "1"});
   const Result r =
       run({"batch", "prompts.txt", "-o", "out", "--steps", "1", "--resume", "--progress", "json"});
-  EXPECT_THAT(r.err, AllOf(HasSubstr("1 lines were done before"), Not(HasSubstr("load"))));
+  EXPECT_THAT(r.err, AllOf(HasSubstr("1 line done before"), Not(HasSubstr("load"))));
 }
 
 TEST_F(Commands, ABadVariableIsNamed) {
@@ -245,6 +258,15 @@ TEST_F(Commands, PlanTellsMemoryAndTime) {
   EXPECT_GT(plan["peak"], 0);
   EXPECT_GT(plan["seconds"], 0);
   EXPECT_THAT(run({"plan"}).out, HasSubstr("memory at its highest"));
+}
+
+TEST_F(Commands, ConvertKeepsQuantisedWeightsUnlessTold) {
+  const auto size = [&](const char* name) { return fs::file_size(program_.folder() / name); };
+  run({"convert", small_model().string(), "small.gguf", "--weights", "q4_0"});
+  run({"convert", "small.gguf", "same.gguf"});
+  EXPECT_EQ(size("same.gguf"), size("small.gguf"));
+  run({"convert", "small.gguf", "half.gguf", "--weights", "f16"});
+  EXPECT_GT(size("half.gguf"), 2 * size("small.gguf"));
 }
 
 TEST_F(Commands, ConvertWritesAModelThatDrawsTheSame) {

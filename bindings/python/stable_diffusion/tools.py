@@ -21,9 +21,9 @@ def inspect(path: Path) -> Dict[str, Any]:
     return json.loads(_core.inspect(os.fspath(path)))
 
 
-def convert(model: Path, out: Path, weights: str = "f16", overwrite: bool = False) -> None:
+def convert(model: Path, out: Path, weights: str = "", overwrite: bool = False) -> None:
     """Writes one self-contained GGUF. ``weights``: f32, f16, bf16, q8_0, or one a network as in
-    "unet=q8_0,vae=f16"."""
+    "unet=q8_0,vae=f16"; empty: quantised weights as they are, others f16."""
     _core.convert(os.fspath(model), os.fspath(out), weights, overwrite)
 
 
