@@ -48,7 +48,7 @@ void add_generate(CLI::App& app, Session& session) {
   when_chosen(app, [flags, &session] {
     session.command = [flags, &session] {
       const GenerateParams request = flags->request.load();
-      note_single_words(session, request.prompts);
+      note_single_words(session, flags->request.prompts);
       return draw(session, flags->model, request, flags->output);
     };
   });

@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 /// What an approximation did, where there was one.
 std::string reuse_text(const Reuse& r) {
   if (!r.reused) return {};
-  return fmt::format("; {} of {} steps used features again, drift {:.3f}", r.reused, r.calls,
-                     r.drift);
+  return fmt::format("; {} of {} calls of the network used features again, drift {:.3f}", r.reused,
+                     r.calls, r.drift);
 }
 
 void tell(Session& session, const Picture& picture, const fs::path& file, bool replaced) {

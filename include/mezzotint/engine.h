@@ -75,7 +75,7 @@ struct RunOptions {
 /// What GenerateParams::max_drift did.
 struct Reuse {
   int calls = 0, reused = 0;  // of the network, and those with features of an earlier call
-  double drift = 0;           // the largest that was measured
+  double drift = 0;  // the largest of theirs, as measured afterwards or, at the end, expected
 };
 
 /// A finished picture with everything that is needed to make it again.

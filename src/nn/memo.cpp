@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/ops.h"
 
@@ -10,53 +11,78 @@ namespace {
 
 constexpr double kMargin = 1.5;  // so that what is measured afterwards is seldom above the bound
 
-/// |b - a| / |b|; 0 where there is nothing.
-double relative_change(const Tensor& a, const Tensor& b) {
-  const Tensor from = ops::backend_of(a).download(a), to = ops::backend_of(b).download(b);
-  const auto *x = from.data<float>(), *y = to.data<float>();
-  // Sums of blocks in float32, which the compiler can vectorise, and of those in float64.
-  constexpr std::int64_t kBlock = 1 << 10, kLanes = 16;
+struct Squares {
   double change = 0, size = 0;
-  for (std::int64_t begin = 0, n = to.numel(); begin < n; begin += kBlock) {
+};
+
+/// Adds those of n values: blocks in float32, which the compiler can vectorise, and these in
+/// float64.
+void add_squares(const float* from, const float* to, std::int64_t n, Squares& sum) {
+  constexpr std::int64_t kBlock = 1 << 10, kLanes = 16;
+  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
     const std::int64_t end = std::min(begin + kBlock, n);
     float changes[kLanes] = {}, sizes[kLanes] = {};
     for (std::int64_t i = begin; i < end; i += kLanes)
       for (std::int64_t j = 0; j < std::min(kLanes, end - i); ++j) {
-        const float d = y[i + j] - x[i + j];
+        const float d = to[i + j] - from[i + j];
         changes[j] += d * d;
-        sizes[j] += y[i + j] * y[i + j];
+        sizes[j] += to[i + j] * to[i + j];
       }
-    for (std::int64_t j = 0; j < kLanes; ++j) change += changes[j], size += sizes[j];
+    for (std::int64_t j = 0; j < kLanes; ++j) sum.change += changes[j], sum.size += sizes[j];
   }
-  return size > 0 ? std::sqrt(change / size) : 0;
+}
+
+/// |b - a| / |b| of [B, L, ...]; 0 where there is nothing, infinite where that is no number.
+double relative_change(const Tensor& a, const Tensor& b) {
+  Backend& backend = ops::backend_of(b);
+  Squares sum;
+  for (std::int64_t i = 0; i < b.dim(1); ++i) {  // no copy of the whole
+    const Tensor from = backend.download(a.slice(1, i, i + 1)),
+                 to = backend.download(b.slice(1, i, i + 1));
+    add_squares(from.data<float>(), to.data<float>(), to.numel(), sum);
+  }
+  if (sum.size == 0) return 0;
+  const double change = std::sqrt(sum.change / sum.size);
+  return std::isfinite(change) ? change : std::numeric_limits<double>::infinity();
 }
 
 }  // namespace
 
+// Ratios change quickly at first: two of them must be known, and the larger counts.
+double DeepFeatures::expected(double change) const {
+  if (ratio_ <= 0 || ratio_before_ <= 0) return std::numeric_limits<double>::infinity();
+  return std::max(ratio_, ratio_before_) * change;
+}
+
 Tensor DeepFeatures::operator()(const Tensor& shallow, const std::function<Tensor()>& compute) {
-  ++report_.calls;
   if (!on()) return compute();
   const bool compares = shallow_ && ops::backend_of(shallow).has_data();
   const double change = compares ? relative_change(shallow_, shallow) : 0;
-  // Ratios change quickly at first: two of them must be known, and the larger counts.
-  const bool known = ratio_ > 0 && ratio_before_ > 0;
-  if (known && kMargin * std::max(ratio_, ratio_before_) * change <= max_drift_) {
+  if (compares && kMargin * expected(change) <= max_drift_) {
     change_used_ = change;
-    ++report_.reused;
+    ++reused_;
     return deep_;
   }
   const Tensor computed = compute();
-  if (compares) measure(computed, change);
+  if (compares) {
+    ratio_before_ = ratio_;
+    ratio_ = change > 0 ? relative_change(deep_, computed) / change : 0;
+    drift_ = std::max(drift_, ratio_ * change_used_);
+  }
+  change_used_ = 0;
   shallow_ = shallow;
   deep_ = computed;
-  change_used_ = 0;
   return computed;
 }
 
-void DeepFeatures::measure(const Tensor& computed, double change) {
-  ratio_before_ = ratio_;
-  ratio_ = change > 0 ? relative_change(deep_, computed) / change : 0;
-  report_.drift = std::max(report_.drift, ratio_ * change_used_);
+double DeepFeatures::drift() const {
+  return change_used_ > 0 ? std::max(drift_, expected(change_used_)) : drift_;
+}
+
+void DeepFeatures::forget() {
+  drift_ = drift();
+  shallow_ = deep_ = {};
+  ratio_ = ratio_before_ = change_used_ = 0;
 }
 
 }  // namespace mezzo

@@ -20,24 +20,25 @@ class DeepFeatures {
   explicit DeepFeatures(double max_drift = 0) : max_drift_(max_drift) {}
 
   bool on() const { return max_drift_ > 0; }
-  /// What `compute` makes of the shallow features, or what it last made.
+  /// What `compute` makes of the shallow features [B, ...], or what it last made.
   Tensor operator()(const Tensor& shallow, const std::function<Tensor()>& compute);
+  /// Another run of steps begins: nothing of before is used again.
+  void forget();
 
-  struct Report {
-    int calls = 0, reused = 0;
-    double drift =
-        0;  // the largest of features that were used, by the ratio that was then measured
-  };
-  const Report& report() const { return report_; }
+  int reused() const { return reused_; }
+  /// The largest drift of features that were used: by the ratio measured when they were next
+  /// computed, or the expected one where they were not.
+  double drift() const;
 
  private:
-  void measure(const Tensor& computed, double change);
+  double expected(double change) const;
 
   double max_drift_;
   Tensor shallow_, deep_;                // of the last time that they were computed
   double ratio_ = 0, ratio_before_ = 0;  // of drift to change, the last two; 0: not known
   double change_used_ = 0;               // of the shallow features when deep_ was last used again
-  Report report_;
+  int reused_ = 0;
+  double drift_ = 0;
 };
 
 /// Kept from call to call of a network while its text and the sizes of its operands stay the same.
@@ -47,6 +48,11 @@ class Memo {
 
   /// What a layer makes of the text, if it was computed already.
   Tensor& of_text(const void* layer) { return of_text_[layer]; }
+  /// There is another text from now on.
+  void forget() {
+    of_text_.clear();
+    deep.forget();
+  }
 
   DeepFeatures deep;
 

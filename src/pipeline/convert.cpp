@@ -29,6 +29,7 @@ ConvertReport convert(const std::string& model, const std::string& out,
                                                 .no_t5 = options.no_t5,
                                                 .config = options.config});
   require_components(bundle);
+  types.check_networks(bundle);
   std::error_code ignored;
   if (fs::exists(out, ignored) && !options.overwrite)
     fail<UsageError>("{} exists already; choose another name or allow overwriting (--overwrite)",

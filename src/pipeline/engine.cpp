@@ -78,7 +78,12 @@ class Reporter {
   }
 
   Watch watch() {
-    return {.step = [this](int step, int steps) { after_step(step, steps); },
+    return {.reading =
+                [this] {
+                  now_.phase = Phase::kLoad;
+                  tell();
+                },
+            .step = [this](int step, int steps) { after_step(step, steps); },
             .preview =
                 [this](const Image& preview) {
                   now_.preview = &preview;
@@ -168,7 +173,7 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
         "the machine has too little memory free to hold everything: this run takes longer; close "
         "other programs, or see mezzo plan");
   const auto program = process_overhead(
-      bundle, std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
+      bundle, strategy, std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
   backend = make_cpu_backend(
       {.threads = options.threads,
        .max_bytes =
@@ -309,6 +314,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   warn_about_reach(p, s.defaults);
   if (p.seed < 0) p.seed = random_seed();
   s.make_fit(p, options);
+  warn_about_unused(params, unused_fields(*s.model, s.bundle));
   s.backend->set_stop(options.stop);
   s.model->denoiser->release();  // of a request that was cancelled
   const std::size_t total = p.prompts.size() * static_cast<std::size_t>(p.count);

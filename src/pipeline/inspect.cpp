@@ -69,8 +69,8 @@ void complete_t5(FileReport::Network& n, const Component& c) {
   complete<T5EncoderConfig>(
       n, c, [](const Weights& w, const T5EncoderConfig& t) { T5Encoder(w, t); },
       [](const T5EncoderConfig& t) {
-        return fmt::format("{} layers of width {}, {} heads; tokens of {}", t.num_layers, t.d_model,
-                           t.num_heads, t.vocab_size);
+        return fmt::format("{} layers of width {}, {} heads; vocabulary of {}", t.num_layers,
+                           t.d_model, t.num_heads, t.vocab_size);
       });
 }
 
@@ -103,8 +103,11 @@ void complete_networks(FileReport& report, const ModelBundle& bundle) {
       if (n.name != name || !bundle.components.contains(n.name)) continue;
       try {
         fill(n, bundle.components.at(n.name));
+        if (!n.missing.empty() && report.error.empty())
+          report.error = fmt::format("{}: {} tensors are missing, {} is one", n.name,
+                                     n.missing.size(), n.missing.front());
       } catch (const LoadError& e) {
-        report.error = e.what();
+        if (report.error.empty()) report.error = e.what();
       }
     }
 }

@@ -136,6 +136,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   OpLog log, vae_log;
   const double unet_flops = static_cast<double>(work_of(b, log, denoiser));
   const std::size_t weights = b.weight_bytes();
+  memo.forget();
   model.denoiser->release();
   const double vae_s = median(times(std::max(1, repeats / 2), vae));
   const double vae_flops = static_cast<double>(work_of(b, vae_log, vae));

@@ -21,7 +21,8 @@ namespace {
 /// Phases of a run on the meta backend, one after the other.
 class Phases {
  public:
-  Phases(const ModelBundle& bundle, Backend& backend) : bundle_(bundle), backend_(backend) {
+  Phases(const ModelBundle& bundle, const MemoryStrategy& strategy, Backend& backend)
+      : bundle_(bundle), strategy_(strategy), backend_(backend) {
     backend_.set_log(&log_);
   }
 
@@ -37,17 +38,21 @@ class Phases {
       phase.flops += r.flops;
       phase.seconds += r.seconds;
     }
-    phase.peak =
-        process_overhead(bundle_, backend_.weight_bytes()) + backend_.memory_peak() + beside;
+    phase.peak = process_overhead(bundle_, strategy_, backend_.weight_bytes()) +
+                 backend_.memory_peak() + beside;
     log_.records.clear();
     backend_.start_peak();
     list.push_back(std::move(phase));
   }
 
+  /// What was done since then counts as memory alone.
+  void discard_work() { log_.records.clear(); }
+
   std::vector<PlanPhase> list;
 
  private:
   const ModelBundle& bundle_;
+  const MemoryStrategy& strategy_;
   Backend& backend_;
   OpLog log_;
 };
@@ -182,7 +187,7 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   const auto& [stored, options, precision, request, previews] = question;
   const ModelBundle bundle = bundle_under(strategy, stored);
   const auto meta = make_meta_backend({.threads = options.threads, .winograd = strategy.winograd});
-  Phases phases(bundle, *meta);
+  Phases phases(bundle, strategy, *meta);
   const Model model(bundle, Loading{*meta, precision, strategy});
   phases.end("loading", [](const auto&) { return true; });
   phases.list.back().weights = meta->weight_bytes();
@@ -218,15 +223,21 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   text = repeated(*meta, text, rows);
   Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
   {
-    Memo memo(p.max_drift);  // of the first step: everything is computed, and kept
-    ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text, .memo = &memo}));
+    // All is computed in each, and in the second what is kept of the first is there, too.
+    Memo memo(p.max_drift);
+    const auto step = [&] {
+      ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text, .memo = &memo}));
+    };
+    step();
+    phases.discard_work();
+    step();
+    if (previews) {
+      const auto [ph, pw] = preview_size(h, w);
+      model.vae->decode(zeros(*meta, {1, ph, pw, C}));
+    }
   }
   x = {};
   text = {};
-  if (previews) {
-    const auto [ph, pw] = preview_size(h, w);
-    model.vae->decode(zeros(*meta, {1, ph, pw, C}));
-  }
   if (rounds > 1 && prompts > 1) model.text->encode(texts, false);  // those of the next batch
   const auto denoiser = find_family(bundle).denoiser;
   phases.end(fmt::format("{} step", denoiser), [&](const auto& name) { return name == denoiser; });

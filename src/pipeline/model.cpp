@@ -1,10 +1,12 @@
 #include "pipeline/model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "sampling/registry.h"
 #include "sampling/scheduler_config.h"
 
@@ -80,6 +82,10 @@ class InTurns final : public Denoiser {
   Tensor operator()(const Tensor& x, const Call& call) const override {
     const auto pictures = x.dim(0), texts = call.text.tokens.dim(0) / pictures;
     if (pictures * texts <= rows_) return (*denoiser_)(x, call);
+    if (call.memo && call.memo->deep.on() && !std::exchange(warned_, true))
+      log_warning(
+          "max_drift does nothing here: memory is so short that prompt and negative prompt are "
+          "computed one after the other");
     const auto texts_at_once = std::min(rows_, texts), at_once = rows_ / texts_at_once;
     std::vector<std::vector<Tensor>> results(static_cast<std::size_t>(texts));
     for (std::int64_t p = 0; p < pictures; p += at_once)
@@ -103,6 +109,7 @@ class InTurns final : public Denoiser {
  private:
   std::unique_ptr<Denoiser> denoiser_;
   std::int64_t rows_;
+  mutable bool warned_ = false;
 };
 
 /// A denoiser that is read when it is needed and let go after a request.

@@ -46,11 +46,20 @@ OpenOptions open_options(const EngineOptions& o) {
           .config = o.config};
 }
 
-std::uint64_t process_overhead(const ModelBundle& bundle, std::uint64_t weight_bytes) {
+std::uint64_t process_overhead(const ModelBundle& bundle, const MemoryStrategy& strategy,
+                               std::uint64_t weight_bytes) {
   constexpr std::uint64_t kProgram = 10'700'000, kTokenizer = 5'000'000;
+  // Streamed weights: as much as the largest models were measured to need, of their largest tensor.
+  constexpr std::uint64_t kMost = 16'000'000, kShare = 4;
+  std::uint64_t largest = 0;
+  if (strategy.denoiser_held)
+    for (const auto& [name, c] : bundle.components)
+      for (const auto& t : c.weights->tensors())
+        largest = std::max<std::uint64_t>(largest, t.bytes());
   const auto encoders = std::ranges::count_if(
       bundle.components, [](const auto& c) { return is_text_encoder(c.first); });
-  return kProgram + static_cast<std::uint64_t>(encoders) * kTokenizer + weight_bytes / 110;
+  return kProgram + static_cast<std::uint64_t>(encoders) * kTokenizer + weight_bytes / 110 +
+         std::min(kMost, largest / kShare);
 }
 
 EngineOptions options_for(const std::string& model, EngineOptions o) {

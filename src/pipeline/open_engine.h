@@ -4,6 +4,7 @@
 #include "backend/backend.h"
 #include "checkpoint/bundle.h"
 #include "mezzotint/engine.h"
+#include "pipeline/memory_strategy.h"
 
 namespace mezzo {
 
@@ -17,8 +18,9 @@ OpenOptions open_options(const EngineOptions& options);
 ModelBundle open_bundle(const std::string& model, const EngineOptions& options);
 
 /// Bytes of the process beside weights and activations, as measured: the program and its libraries,
-/// the tokenizer of each text encoder, and for each layer its description and the alignment of its
-/// weights.
-std::uint64_t process_overhead(const ModelBundle& bundle, std::uint64_t weight_bytes);
+/// the tokenizer of each text encoder, for each layer its description and the alignment of its
+/// weights, and, where weights are streamed, what the heap keeps between the layers.
+std::uint64_t process_overhead(const ModelBundle& bundle, const MemoryStrategy& strategy,
+                               std::uint64_t weight_bytes);
 
 }  // namespace mezzo

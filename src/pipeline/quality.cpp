@@ -144,16 +144,17 @@ std::vector<WeightQuality::Layer> compare_layers(const ModelBundle& original,
                                                  const WeightTypes& wanted, const RunOptions& run) {
   std::vector<WeightQuality::Layer> layers;
   for (const auto& [name, component] : original.components) {
-    const auto type = wanted.of(name);
+    const auto chosen = wanted.of(name);
     const auto& has = other.components.at(name).weights;
-    for (std::size_t i = 0; type && i < component.weights->tensors().size(); ++i) {
+    for (std::size_t i = 0; i < component.weights->tensors().size(); ++i) {
       if (run.stop.stop_requested()) fail<Cancelled>("cancelled while layers were compared");
       const TensorInfo& t = component.weights->tensors()[i];
       const auto found = has->find(t.name);
       if (found < 0 || t.shape.rank() < 2 || t.shape.numel() == 0) continue;
       const DType got = has->tensors()[static_cast<std::size_t>(found)].dtype;
-      const bool possible = t.shape.numel() / t.shape[0] % info(*type).block == 0;
-      const DType measured = is_quantized(got) || !possible ? got : *type;
+      const DType type = chosen.value_or(got);
+      const bool possible = t.shape.numel() / t.shape[0] % info(type).block == 0;
+      const DType measured = is_quantized(got) || !possible ? got : type;
       if (measured == t.dtype) continue;
       const double error = rounding_error(*component.weights, i, measured);
       if (error > 0)

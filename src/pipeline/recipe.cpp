@@ -117,7 +117,7 @@ std::string recipe_infotext(const PictureRecipe& recipe) {
   if (p.max_drift != 0) {
     const Reuse& r = recipe.reuse;
     add("Max drift", fmt::format("{}", p.max_drift));
-    add("Reused", fmt::format("{} of {} steps", r.reused, r.calls));
+    add("Reused", fmt::format("{} of {} calls", r.reused, r.calls));
     if (r.reused) add("Drift", fmt::format("{:.3f}", r.drift));
   }
   add("Version", version());

@@ -221,4 +221,12 @@ void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
         p.width, p.height, d.width, d.height);
 }
 
+void warn_about_unused(const GenerateParams& request, const std::vector<std::string>& unused) {
+  const auto given = nlohmann::json::parse(to_json(request)),
+             usual = nlohmann::json::parse(to_json(GenerateParams()));
+  for (const std::string& field : unused)
+    if (given.value(field, nlohmann::json()) != usual.value(field, nlohmann::json()))
+      log_warning("{} does nothing with this model", field);
+}
+
 }  // namespace mezzo

@@ -38,5 +38,7 @@ void warn_about_size(const GenerateParams& asked, const GenerateParams& resolved
 /// Says so where a prompt names nothing that a model with a list of objects can draw, or the size
 /// is far beyond its own.
 void warn_about_reach(const GenerateParams& resolved, const ModelDefaults& defaults);
+/// Warns about settings of a request that do nothing with the model.
+void warn_about_unused(const GenerateParams& request, const std::vector<std::string>& unused);
 
 }  // namespace mezzo

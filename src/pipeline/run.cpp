@@ -27,18 +27,21 @@ class GuidedDenoiser {
         text_(std::move(text)),
         extra_(std::move(extra)),
         skipped_layers_(skipped_layers(job.params)),
-        of_all_(job.params.max_drift),
-        of_prompts_(job.params.max_drift) {}
+        memo_(job.params.max_drift) {}
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
     const Tensor in = input(x);
+    if (guides() != guided_before_) memo_.forget();
+    guided_before_ = guides();
     if (!guides()) {
       unconditional_ = download_latents(predict(
-          in, {.timestep = t, .text = job_.guided() ? of_prompts() : text_, .memo = &of_prompts_}));
+          in, {.timestep = t, .text = job_.guided() ? of_prompts() : text_, .memo = &memo_}));
       return unconditional_;
     }
-    auto out = download_latents(predict(in, {.timestep = t, .text = text_, .memo = &of_all_}));
+    // What skip-layer guidance compares with a network without layers is computed.
+    auto out = download_latents(
+        predict(in, {.timestep = t, .text = text_, .memo = skips_layers() ? nullptr : &memo_}));
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
@@ -58,12 +61,9 @@ class GuidedDenoiser {
   void release() {
     text_ = {};
     extra_ = {};
-    of_all_ = of_prompts_ = Memo();
+    memo_.forget();
   }
-  Reuse reuse() const {
-    const auto &a = of_all_.deep.report(), &b = of_prompts_.deep.report();
-    return {a.calls + b.calls, a.reused + b.reused, std::max(a.drift, b.drift)};
-  }
+  Reuse reuse() const { return {calls_, memo_.deep.reused(), memo_.deep.drift()}; }
   /// Told before the first step and after each: steps that are done, of all.
   void at_step(std::size_t done, std::size_t total) {
     share_ = static_cast<double>(done) / static_cast<double>(total);
@@ -74,7 +74,8 @@ class GuidedDenoiser {
     const Tensor in = upload_latents(model_.backend, x, job_.latent_shape());
     return extra_ ? ops::concat(std::array{in, extra_}, -1) : in;
   }
-  Tensor predict(const Tensor& x, const Denoiser::Call& call) const {
+  Tensor predict(const Tensor& x, const Denoiser::Call& call) {
+    ++calls_;
     Tensor prediction = (*model_.denoiser)(x, call);
     if (watch_.prediction) watch_.prediction(x, call, prediction);
     return prediction;
@@ -106,7 +107,9 @@ class GuidedDenoiser {
   TextEmbedding text_;
   Tensor extra_;
   std::vector<std::int64_t> skipped_layers_;
-  Memo of_all_, of_prompts_;
+  Memo memo_;                   // of the text that the last call was for
+  bool guided_before_ = false;  // at the last call
+  int calls_ = 0;
   double share_ = 0;  // of the steps that are done
   sampling::Latents unconditional_;
 };
@@ -194,6 +197,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
   model.vae->release_encoder();
+  if (watch.reading) watch.reading();
   model.denoiser->read();
   if (watch.latents) watch.latents("init", start.x);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include <fmt/ranges.h>
 
@@ -109,7 +110,15 @@ std::uint64_t weight_bytes(const TensorSource& network, std::optional<DType> wan
   return n;
 }
 
+void WeightTypes::check_networks(const ModelBundle& bundle) const {
+  for (const auto& [network, type] : networks_)
+    if (!bundle.components.contains(network) && !(bundle.no_t5 && network == "text_encoder_3"))
+      fail<UsageError>("weights: {} has no {}; it has {}", bundle.path.string(), network,
+                       fmt::join(std::views::keys(bundle.components), ", "));
+}
+
 void apply_weight_types(ModelBundle& bundle, const WeightTypes& types) {
+  types.check_networks(bundle);
   for (auto& [name, component] : bundle.components) {
     const auto type = types.of(name);
     if (!type) continue;

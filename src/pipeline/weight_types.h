@@ -22,6 +22,8 @@ class WeightTypes {
   /// Nothing where the text does not say.
   std::optional<DType> of(std::string_view network) const;
   std::optional<DType> rest() const { return rest_; }
+  /// Throws UsageError where a network is named that the model does not have.
+  void check_networks(const ModelBundle& bundle) const;
 
  private:
   std::optional<DType> rest_;

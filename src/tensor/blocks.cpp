@@ -246,10 +246,14 @@ void encode_q5_1(const float* x, std::uint8_t* b) {
 void encode_q8_0(const float* x, std::uint8_t* b) {
   const float d = std::fabs(extreme(x)) / 127, id = inverse(d);
   put_half(b, d);
+  // std::round of numbers that fit an int, in a form that compilers turn into vectors.
   for (int j = 0; j < 32; ++j) {
-    const float q = std::round(x[j] * id);
-    b[2 + j] = static_cast<std::uint8_t>(
-        std::isnan(q) ? 0 : static_cast<int>(std::clamp(q, -127.0f, 127.0f)));
+    float q = x[j] * id;
+    q = q == q ? q : 0.0f;
+    q = std::min(std::max(q, -127.0f), 127.0f);
+    const int whole = static_cast<int>(q);
+    const float rest = q - static_cast<float>(whole);
+    b[2 + j] = static_cast<std::uint8_t>(whole + (rest >= 0.5f) - (rest <= -0.5f));
   }
 }
 

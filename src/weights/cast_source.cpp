@@ -28,15 +28,16 @@ class Cast final : public TensorSource {
   void read_part(std::size_t i, std::size_t begin, std::span<std::byte> out) const override {
     const DTypeInfo &from = info(source_->tensors()[i].dtype), &to = info(tensors_[i].dtype);
     if (from.dtype == to.dtype) return source_->read_part(i, begin, out);
+    // Whole blocks of both types: those of the part alone.
     const auto size = static_cast<std::size_t>(to.bytes);
-    if (from.block > 1 || to.block > 1 || begin % size || out.size() % size)
+    const auto first = static_cast<std::int64_t>(begin / size) * to.block,
+               count = static_cast<std::int64_t>(out.size() / size) * to.block;
+    const auto stored = byte_size(from.dtype, first), bytes = byte_size(from.dtype, count);
+    if (!stored || !bytes || begin % size || out.size() % size)
       return TensorSource::read_part(i, begin, out);
-    // Plain values: those of the part alone.
-    const auto stored = static_cast<std::size_t>(from.bytes);
-    std::vector<std::byte> in(out.size() / size * stored);
-    source_->read_part(i, begin / size * stored, in);
-    convert_values(from.dtype, in.data(), static_cast<std::int64_t>(out.size() / size), to.dtype,
-                   out.data());
+    std::vector<std::byte> in(static_cast<std::size_t>(*bytes));
+    source_->read_part(i, static_cast<std::size_t>(*stored), in);
+    convert_values(from.dtype, in.data(), count, to.dtype, out.data());
   }
   std::string origin() const override { return source_->origin(); }
 

@@ -22,6 +22,7 @@ const std::vector<Case> kCases = {
     {2, 13, 10, {.in = 64, .out = 96}},
     {1, 1, 3, {.in = 32, .out = 32}},
     {2, 24, 25, {.in = 16, .out = 32}},
+    {2, 21, 22, {.in = 320, .out = 96}},  // two pieces of the weights, two slabs of tiles
     {1, 47, 45, {.in = 16, .out = 64}},
     {1, 7, 9, {.in = 640, .out = 960}},
     {1,

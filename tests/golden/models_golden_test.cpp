@@ -126,11 +126,18 @@ template <typename Run>
 void expect_features_reused(const Golden& g, const Tensor& sample, const Run& run) {
   Memo memo(1e6);
   for (float factor : {0.5f, 0.7f}) run(ops::scale(sample, factor), &memo);
+  const Tensor other = ops::scale(sample, 0.9f);
   const Tensor computed = g.backend->download(run(sample, &memo)),
-               reused = g.backend->download(run(sample, &memo));
-  EXPECT_EQ(memo.deep.report().reused, 1);
-  EXPECT_TRUE(std::equal(reused.data<float>(), reused.data<float>() + reused.numel(),
-                         computed.data<float>()));
+               reused = g.backend->download(run(sample, &memo)),
+               near = g.backend->download(run(other, &memo)),
+               exact = g.backend->download(run(other, nullptr));
+  EXPECT_EQ(memo.deep.reused(), 2);
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    return std::equal(a.data<float>(), a.data<float>() + a.numel(), b.data<float>());
+  };
+  EXPECT_TRUE(same(reused, computed));
+  EXPECT_FALSE(same(near, computed));  // the shallow part is always computed
+  EXPECT_FALSE(same(near, exact));
 }
 
 void test_unet(const Golden& g) {

@@ -85,7 +85,7 @@ TEST(Engine, StepsMayUseFeaturesAgainAndSaySo) {
   EXPECT_LE(reuse.reused, 10);  // the ratio is known after two
   EXPECT_NE(fast[0].image.pixels, exact[0].image.pixels);
   EXPECT_NE(fast[0].infotext.find(
-                fmt::format("Max drift: 0.3, Reused: {} of 12 steps, Drift: ", reuse.reused)),
+                fmt::format("Max drift: 0.3, Reused: {} of 12 calls, Drift: ", reuse.reused)),
             std::string::npos)
       << fast[0].infotext;
 

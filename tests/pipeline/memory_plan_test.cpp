@@ -121,6 +121,33 @@ TEST_F(MemoryPlan, PicturesDoNotDependOnWhatIsHeld) {
   EXPECT_EQ(draw(limited), usual);
 }
 
+/// A limit that a plan says is enough, is: with what steps keep for those after them, guidance that
+/// begins and ends on the way, and previews.
+TEST_F(MemoryPlan, ALimitOfThePlansPeakIsEnough) {
+  params.width = params.height = 128;
+  params.seed = 3;
+  params.steps = 4;
+  const auto draws = [&](int previews) {
+    const PlanQuestion q{open_model(shipped()), options, precision_of(options), params,
+                         previews > 0};
+    const auto least = plan_request(q, smallest()).peak, most = plan_request(q, {}).peak;
+    for (const auto limit : {least + least / 50, (least + most) / 2}) {
+      EngineOptions limited = options;
+      limited.max_ram = limit;
+      const auto drawn =
+          Engine::open(shipped(), limited).generate(params, {.preview_every = previews});
+      EXPECT_EQ(drawn.size(), 1u) << limit;
+    }
+  };
+  for (const double drift : {0.0, 0.01}) {
+    params.max_drift = drift;
+    params.guidance_start = 0, params.guidance_stop = 1;
+    draws(1);
+    params.guidance_start = 0.3, params.guidance_stop = 0.7;
+    draws(0);
+  }
+}
+
 TEST_F(MemoryPlan, WhoDrawsOnceDoesNotHoldTheNetworksTogether) {
   params.width = params.height = 128;
   params.seed = 3;

@@ -45,6 +45,7 @@ TEST(CastSource, ConvertsWhatThePolicyNames) {
   std::vector<std::byte> part(340);
   s->read_part(0, 68, part);
   EXPECT_EQ(std::memcmp(part.data(), whole.data<std::byte>() + 68, part.size()), 0);
+  EXPECT_EQ(waves->largest_part(), 10u * 32 * 4);  // a row of a table of embeddings, not the table
   EXPECT_EQ(s->load("b").data<float>()[2], std::sin(2 * 0.37f));
 }
 

@@ -19,7 +19,7 @@ constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
 // level has room for, of all threads together.
 constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24, kSlabs = 2 * kLargeSlab;
 constexpr std::int64_t kManyColumns = 128;      // output channels multiplied at a time
-constexpr std::int64_t kPieceValues = 5 << 16;  // or as many as stay in a core's cache: 1.3 MB
+constexpr std::int64_t kPieceValues = 5 << 16;  // or of weights that stay in a core's cache
 constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
 constexpr std::int64_t kDepth = 256;  // input channels that are added up, before those after them
@@ -34,12 +34,12 @@ struct Layout {
     const PackedWeight& w = call.weights;
     weights_stay = 4 * c.out <= 5 * tiles;  // unless they are clearly more than the picture
     slab = std::min(weights_stay ? large_slab(call.threads) : kSlab, tiles);
-    const std::int64_t room = weights_stay ? kManyColumns : kPieceValues / (points * kDepth),
+    depth = weights_stay ? c.in : std::min(kDepth, c.in);
+    const std::int64_t room = weights_stay ? kManyColumns : kPieceValues / (points * depth),
                        panel = w.panel_width();
     panels = std::clamp<std::int64_t>(room / panel, 1, w.panels());
     columns = std::min(panels * panel, c.out);
     channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
-    depth = weights_stay ? c.in : std::min(kDepth, c.in);
     picture_point = (weights_stay ? slab : tiles) * c.in + kGap;
     weight_point = (weights_stay ? c.out : columns) * depth + kGap;
     product_point = (weights_stay ? slab : tiles) * columns + kGap;

@@ -91,7 +91,8 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
   if (text.memo && text.memo->deep.on()) {
     // What is used again is what the deep layers add.
     const auto added = [&] {
-      return ops::add(deep(std::move(s), temb, skipped, trace), ops::scale(x, -1));
+      const Tensor last = deep(std::move(s), temb, skipped, trace);
+      return ops::add(last, ops::scale(x, -1));
     };
     x = ops::add(x, text.memo->deep(x, added));
   } else {

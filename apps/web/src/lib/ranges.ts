@@ -51,7 +51,7 @@ const general: Record<string, Range> = {
   skip_layer_stop: { min: 0, max: 1, step: 0.01 },
   guidance_start: { min: 0, max: 1, step: 0.05 },
   guidance_stop: { min: 0, max: 1, step: 0.05 },
-  max_drift: { min: 0, max: 0.5, step: 0.01 },
+  max_drift: { min: 0, max: 1, step: 0.01 },
 };
 
 function familyOf(model: Model | undefined): FamilyRule {
