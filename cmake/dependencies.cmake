@@ -11,6 +11,10 @@ find_package(Boost 1.81 REQUIRED)    # Beast and Asio: the server (headers only)
 find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+# Kernels are compiled once for each instruction set but these, and chosen at run time (hwy/foreach_target.h). Those of
+# SVE have vectors of unknown size, which cannot be members or elements; its processors run NEON, too.
+target_compile_definitions(PkgConfig::HWY INTERFACE
+  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_AVX3_DL|HWY_SVE|HWY_SVE_256|HWY_SVE2|HWY_SVE2_128)")
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 if(MEZZO_TESTS)

@@ -12,8 +12,7 @@
 // Highway's own emulation of float16 truncates; where the processor lacks the instruction, the
 // exact scalar code runs.
 #undef MEZZO_HAS_F16
-#if HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SCALAR || \
-    HWY_TARGET == HWY_EMU128
+#if HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
 #define MEZZO_HAS_F16 0
 #else
 #define MEZZO_HAS_F16 1

@@ -232,7 +232,8 @@ double activation(double x, Activation a) {
 void for_each_target(const std::function<void(const std::string&)>& body) {
   hwy::SetSupportedTargetsForTest(0);
   const std::int64_t all = hwy::SupportedTargets();
-  for (std::int64_t rest = all & (HWY_SSE4 | HWY_AVX2 | HWY_AVX3); rest != 0; rest &= rest - 1) {
+  for (std::int64_t rest = all & (HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON); rest != 0;
+       rest &= rest - 1) {
     const std::int64_t target = rest & -rest;
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(target);

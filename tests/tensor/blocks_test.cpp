@@ -99,7 +99,7 @@ TEST(Blocks, ExpandToTheSameBitsOnEveryInstructionSet) {
   const std::int64_t all = hwy::SupportedTargets();
   for (std::int64_t rest = all; rest != 0; rest &= rest - 1) {
     const std::int64_t target = rest & -rest;
-    if (!(target & (HWY_SSE4 | HWY_AVX2 | HWY_AVX3))) continue;
+    if (!(target & (HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON))) continue;
     SCOPED_TRACE(hwy::TargetName(target));
     hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(target);

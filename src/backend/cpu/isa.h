@@ -9,7 +9,7 @@ namespace mezzo {
 /// instruction set.
 void apply_isa_limit();
 
-/// The best that is used: sse4, avx2, avx512, avx512_vnni or avx512_bf16.
+/// The best that is used: sse4, avx2, avx512, avx512_vnni or avx512_bf16; on arm64 neon.
 std::string_view isa_name();
 
 /// Whether there are instructions that multiply words of four 8-bit integers, or two bfloat16.

@@ -21,7 +21,7 @@ struct IsaRate {
 constexpr std::array kRates = {
     IsaRate{"sse4", 15, 10, 8},           IsaRate{"avx2", 75, 50, 10},
     IsaRate{"avx512", 140, 90, 12},       IsaRate{"avx512_vnni", 140, 90, 12},
-    IsaRate{"avx512_bf16", 115, 120, 12},
+    IsaRate{"avx512_bf16", 115, 120, 12}, IsaRate{"neon", 35, 25, 8},
 };
 constexpr double kMemoryLimit = 30;  // GB/s of all cores of a desktop machine
 constexpr double kStart = 5e-6;      // seconds to begin an operation
