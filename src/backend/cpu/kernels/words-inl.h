@@ -118,24 +118,31 @@ struct Int8Dot {
       return sum;
     }
 #endif
-    const I32 d;
 #if HWY_TARGET == HWY_SCALAR
     const std::uint32_t x = hn::GetLane(a), y = hn::GetLane(b);
     std::int32_t total = hn::GetLane(sum);
     for (int i = 0; i < 32; i += 8)
       total += static_cast<std::uint8_t>(x >> i) * static_cast<std::int8_t>(y >> i);
-    return hn::Set(d, total);
+    return hn::Set(I32(), total);
 #else
     const hn::RepartitionToNarrow<U32> u16;
     const hn::RepartitionToNarrow<I32> i16;
     const auto even = hn::BitCast(i16, hn::And(a, hn::Set(U32(), 0x00FF00FFu))),
                odd = hn::BitCast(i16, hn::ShiftRight<8>(hn::BitCast(u16, a)));
     const auto wide = hn::BitCast(i16, b);
-    auto rest = hn::Zero(d);
-    sum = hn::ReorderWidenMulAccumulate(d, even, hn::ShiftRight<8>(hn::ShiftLeft<8>(wide)), sum,
-                                        rest);
-    sum = hn::ReorderWidenMulAccumulate(d, odd, hn::ShiftRight<8>(wide), sum, rest);
+    const auto b_even = hn::ShiftRight<8>(hn::ShiftLeft<8>(wide)), b_odd = hn::ShiftRight<8>(wide);
+#if HWY_TARGET == HWY_NEON
+    // Highway's sums are those of other lanes here.
+    const auto lower = vmlal_s16(vmull_s16(vget_low_s16(even.raw), vget_low_s16(b_even.raw)),
+                                 vget_low_s16(odd.raw), vget_low_s16(b_odd.raw)),
+               upper = vmlal_high_s16(vmull_high_s16(even.raw, b_even.raw), odd.raw, b_odd.raw);
+    return hn::Add(sum, Sum(vpaddq_s32(lower, upper)));
+#else
+    auto rest = hn::Zero(I32());
+    sum = hn::ReorderWidenMulAccumulate(I32(), even, b_even, sum, rest);
+    sum = hn::ReorderWidenMulAccumulate(I32(), odd, b_odd, sum, rest);
     return hn::Add(sum, rest);
+#endif
 #endif
   }
 };
