@@ -90,7 +90,7 @@ class Overall {
     spent_ += seconds;
   }
   Progress operator()(Progress p) const {
-    if (p.phase == Phase::kLoad) return p;
+    if (p.pictures == 0) return p;  // the model is loaded
     const double each = drawn_ ? spent_ / drawn_ : p.seconds_per_step * p.steps;
     if (p.seconds_left > 0)
       p.seconds_left += each * static_cast<double>(pictures_ - before_ - line_);

@@ -1,4 +1,5 @@
 // mezzo info: what a file is, from its header alone.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -73,7 +74,9 @@ void add_info(CLI::App& app, Session& session) {
     session.command = [flags, &session] {
       const FileReport report = inspect(flags->find(), flags->engine.config);
       print(session.json ? mezzo::to_json(report) + "\n" : describe(report));
-      return report.error.empty() ? kDone : kModelUnreadable;
+      const bool usable = report.error.empty() &&
+                          std::ranges::all_of(report.networks, &FileReport::Network::usable);
+      return usable ? kDone : kModelUnreadable;
     };
   });
 }

@@ -54,6 +54,7 @@ struct FileReport {
     std::string config;  // one line: channels, heads, layers
     bool config_from_file = false;
     std::vector<std::string> missing;
+    bool usable = true;  // false: a warning says what is wrong with its config or sizes
   };
   std::vector<Network> networks;
   std::vector<std::string> objects;   // what the model says that it can draw

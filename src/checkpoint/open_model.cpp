@@ -137,9 +137,6 @@ ModelBundle open_model(const fs::path& path, const OpenOptions& options) {
   ModelBundle bundle = is_existing_folder(path) ? open_folder(path) : open_single_file(path);
   refuse_stray_options(bundle, options);
   for (const auto& r : kReplacements) replace(bundle, options.*r.path, r);
-  if (options.no_t5 && !options.t5.empty())
-    fail<UsageError>("--no-t5 leaves T5 out, and --t5 {} gives one; choose one of them",
-                     options.t5.string());
   if (options.no_t5) {
     bundle.components.erase("text_encoder_3");
     bundle.no_t5 = true;

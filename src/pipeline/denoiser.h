@@ -25,6 +25,7 @@ class Denoiser {
   };
   /// x [B, H, W, in_channels] -> [nB, H, W, out_channels].
   virtual Tensor operator()(const Tensor& x, const Call& call) const = 0;
+  virtual bool in_memory() const { return true; }
   /// Called before the first step of each batch, and after the last of a request: where the
   /// strategy says so, the network is in memory between them only.
   virtual void read() {}

@@ -172,8 +172,9 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
     log_warning(
         "the machine has too little memory free to hold everything: this run takes longer; close "
         "other programs, or see mezzo plan");
+  const ModelBundle typed = bundle_under(strategy, bundle);
   const auto program = process_overhead(
-      bundle, strategy, std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
+      typed, strategy, std::ranges::max(planned.plan.phases, {}, &PlanPhase::weights).weights);
   backend = make_cpu_backend(
       {.threads = options.threads,
        .max_bytes =
@@ -181,7 +182,6 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
        .winograd = strategy.winograd});
   backend->set_stop(run.stop);
   const Loading loading{*backend, precision, strategy};
-  const ModelBundle typed = bundle_under(strategy, bundle);
   model = std::make_unique<Model>(typed, loading, [&](const char*, int index, int count) {
     if (run.stop.stop_requested()) fail<Cancelled>("cancelled while the model was loading");
     if (run.progress) run.progress({.phase = Phase::kLoad, .step = index, .steps = count});

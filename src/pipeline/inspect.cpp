@@ -103,11 +103,9 @@ void complete_networks(FileReport& report, const ModelBundle& bundle) {
       if (n.name != name || !bundle.components.contains(n.name)) continue;
       try {
         fill(n, bundle.components.at(n.name));
-        if (!n.missing.empty() && report.error.empty())
-          report.error = fmt::format("{}: {} tensors are missing, {} is one", n.name,
-                                     n.missing.size(), n.missing.front());
       } catch (const LoadError& e) {
-        if (report.error.empty()) report.error = e.what();
+        n.usable = false;
+        report.warnings.emplace_back(e.what());
       }
     }
 }

@@ -51,7 +51,7 @@ Start inpaint(const Job& job, const Model& model, const sampling::SamplingPlan& 
 
 /// What watches a run; every member may be empty.
 struct Watch {
-  std::function<void()> reading;                  // the denoiser is read, if it is not in memory
+  std::function<void()> reading;  // before the denoiser is read, where it is not in memory
   std::function<void(int step, int steps)> step;  // after each step
   std::function<void(const Image& preview)> preview;
   int preview_every = 0;

@@ -220,17 +220,24 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
     phases.end("vae encoder", of_vae, picture_bytes(p, 1));
   }
   model.denoiser->read();
-  text = repeated(*meta, text, rows);
+  const TextEmbedding row = text;
+  text = repeated(*meta, row, rows);
   Tensor x = zeros(*meta, {batch, h, w, model.description.in_channels});
   {
     // All is computed in each, and in the second what is kept of the first is there, too.
     Memo memo(p.max_drift);
-    const auto step = [&] {
-      ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = text, .memo = &memo}));
+    const auto step = [&](const TextEmbedding& of) {
+      ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = of, .memo = &memo}));
     };
-    step();
+    if (guided && (p.guidance_start > 0 || p.guidance_stop < 1)) {
+      const TextEmbedding prompts_alone = repeated(*meta, row, batch);
+      step(prompts_alone);
+      step(prompts_alone);
+      memo.forget();
+    }
+    step(text);
     phases.discard_work();
-    step();
+    step(text);
     if (previews) {
       const auto [ph, pw] = preview_size(h, w);
       model.vae->decode(zeros(*meta, {1, ph, pw, C}));

@@ -82,10 +82,11 @@ class InTurns final : public Denoiser {
   Tensor operator()(const Tensor& x, const Call& call) const override {
     const auto pictures = x.dim(0), texts = call.text.tokens.dim(0) / pictures;
     if (pictures * texts <= rows_) return (*denoiser_)(x, call);
-    if (call.memo && call.memo->deep.on() && !std::exchange(warned_, true))
+    const bool plans = !ops::backend_of(x).has_data();
+    if (!plans && call.memo && call.memo->deep.on() && !std::exchange(warned_, true))
       log_warning(
-          "max_drift does nothing here: memory is so short that prompt and negative prompt are "
-          "computed one after the other");
+          "max_drift does nothing in steps with guidance: memory is so short that prompt and "
+          "negative prompt are computed one after the other");
     const auto texts_at_once = std::min(rows_, texts), at_once = rows_ / texts_at_once;
     std::vector<std::vector<Tensor>> results(static_cast<std::size_t>(texts));
     for (std::int64_t p = 0; p < pictures; p += at_once)
@@ -122,6 +123,7 @@ class LetGo final : public Denoiser {
     check(denoiser_ != nullptr, "a denoiser is read before it is called");
     return (*denoiser_)(x, call);
   }
+  bool in_memory() const override { return denoiser_ != nullptr; }
   void read() override {
     if (!denoiser_) denoiser_ = read_();
   }

@@ -41,7 +41,9 @@ class GuidedDenoiser {
     }
     // What skip-layer guidance compares with a network without layers is computed.
     auto out = download_latents(
-        predict(in, {.timestep = t, .text = text_, .memo = skips_layers() ? nullptr : &memo_}));
+        predict(in, {.timestep = t,
+                     .text = text_,
+                     .memo = skips_layers() && memo_.deep.on() ? nullptr : &memo_}));
     const auto half = out.values().size() / 2;
     const auto middle = out.values().begin() + static_cast<std::ptrdiff_t>(half);
     unconditional_ = sampling::Latents(std::vector<double>(out.values().begin(), middle));
@@ -197,7 +199,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   const auto prepare = job.params.mask ? inpaint : job.params.init ? image_to_image : text_to_image;
   Start start = prepare(job, model, plan, draws);
   model.vae->release_encoder();
-  if (watch.reading) watch.reading();
+  if (watch.reading && !model.denoiser->in_memory()) watch.reading();
   model.denoiser->read();
   if (watch.latents) watch.latents("init", start.x);
 

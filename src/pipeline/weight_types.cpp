@@ -111,14 +111,13 @@ std::uint64_t weight_bytes(const TensorSource& network, std::optional<DType> wan
 }
 
 void WeightTypes::check_networks(const ModelBundle& bundle) const {
-  for (const auto& [network, type] : networks_)
-    if (!bundle.components.contains(network) && !(bundle.no_t5 && network == "text_encoder_3"))
-      fail<UsageError>("weights: {} has no {}; it has {}", bundle.path.string(), network,
-                       fmt::join(std::views::keys(bundle.components), ", "));
+  const auto has = [&](const auto& named) { return bundle.components.contains(named.first); };
+  if (networks_.empty() || std::ranges::any_of(networks_, has)) return;
+  fail<UsageError>("weights: {} has no {}; it has {}", bundle.path.string(),
+                   networks_.begin()->first, fmt::join(std::views::keys(bundle.components), ", "));
 }
 
 void apply_weight_types(ModelBundle& bundle, const WeightTypes& types) {
-  types.check_networks(bundle);
   for (auto& [name, component] : bundle.components) {
     const auto type = types.of(name);
     if (!type) continue;

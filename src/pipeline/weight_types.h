@@ -22,7 +22,7 @@ class WeightTypes {
   /// Nothing where the text does not say.
   std::optional<DType> of(std::string_view network) const;
   std::optional<DType> rest() const { return rest_; }
-  /// Throws UsageError where a network is named that the model does not have.
+  /// Throws UsageError where networks are named and the model has none of them.
   void check_networks(const ModelBundle& bundle) const;
 
  private:

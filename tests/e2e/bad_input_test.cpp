@@ -188,7 +188,7 @@ TEST_F(BadInput, Outputs) {
   };
   expect(2, to("x.bmp"), {"x.bmp", ".png"});
   expect(2, to("/dev/full"), {"/dev/full", ".png"});
-  expect(1, to("missing/x.png"), {"missing", "-o"});
+  expect(1, to("file/new/x.png"), {"file", "-o"});
   expect(1, to("file/x.png"), {"file", "-o"});
   expect(1, to("file/folder/"), {"file", "-o"});
   expect(2, to("[nonsense].png"), {"[nonsense]", "[seed]"});
@@ -221,7 +221,7 @@ TEST_F(BadInput, ErrorsAreJsonToo) {
            {{"generate", "x", "--steps", "0", "--json"}, 2, "usage"},
            {{"generate", "x", "--nonsense", "--json"}, 2, "usage"},
            {{"info", "/no/such", "--json"}, 3, "load"},
-           {{"generate", "x", "-o", "missing/x.png", "--json", "-q"}, 1, "device"},
+           {{"generate", "x", "-o", "/proc/x.png", "--json", "-q"}, 1, "device"},
        }) {
     const Result r = program_.run(arguments);
     EXPECT_EQ(r.code, code);

@@ -45,8 +45,10 @@ TEST_F(Commands, GenerateSavesWhatItTells) {
   const Result r =
       run({"generate", "a red apple", "-o", "apple.png", "--steps", "2", "--seed", "7"});
   EXPECT_THAT(r.out, AllOf(HasSubstr("saved apple.png"), HasSubstr("seed 7")));
-  EXPECT_THAT(r.err, AllOf(StartsWith("loading the model\nreading the prompt\ndrawing: 1/2 "),
-                           HasSubstr("\ndecoding\n")));
+  EXPECT_THAT(
+      r.err,
+      AllOf(StartsWith("loading the model\nreading the prompt\nloading the model\ndrawing: 1/2 "),
+            HasSubstr("\ndecoding\n")));
   const Image apple = image("apple.png");
   EXPECT_EQ(apple.channels, 3);
   EXPECT_GE(apple.width, 64);
@@ -265,6 +267,9 @@ TEST_F(Commands, ConvertKeepsQuantisedWeightsUnlessTold) {
   run({"convert", small_model().string(), "small.gguf", "--weights", "q4_0"});
   run({"convert", "small.gguf", "same.gguf"});
   EXPECT_EQ(size("same.gguf"), size("small.gguf"));
+  const Result none = program_.run({"convert", "small.gguf", "x.gguf", "--weights", "t5=q8_0"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("has no text_encoder_3; it has"));
   run({"convert", "small.gguf", "half.gguf", "--weights", "f16"});
   EXPECT_GT(size("half.gguf"), 2 * size("small.gguf"));
 }

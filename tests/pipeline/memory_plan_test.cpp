@@ -128,11 +128,22 @@ TEST_F(MemoryPlan, ALimitOfThePlansPeakIsEnough) {
   params.seed = 3;
   params.steps = 4;
   const auto draws = [&](int previews) {
-    const PlanQuestion q{open_model(shipped()), options, precision_of(options), params,
-                         previews > 0};
-    const auto least = plan_request(q, smallest()).peak, most = plan_request(q, {}).peak;
-    for (const auto limit : {least + least / 50, (least + most) / 2}) {
-      EngineOptions limited = options;
+    EngineOptions limited = options;
+    const ModelBundle bundle = open_bundle(shipped(), options);
+    const PlanQuestion q{bundle, limited, precision_of(options), params, previews > 0};
+    const auto most = plan_request(q, {}).peak;
+    const auto fits = [&](std::uint64_t limit) {
+      limited.max_ram = limit;
+      try {
+        fit_memory(q);
+        return true;
+      } catch (const OutOfMemory&) {
+        return false;
+      }
+    };
+    std::uint64_t least = plan_request(q, smallest()).peak;
+    while (!fits(least)) least += least / 100;
+    for (const auto limit : {least, (least + most) / 2}) {
       limited.max_ram = limit;
       const auto drawn =
           Engine::open(shipped(), limited).generate(params, {.preview_every = previews});

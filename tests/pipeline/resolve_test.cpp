@@ -32,6 +32,19 @@ std::vector<std::string> warnings(const GenerateParams& p, const GenerateParams&
   return said;
 }
 
+TEST(Resolve, SettingsThatDoNothingAreTold) {
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  GenerateParams p{.prompts = {"a cat"}};
+  warn_about_unused(p, {"prompt_2", "skip_layer_guidance", "skip_layers"});
+  EXPECT_THAT(said, IsEmpty());
+  p.prompt_2 = "a dog";
+  p.skip_layer_guidance = 2.5;
+  warn_about_unused(p, {"prompt_2", "skip_layers"});
+  set_log_sink({});
+  EXPECT_THAT(said, ElementsAre("prompt_2 does nothing with this model"));
+}
+
 TEST(Resolve, SkippedLayersAreThoseOfTheModel) {
   GenerateParams p{.prompts = {"a cat"}};
   EXPECT_THAT(skipped_layers(p), ElementsAre(7, 8, 9));

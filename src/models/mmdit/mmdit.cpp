@@ -87,9 +87,9 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
   (trace / "context_embedder")(s.context);
   (trace / "pos_embed")(s.x);
   s = layer(0, std::move(s), temb, skipped, trace);
-  Tensor x = s.x;
+  Tensor x;
   if (text.memo && text.memo->deep.on()) {
-    // What is used again is what the deep layers add.
+    x = s.x;  // what is used again is what the deep layers add
     const auto added = [&] {
       const Tensor last = deep(std::move(s), temb, skipped, trace);
       return ops::add(last, ops::scale(x, -1));

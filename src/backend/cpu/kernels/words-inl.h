@@ -131,7 +131,7 @@ struct Int8Dot {
                odd = hn::BitCast(i16, hn::ShiftRight<8>(hn::BitCast(u16, a)));
     const auto wide = hn::BitCast(i16, b);
     const auto b_even = hn::ShiftRight<8>(hn::ShiftLeft<8>(wide)), b_odd = hn::ShiftRight<8>(wide);
-#if HWY_TARGET == HWY_NEON
+#if HWY_ARCH_ARM_A64
     // Highway's sums are those of other lanes here.
     const auto lower = vmlal_s16(vmull_s16(vget_low_s16(even.raw), vget_low_s16(b_even.raw)),
                                  vget_low_s16(odd.raw), vget_low_s16(b_odd.raw)),
