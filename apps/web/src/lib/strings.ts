@@ -40,7 +40,7 @@ const labels: Record<string, string> = {
   skip_layer_stop: 'Skipping ends at',
   guidance_start: 'Guidance begins at',
   guidance_stop: 'Guidance ends at',
-  max_drift: 'Reuse of steps',
+  max_drift: 'Max drift',
 };
 
 /** What the parameter table says is for every program; these sentences are for this page. */
