@@ -58,7 +58,7 @@ std::string as_lines(const Json& r) {
   text += network_line((r.at("denoiser").get<std::string>() + ", a step").c_str(), r, "unet",
                        "unet_s_per_step");
   text += network_line("VAE decoder", r, "vae", "vae_decode_s");
-  text += part_line(fmt::format("a picture, {} step{}", steps, steps == 1 ? "" : "s").c_str(),
+  text += part_line(("a picture, " + counted(static_cast<std::size_t>(steps), "step")).c_str(),
                     number(r, "total_s")) +
           (r.at("total") == "computed" ? "  (added up; --whole draws it)\n" : "\n");
   const auto bytes = [&](const char* key) {
