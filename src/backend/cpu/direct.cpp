@@ -14,7 +14,7 @@ namespace {
 using Index = std::int64_t;
 using Panel = PackedWeight::Panel;
 
-constexpr Index kBlockWords = 1 << 17;  // of a block of rows that a thread works on
+constexpr Index kBlockWords = 1 << 18;  // of a block of rows that a thread works on
 constexpr Index kLeastRows = 96, kMostRows = 384;
 constexpr Index kPanels = 2;  // of a task, at least
 constexpr Index kTasks = 8;   // of a thread, if there are so many panels

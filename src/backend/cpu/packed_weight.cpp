@@ -14,7 +14,7 @@ namespace mezzo {
 namespace {
 
 constexpr std::int64_t kRowsAtOnce = 4;       // of a weight that become columns of a panel
-constexpr std::int64_t kDepth = 1280;         // input channels of a slice of one tap
+constexpr std::int64_t kDepth = 256;          // input channels of a slice of one tap
 constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of every type
 constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
 constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
