@@ -85,4 +85,21 @@ void DeepFeatures::forget() {
   ratio_ = ratio_before_ = change_used_ = 0;
 }
 
+void Memo::expect(const std::vector<double>& times) {
+  expected_.clear();
+  for (double t : times)
+    if (std::ranges::find(expected_, t) == expected_.end()) expected_.push_back(t);
+  steps_ = {};
+}
+
+Memo::Steps* Memo::steps_of(double t, std::int64_t most) {
+  if (std::ranges::find(steps_.times, t) != steps_.times.end()) return &steps_;
+  const auto first = std::ranges::find(expected_, t);
+  if (first == expected_.end()) return nullptr;
+  const auto count = std::min<std::ptrdiff_t>(most, expected_.end() - first);
+  steps_ = {};  // its memory first
+  steps_.times.assign(first, first + count);
+  return &steps_;
+}
+
 }  // namespace mezzo

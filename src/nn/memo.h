@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -51,13 +52,28 @@ class Memo {
   /// There is another text from now on.
   void forget() {
     of_text_.clear();
+    steps_ = {};
     deep.forget();
   }
 
   DeepFeatures deep;
 
+  /// Calls for these times are to come, in this order.
+  void expect(const std::vector<double>& times);
+  /// Steps that are looked at together (StepEmbedding).
+  struct Steps {
+    std::vector<double> times;
+    Tensor embedding;                                  // undefined in new ones
+    std::unordered_map<const void*, Tensor> of_layer;  // what layers made of it
+  };
+  /// Those that time t is one of: the last ones, or new ones of t and up to `most` - 1 times that
+  /// are expected after it. Null where t was not expected.
+  Steps* steps_of(double t, std::int64_t most);
+
  private:
   std::unordered_map<const void*, Tensor> of_text_;
+  std::vector<double> expected_;  // each once
+  Steps steps_;
 };
 
 /// What a layer makes of the text: computed once, or, without a memo, every time.

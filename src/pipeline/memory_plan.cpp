@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -226,6 +227,9 @@ Plan plan_request(const PlanQuestion& question, const MemoryStrategy& strategy) 
   {
     // All is computed in each, and in the second what is kept of the first is there, too.
     Memo memo(p.max_drift);
+    std::vector<double> times(static_cast<std::size_t>(p.steps));
+    std::iota(times.begin(), times.end(), 0.0);
+    memo.expect(times);
     const auto step = [&](const TextEmbedding& of) {
       ops::nhwc_to_nchw((*model.denoiser)(x, {.timestep = 0, .text = of, .memo = &memo}));
     };

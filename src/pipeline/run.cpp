@@ -28,6 +28,8 @@ class GuidedDenoiser {
         extra_(std::move(extra)),
         skipped_layers_(skipped_layers(job.params)),
         memo_(job.params.max_drift) {}
+  /// The timesteps to come.
+  void expect(const std::vector<double>& timesteps) { memo_.expect(timesteps); }
 
   /// The guided prediction.
   sampling::Latents operator()(const sampling::Latents& x, double t) {
@@ -204,6 +206,7 @@ Drawn run(const Job& job, const Model& model, Conditioning& conditioning,
   if (watch.latents) watch.latents("init", start.x);
 
   GuidedDenoiser denoiser(job, model, watch, std::move(text), std::move(start.extra_channels));
+  denoiser.expect(plan.timesteps());
   sampling::RunOptions options;
   options.noise = plan.follows_path ? path_noise(job, plan, draws)
                                     : [&](double, double) { return job.noise(draws); };

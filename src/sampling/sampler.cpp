@@ -76,9 +76,14 @@ std::optional<SchedulerConfig> config_for(const SchedulerConfig& config, const S
 
 }  // namespace
 
+double SamplingPlan::timestep(const Point& at) const {
+  if (!std::isnan(at.t)) return at.t;
+  return table.t_of_sigma(prediction == Prediction::kFlow ? at.sigma : at.rho());
+}
+
 std::vector<double> SamplingPlan::timesteps() const {
   std::vector<double> t;
-  for (std::size_t i = 0; i < points.steps(); ++i) t.push_back(points.points[i].t);
+  for (std::size_t i = 0; i < points.steps(); ++i) t.push_back(timestep(points.points[i]));
   return t;
 }
 
@@ -144,9 +149,7 @@ Latents run(const SamplingPlan& p, const Network& network, Latents x, const RunO
   Latents unconditional;
   const Denoiser denoise = [&](const Latents& state, const Point& at) {
     if (r.stop.stop_requested()) fail<Cancelled>("cancelled");
-    const double sigma = p.prediction == Prediction::kFlow ? at.sigma : at.rho();
-    const double t = std::isnan(at.t) ? p.table.t_of_sigma(sigma) : at.t;
-    const Latents output = network(input_scale(p.prediction, at) * state, t);
+    const Latents output = network(input_scale(p.prediction, at) * state, p.timestep(at));
     if (p.needs_unconditional)
       unconditional = to_x0(p.prediction, r.unconditional_output(), state, at);
     return to_x0(p.prediction, output, state, at);

@@ -46,7 +46,9 @@ struct SamplingPlan {
 
   std::size_t steps() const { return points.steps(); }
   const Point& start() const { return points.points.front(); }
-  /// What the network is told at the first call of each step.
+  /// What the network is told at a point.
+  double timestep(const Point&) const;
+  /// At the first call of each step.
   std::vector<double> timesteps() const;
 };
 

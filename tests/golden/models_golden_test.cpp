@@ -108,14 +108,17 @@ void expect_rows_shared(const Golden& g, const Tensor& sample, double time, std:
       std::equal(shared.data<float>(), shared.data<float>() + shared.numel(), apart.data<float>()));
 }
 
-/// What a memo keeps of the text changes nothing: a second call, with another picture, gives what a
-/// first one gives without. `run` takes a picture and the memo.
+/// What a memo keeps of the text, and what it lets layers make of several steps at once, change
+/// nothing: a second call, with another picture and time, gives what a first one gives without.
+/// `run` takes a picture, its time and the memo.
 template <typename Run>
-void expect_memo_exact(const Golden& g, const Tensor& sample, const Run& run) {
+void expect_memo_exact(const Golden& g, const Tensor& sample, double time, const Run& run) {
+  const Tensor one = ops::contiguous(sample.slice(0, 0, 1));
   Memo memo;
-  run(ops::scale(sample, 0.5f), &memo);
-  const Tensor kept = g.backend->download(run(sample, &memo)),
-               fresh = g.backend->download(run(sample, nullptr));
+  memo.expect({time + 100, time, time / 2});
+  run(ops::scale(one, 0.5f), time + 100, &memo);
+  const Tensor kept = g.backend->download(run(one, time, &memo)),
+               fresh = g.backend->download(run(one, time, nullptr));
   EXPECT_TRUE(
       std::equal(kept.data<float>(), kept.data<float>() + kept.numel(), fresh.data<float>()));
 }
@@ -152,10 +155,12 @@ void test_unet(const Golden& g) {
              kUNet);
     expect_rows_shared(g, sample, times[0], text.dim(0),
                        [&](const Tensor& x, const auto& t) { return unet(x, t, text); });
+    expect_memo_exact(g, sample, times[0], [&](const Tensor& x, double t, Memo* memo) {
+      return unet(x, {&t, 1}, {text, memo});
+    });
     const auto remembering = [&](const Tensor& x, Memo* memo) {
       return unet(x, times, {text, memo});
     };
-    expect_memo_exact(g, sample, remembering);
     expect_features_reused(g, sample, remembering);
   }
 }
@@ -173,10 +178,15 @@ void test_mmdit(const Golden& g) {
              "case" + std::to_string(c) + ".out.sample", kTransformer);
     expect_rows_shared(g, sample, times[0], text.tokens.dim(0),
                        [&](const Tensor& x, const auto& t) { return mmdit(x, t, text); });
-    const auto remembering = [&](const Tensor& x, Memo* memo) {
-      return mmdit(x, times, {.tokens = text.tokens, .pooled = text.pooled, .memo = memo});
+    const auto remembered = [&](Memo* memo) {
+      return MMDiT::Text{.tokens = text.tokens, .pooled = text.pooled, .memo = memo};
     };
-    expect_memo_exact(g, sample, remembering);
+    expect_memo_exact(g, sample, times[0], [&](const Tensor& x, double t, Memo* memo) {
+      return mmdit(x, {&t, 1}, remembered(memo));
+    });
+    const auto remembering = [&](const Tensor& x, Memo* memo) {
+      return mmdit(x, times, remembered(memo));
+    };
     expect_features_reused(g, sample, remembering);
   }
 }

@@ -20,8 +20,8 @@ Tensor Modulation::operator()(const Tensor& x) const {
 AdaLayerNormZero::AdaLayerNormZero(const Weights& w, const Config& c)
     : config_(c), linear(w / "linear", {.in = c.width, .out = 3 * c.modulations * c.width}) {}
 
-std::vector<Modulation> AdaLayerNormZero::operator()(const Tensor& temb) const {
-  const Tensor all = linear(temb);  // [B, 3 * modulations * width]
+std::vector<Modulation> AdaLayerNormZero::operator()(const nn::StepEmbedding& temb) const {
+  const Tensor all = temb.through(linear);  // [B, 3 * modulations * width]
   const auto part = [&](std::int64_t i) {
     return all.slice(1, i * config_.width, (i + 1) * config_.width);
   };
@@ -35,8 +35,8 @@ std::vector<Modulation> AdaLayerNormZero::operator()(const Tensor& temb) const {
 AdaLayerNormContinuous::AdaLayerNormContinuous(const Weights& w, std::int64_t width)
     : width_(width), linear(w / "linear", {.in = width, .out = 2 * width}) {}
 
-Tensor AdaLayerNormContinuous::operator()(const Tensor& x, const Tensor& temb) const {
-  const Tensor all = linear(temb);  // scale first, unlike in AdaLayerNormZero
+Tensor AdaLayerNormContinuous::operator()(const Tensor& x, const nn::StepEmbedding& temb) const {
+  const Tensor all = temb.through(linear);  // scale first, unlike in AdaLayerNormZero
   return ops::modulated_layer_norm(x, all.slice(1, 0, width_), all.slice(1, width_, 2 * width_),
                                    kEps);
 }
@@ -110,7 +110,7 @@ JointTransformerBlock::JointTransformerBlock(const Weights& w, const Config& c)
   ff_context.emplace(w / "ff_context", feed_forward(width));
 }
 
-Streams JointTransformerBlock::operator()(Streams s, const Tensor& temb) const {
+Streams JointTransformerBlock::operator()(Streams s, const nn::StepEmbedding& temb) const {
   const auto m = norm1(temb);  // of attention, feed-forward and second attention
   const auto c = norm1_context ? (*norm1_context)(temb) : std::vector<Modulation>(2);
   const Tensor picture = attn2 ? m[2](s.x) : Tensor();

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "models/mmdit/config.h"
-#include "nn/layers.h"
+#include "nn/step_embedding.h"
 
 namespace mezzo {
 
@@ -29,7 +29,8 @@ class AdaLayerNormZero {
     std::int64_t width, modulations;
   };
   AdaLayerNormZero(const Weights& w, const Config& c);
-  std::vector<Modulation> operator()(const Tensor& temb) const;  // temb [B, width], after SiLU
+  std::vector<Modulation> operator()(
+      const nn::StepEmbedding& temb) const;  // temb [B, width], after SiLU
 
  private:
   Config config_;
@@ -40,7 +41,7 @@ class AdaLayerNormZero {
 class AdaLayerNormContinuous {
  public:
   AdaLayerNormContinuous(const Weights& w, std::int64_t width);
-  Tensor operator()(const Tensor& x, const Tensor& temb) const;  // [B, L, width]
+  Tensor operator()(const Tensor& x, const nn::StepEmbedding& temb) const;  // [B, L, width]
 
  private:
   std::int64_t width_;
@@ -76,7 +77,7 @@ class JointTransformerBlock {
   };
   JointTransformerBlock(const Weights& w, const Config& c);
   /// temb [B, D], after SiLU. The last layer's context is undefined: nobody reads it.
-  Streams operator()(Streams s, const Tensor& temb) const;
+  Streams operator()(Streams s, const nn::StepEmbedding& temb) const;
 
  private:
   AdaLayerNormZero norm1;

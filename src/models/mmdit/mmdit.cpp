@@ -47,11 +47,17 @@ CombinedTimestepTextProjEmbeddings::CombinedTimestepTextProjEmbeddings(const Wei
       text_embedder(w / "text_embedder", {.in = c.pooled_projection_dim, .out = c.width()}) {}
 
 Tensor CombinedTimestepTextProjEmbeddings::operator()(std::span<const double> timesteps,
-                                                      const Tensor& pooled, Memo* memo) const {
-  const Tensor time =
-      nn::sinusoid(ops::backend_of(pooled), timesteps, {.width = kTimestepFeatures});
+                                                      std::int64_t steps, const Tensor& pooled,
+                                                      Memo* memo) const {
+  const Tensor time = timestep_embedder(
+      nn::sinusoid(ops::backend_of(pooled), timesteps, {.width = kTimestepFeatures}));
   const Tensor text = remembered(memo, &text_embedder, [&] { return text_embedder(pooled); });
-  return ops::add(text, ops::repeat_rows(timestep_embedder(time), pooled.dim(0)));
+  const auto pictures = time.dim(0) / steps;
+  std::vector<Tensor> both;
+  for (std::int64_t i = 0; i < steps; ++i)
+    both.push_back(ops::add(
+        text, ops::repeat_rows(time.slice(0, i * pictures, (i + 1) * pictures), text.dim(0))));
+  return steps == 1 ? both[0] : ops::concat(both, 0);
 }
 
 MMDiT::MMDiT(const Weights& w, const MMDiTConfig& c)
@@ -77,9 +83,13 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
                          std::span<const std::int64_t> skipped, const Trace& trace) const {
   const auto p = config_.patch_size;
   check(sample.dim(1) % p == 0 && sample.dim(2) % p == 0, "latents are whole patches");
-  Tensor temb = time_text_embed(timesteps, text.pooled, text.memo);
-  (trace / "time_text_embed")(temb);
-  temb = ops::silu(temb);  // every modulation begins with it
+  const nn::StepEmbedding temb(
+      timesteps, text.pooled.dim(0), text.memo, [&](std::span<const double> times) {
+        const auto steps = static_cast<std::int64_t>(times.size() / timesteps.size());
+        const Tensor both = time_text_embed(times, steps, text.pooled, text.memo);
+        (trace / "time_text_embed")(both);
+        return ops::silu(both);  // every modulation begins with it
+      });
 
   Streams s{.context = remembered(text.memo, &context_embedder,
                                   [&] { return context_embedder(text.tokens); }),
@@ -109,7 +119,7 @@ Tensor MMDiT::operator()(const Tensor& sample, std::span<const double> timesteps
       .view({x.dim(0), sample.dim(1), sample.dim(2), C});
 }
 
-Streams MMDiT::layer(std::size_t i, Streams s, const Tensor& temb,
+Streams MMDiT::layer(std::size_t i, Streams s, const nn::StepEmbedding& temb,
                      std::span<const std::int64_t> skipped, const Trace& trace) const {
   if (std::ranges::find(skipped, static_cast<std::int64_t>(i)) != skipped.end()) return s;
   s = transformer_blocks[i](std::move(s), temb);
@@ -119,7 +129,7 @@ Streams MMDiT::layer(std::size_t i, Streams s, const Tensor& temb,
   return s;
 }
 
-Tensor MMDiT::deep(Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
+Tensor MMDiT::deep(Streams s, const nn::StepEmbedding& temb, std::span<const std::int64_t> skipped,
                    const Trace& trace) const {
   for (std::size_t i = 1; i < transformer_blocks.size(); ++i)
     s = layer(i, std::move(s), temb, skipped, trace);

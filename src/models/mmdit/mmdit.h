@@ -33,12 +33,13 @@ class PatchEmbed {
   mutable Crop crop_;  // of the last size
 };
 
-/// Timestep and pooled text as one vector.
+/// Timestep and pooled text as one vector for each step.
 class CombinedTimestepTextProjEmbeddings {
  public:
   CombinedTimestepTextProjEmbeddings(const Weights& w, const MMDiTConfig& c);
-  Tensor operator()(std::span<const double> timesteps, const Tensor& pooled,
-                    Memo* memo = nullptr) const;  // [nB, D]
+  /// Timesteps of B pictures, step by step; pooled [nB, pooled_projection_dim] -> [steps * nB, D].
+  Tensor operator()(std::span<const double> timesteps, std::int64_t steps, const Tensor& pooled,
+                    Memo* memo = nullptr) const;
 
  private:
   nn::TimestepEmbedding timestep_embedder, text_embedder;
@@ -61,11 +62,11 @@ class MMDiT {
 
  private:
   /// The layers from the second on.
-  Tensor deep(Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
+  Tensor deep(Streams s, const nn::StepEmbedding& temb, std::span<const std::int64_t> skipped,
               const Trace& trace) const;
   /// One of them, unless it is skipped.
-  Streams layer(std::size_t i, Streams s, const Tensor& temb, std::span<const std::int64_t> skipped,
-                const Trace& trace) const;
+  Streams layer(std::size_t i, Streams s, const nn::StepEmbedding& temb,
+                std::span<const std::int64_t> skipped, const Trace& trace) const;
 
   MMDiTConfig config_;
   PatchEmbed pos_embed;

@@ -17,11 +17,11 @@ ResnetBlock::ResnetBlock(const Weights& w, const Config& c)
 }
 
 // The input is let go as soon as its shortcut is there, so that large pictures need little memory.
-Tensor ResnetBlock::operator()(Tensor x, const Tensor& temb) const {
+Tensor ResnetBlock::operator()(Tensor x, const nn::StepEmbedding& temb) const {
   const Tensor h =
       conv1(norm1.before_conv(x),
-            {.channel_add =
-                 time_emb_proj ? ops::repeat_rows((*time_emb_proj)(temb), x.dim(0)) : Tensor()});
+            {.channel_add = time_emb_proj ? ops::repeat_rows(temb.through(*time_emb_proj), x.dim(0))
+                                          : Tensor()});
   if (conv_shortcut) x = (*conv_shortcut)(x);
   return conv2(norm2.before_conv(h), {.add = x});
 }

@@ -3,7 +3,7 @@
 // timestep.
 #pragma once
 
-#include "nn/layers.h"
+#include "nn/step_embedding.h"
 
 namespace mezzo {
 
@@ -16,7 +16,7 @@ class ResnetBlock {
   };  // temb 0: no timestep
   ResnetBlock(const Weights& w, const Config& c);
   /// x [nB, H, W, in], SiLU(embedding of the timestep) [B, temb]
-  Tensor operator()(Tensor x, const Tensor& temb = {}) const;
+  Tensor operator()(Tensor x, const nn::StepEmbedding& temb = {}) const;
 
  private:
   nn::GroupNorm norm1;

@@ -48,7 +48,7 @@ DownBlock::DownBlock(const Weights& w, const UNetConfig& u, const Config& c) {
                         nn::Conv2d::Config{.in = c.out, .out = c.out, .stride = 2});
 }
 
-Tensor DownBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
+Tensor DownBlock::operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                              std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < resnets.size(); ++j) {
     x = resnets[j](std::move(x), temb);
@@ -75,7 +75,7 @@ MidBlock::MidBlock(const Weights& w, const UNetConfig& u)
     attention.emplace(w / "attentions" / 0, transformer_config(u, u.block_out_channels.size() - 1));
 }
 
-Tensor MidBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
+Tensor MidBlock::operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                             const Trace& trace) const {
   x = resnet_0(std::move(x), temb);
   (trace / "resnets" / 0)(x);
@@ -97,8 +97,8 @@ UpBlock::UpBlock(const Weights& w, const UNetConfig& u, const Config& c) {
                       nn::Conv2d::Config{.in = c.out, .out = c.out});
 }
 
-Tensor UpBlock::layer(std::size_t j, Tensor joined, const Tensor& temb, const TextContext& text,
-                      const Trace& trace) const {
+Tensor UpBlock::layer(std::size_t j, Tensor joined, const nn::StepEmbedding& temb,
+                      const TextContext& text, const Trace& trace) const {
   Tensor x = resnets[j](std::move(joined), temb);
   (trace / "resnets" / j)(x);
   if (attentions.empty()) return x;
@@ -107,7 +107,7 @@ Tensor UpBlock::layer(std::size_t j, Tensor joined, const Tensor& temb, const Te
   return x;
 }
 
-Tensor UpBlock::operator()(Tensor x, const Tensor& temb, const TextContext& text,
+Tensor UpBlock::operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                            std::vector<Tensor>& skips, const Trace& trace) const {
   for (std::size_t j = 0; j < layers(); ++j)
     x = layer(j, join(std::move(x), taken(skips)), temb, text, trace);
@@ -156,12 +156,15 @@ UNet::UNet(const Weights& w, const UNetConfig& c)
 
 Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
                         const TextContext& text, const Trace& trace) const {
-  Tensor temb = time_embedding(nn::sinusoid(ops::backend_of(sample), timesteps,
-                                            {.width = config_.block_out_channels[0],
-                                             .flip_sin_to_cos = config_.flip_sin_to_cos,
-                                             .freq_shift = config_.freq_shift}));
-  (trace / "time_embedding")(temb);
-  temb = ops::silu(temb);  // every block begins with it
+  const nn::StepEmbedding temb(
+      timesteps, sample.dim(0), text.memo, [&](std::span<const double> times) {
+        const Tensor time = time_embedding(nn::sinusoid(ops::backend_of(sample), times,
+                                                        {.width = config_.block_out_channels[0],
+                                                         .flip_sin_to_cos = config_.flip_sin_to_cos,
+                                                         .freq_shift = config_.freq_shift}));
+        (trace / "time_embedding")(time);
+        return ops::silu(time);  // every block begins with it
+      });
 
   Tensor first = conv_in(sample);
   (trace / "conv_in")(first);
@@ -174,7 +177,7 @@ Tensor UNet::operator()(const Tensor& sample, std::span<const double> timesteps,
   return ops::repeat_rows(conv_out(conv_norm_out.before_conv(x)), text.tokens.dim(0));
 }
 
-Tensor UNet::deep(const Tensor& first, const Tensor& temb, const TextContext& text,
+Tensor UNet::deep(const Tensor& first, const nn::StepEmbedding& temb, const TextContext& text,
                   const Trace& trace) const {
   std::vector<Tensor> skips = {first};
   Tensor x = first;

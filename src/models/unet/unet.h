@@ -22,7 +22,7 @@ class DownBlock {
   };
   DownBlock(const Weights& w, const UNetConfig& u, const Config& c);
   /// Appends every intermediate result to `skips`.
-  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+  Tensor operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                     std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
@@ -35,7 +35,7 @@ class DownBlock {
 class MidBlock {
  public:
   MidBlock(const Weights& w, const UNetConfig& u);
-  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+  Tensor operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                     const Trace& trace) const;
 
  private:
@@ -56,9 +56,9 @@ class UpBlock {
   UpBlock(const Weights& w, const UNetConfig& u, const Config& c);
   std::size_t layers() const { return resnets.size(); }
   /// Layer j, of [x | skip].
-  Tensor layer(std::size_t j, Tensor joined, const Tensor& temb, const TextContext& text,
+  Tensor layer(std::size_t j, Tensor joined, const nn::StepEmbedding& temb, const TextContext& text,
                const Trace& trace) const;
-  Tensor operator()(Tensor x, const Tensor& temb, const TextContext& text,
+  Tensor operator()(Tensor x, const nn::StepEmbedding& temb, const TextContext& text,
                     std::vector<Tensor>& skips, const Trace& trace) const;
 
  private:
@@ -80,7 +80,7 @@ class UNet {
 
  private:
   /// All but the first convolution, whose result arrives, and the last layer on the way up.
-  Tensor deep(const Tensor& first, const Tensor& temb, const TextContext& text,
+  Tensor deep(const Tensor& first, const nn::StepEmbedding& temb, const TextContext& text,
               const Trace& trace) const;
 
   UNetConfig config_;
