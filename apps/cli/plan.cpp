@@ -22,17 +22,22 @@ std::string describe(const Plan& p) {
                         phase.seconds);
   text += fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
                       format_bytes(p.peak), format_time(p.seconds), p.precision);
-  if (!p.measures.empty()) text += "\nto need less memory:\n";
+  if (!p.measures.empty()) text += "\ndone to need less memory:\n";
   for (const std::string& measure : p.measures) text += fmt::format("  {}\n", measure);
   return text;
 }
 
 std::string describe(const std::vector<PlanAlternative>& alternatives) {
   std::string text = fmt::format("\n{:<39} {:>10} {:>10}\n",
-                                 "from fast to small, one after the other", "peak", "time");
-  for (const PlanAlternative& a : alternatives)
-    text +=
-        fmt::format("{:<39} {:>10} {:>10}\n", a.name, format_bytes(a.peak), format_time(a.seconds));
+                                 "from fast to small, one after the other", "peak", "time"),
+              before;
+  for (const PlanAlternative& a : alternatives) {
+    std::string numbers =
+        fmt::format("{:>10} {:>10}\n", format_bytes(a.peak), format_time(a.seconds));
+    if (numbers == before) continue;  // this one changes nothing here
+    text += fmt::format("{:<39} {}", a.name, numbers);
+    before = std::move(numbers);
+  }
   return text;
 }
 
