@@ -48,8 +48,10 @@ void add_serve(CLI::App& app, Session& session) {
   add_number(app, "--port", o.port, "The port; 0 takes a free one. Default: 7860.", {0, 65535});
   add_text(app, "--token", o.token,
            "A secret that every request must carry; the page is opened once as /?token=SECRET.");
-  add_text(app, "--name", flags->names,
-           "Names by which browsers call this machine, separated by ','. Default: its host name.")
+  add_text(
+      app, "--name", flags->names,
+      "Names by which browsers call this machine, separated by ','; NAME:PORT for the port of a "
+      "proxy before it. Default: its host name.")
       .type_name("NAMES");
   add_outputs_flag(app, o.outputs);
   add_number(app, "--drain", o.drain_seconds,

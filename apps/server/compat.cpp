@@ -44,7 +44,8 @@ Response wait_for_job(Context& context, Submission submission, bool save,
   };
   const auto id = job_number(text_at(context.queue.submit(std::move(job)), "id")).value();
   Queue* queue = &context.queue;
-  later->on_abandoned([queue, id] { cancel_quietly(*queue, id); });
+  if (!save)  // else its pictures are found in the gallery
+    later->on_abandoned([queue, id] { cancel_quietly(*queue, id); });
   return {.later = later};
 }
 

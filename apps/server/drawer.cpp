@@ -19,12 +19,6 @@ constexpr auto kToCancel = std::chrono::seconds(20);  // then the worker is ende
 
 void log(const std::string& text) { std::fputs(("mezzo: " + text + "\n").c_str(), stderr); }
 
-Json error_json(const std::string& code, const std::string& message, const std::string& field) {
-  Json error = {{"code", code}, {"message", message}};
-  if (!field.empty()) error["field"] = field;
-  return error;
-}
-
 }  // namespace
 
 Drawer::Drawer(Queue& queue, Gallery& gallery, Json settings)
@@ -116,14 +110,28 @@ void Drawer::run(std::stop_token stop) {
     set_status("busy");
     try {
       draw(*work);
-    } catch (
-        const std::exception& e) {  // a job that was forgotten meanwhile; never ends the thread
+    } catch (const std::exception& e) {
       log(fmt::format("{}: {}", job_name(work->id), e.what()));
+      give_up(work->id, e.what());
     }
     if (worker_) set_status("ready");
   }
   const std::scoped_lock lock(mutex_);
   over_ = true;
+}
+
+/// The worker may be drawing the job still: what it tells would be taken for the next one's.
+void Drawer::give_up(std::int64_t job, const std::string& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    worker_.reset();
+    loaded_.clear();
+    status_ = "down";
+  }
+  try {
+    queue_.ended(job, JobState::kFailed, error_json("internal", why));
+  } catch (const std::exception&) {  // it was forgotten meanwhile
+  }
 }
 
 void Drawer::draw(const Queue::Work& work) {
@@ -137,7 +145,7 @@ void Drawer::draw(const Queue::Work& work) {
     worker_->send(head, work.init + work.mask);
   } catch (const DeviceError&) {  // receive() tells
   } catch (const UsageError& e) {
-    queue_.ended(work.id, JobState::kFailed, error_json("usage", e.what(), ""));
+    queue_.ended(work.id, JobState::kFailed, error_json("usage", e.what()));
     return;
   }
   if (queue_.is_cancelling(work.id)) cancel(work.id);  // asked for before the worker knew the job
@@ -177,7 +185,7 @@ void Drawer::save_picture(std::int64_t job, Frame& frame) {
   try {
     if (queue_.wants_saving(job)) saved = gallery_.add(drawn);
   } catch (const std::exception& e) {
-    failure_ = error_json("device", e.what(), "");
+    failure_ = error_json("device", e.what());
     cancel(job);
     return;
   }

@@ -31,6 +31,7 @@ class Drawer {
   void run(std::stop_token stop);
   bool start_worker(std::stop_token stop);
   void draw(const Queue::Work& work);
+  void give_up(std::int64_t job, const std::string& why);
   /// False when the job is over.
   bool handle(std::int64_t job, Frame& frame);
   void save_picture(std::int64_t job, Frame& frame);

@@ -8,7 +8,7 @@
 
 namespace mezzo::server {
 namespace {
-constexpr std::size_t kKept = 1000;
+constexpr std::size_t kKept = 1000, kKeptBytes = 16u << 20;
 }
 
 Events::Events()
@@ -21,7 +21,11 @@ void Events::publish(const std::string& event, std::int64_t job, const std::stri
   if (keep) {
     text = fmt::format("id: {}-{}\n{}", epoch_, next_, text);
     kept_.push_back({next_++, job, text});
-    if (kept_.size() > kKept) kept_.pop_front();
+    kept_bytes_ += text.size();
+    while (kept_.size() > kKept || kept_bytes_ > kKeptBytes) {
+      kept_bytes_ -= kept_.front().text.size();
+      kept_.pop_front();
+    }
   }
   std::erase_if(listeners_, [&](const Listener& l) {
     const auto stream = l.stream.lock();

@@ -43,6 +43,7 @@ class Events {
   std::string epoch_;  // numbers begin again with every start of the server
   std::uint64_t next_ = 1;
   std::deque<Event> kept_;
+  std::size_t kept_bytes_ = 0;
   std::vector<Listener> listeners_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -165,6 +166,7 @@ Json Gallery::add(const Drawn& picture) {
     if (write_new_file(folder_ / name, picture.png)) break;
   }
   write_marks(folder_ / name, {});  // those of a picture of that name that somebody removed
+  fs::remove(thumbnail_file(name), error);
   const std::int64_t id = insert(name, picture, time_text());
   return {
       {"id", id},     {"url", url_of(id, "file")},         {"thumbnail", url_of(id, "thumbnail")},
@@ -219,7 +221,7 @@ std::string Gallery::bytes(std::int64_t id) { return read_file(file(id)); }
 std::string Gallery::thumbnail(std::int64_t id,
                                const std::function<std::string(const std::string&)>& make) {
   const std::string name = relative_file(id, false);
-  const fs::path path = folder_ / ".thumbnails" / name;
+  const fs::path path = thumbnail_file(name);
   std::error_code error;
   if (fs::is_regular_file(path, error)) return read_file(path);
   std::string small = make(read_file(folder_ / name));
@@ -262,6 +264,9 @@ void Gallery::restore(std::int64_t id) {
 std::string Gallery::zip(const std::vector<std::int64_t>& ids) {
   if (ids.empty() || ids.size() > kMaxZipFiles)
     throw ApiError(400, "usage", fmt::format("ids: give 1 to {}", kMaxZipFiles), "ids");
+  if (std::set(ids.begin(), ids.end()).size() < ids.size())
+    throw ApiError(400, "usage", "ids: give each once", "ids");
+  const std::scoped_lock one_at_a_time(zipping_);  // they are large
   Zip zip;
   for (const std::int64_t id : ids) {
     const std::string name = relative_file(id, false);
@@ -284,6 +289,7 @@ void Gallery::empty_trash() {
   std::error_code error;
   while (s.step()) {
     fs::remove(trash_folder() / s.text(0), error);
+    fs::remove(thumbnail_file(s.text(0)), error);
     write_marks(folder_ / s.text(0), {});  // they had stayed where the picture was
   }
   Statement(db_, "DELETE FROM images WHERE trashed < ?").bind(old).run();

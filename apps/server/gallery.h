@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -73,6 +74,9 @@ class Gallery {
  private:
   std::string relative_file(std::int64_t id, bool trashed);
   std::filesystem::path trash_folder() const { return folder_ / ".trash"; }
+  std::filesystem::path thumbnail_file(const std::string& name) const {
+    return folder_ / ".thumbnails" / name;
+  }
   std::set<std::string> known_files();  // that are not in the trash
   /// Moves to and from the trash that a killed server left half done: the files decide.
   void finish_moves(const std::set<std::string>& files);
@@ -85,6 +89,7 @@ class Gallery {
 
   Database& db_;
   std::filesystem::path folder_;
+  std::mutex zipping_;
 };
 
 /// Writes a file whole or not at all, and never over another: false where `path` is taken. Throws

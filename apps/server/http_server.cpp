@@ -30,9 +30,10 @@ namespace http = beast::http;
 using Tcp = net::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
-constexpr std::size_t kMaxHead = 16u << 10, kMaxBody = 64u << 20, kAllBodies = 256u << 20;
+constexpr std::size_t kMaxHead = 16u << 10, kMaxBody = 64u << 20, kAllBodies = 256u << 20,
+                      kAllAnswers = 1u << 30;
 constexpr int kMaxConnections = 256;
-constexpr int kHandlers = 8;
+constexpr int kHandlers = 24;  // most wait: for a question's turn, for the disk
 constexpr auto kForHead = std::chrono::seconds(30), kForBody = std::chrono::seconds(120),
                kForAnswer = std::chrono::seconds(60), kHeartbeat = std::chrono::seconds(15),
                kToLinger = std::chrono::seconds(5);
@@ -69,22 +70,40 @@ Request request_of(const http::request_header<>& head, const std::string& local_
   return request;
 }
 
-/// Bytes of all bodies that are being read.
+/// Bytes of one body among all that are being read, or written.
 class BodyShare {
  public:
-  explicit BodyShare(std::atomic<std::size_t>& all) : all_(all) {}
+  BodyShare(std::atomic<std::size_t>& all, std::size_t most) : all_(all), most_(most) {}
   ~BodyShare() { all_ -= mine_; }
   BodyShare(const BodyShare&) = delete;
   BodyShare& operator=(const BodyShare&) = delete;
+  /// Instead of what was taken before. False: there is no room.
   bool take(std::size_t bytes) {
+    const std::size_t all = all_ += bytes - mine_;
     mine_ = bytes;
-    return (all_ += bytes) <= kAllBodies;
+    return all <= most_;
   }
 
  private:
   std::atomic<std::size_t>& all_;
-  std::size_t mine_ = 0;
+  std::size_t most_, mine_ = 0;
 };
+
+/// Tells once when the client closes the connection, of which nothing is expected; as long as what
+/// is returned lives.
+[[nodiscard]] std::shared_ptr<void> when_gone(beast::tcp_stream& stream,
+                                              std::function<void()> tell) {
+  auto watch = std::make_shared<bool>(true);
+  stream.socket().async_wait(
+      Tcp::socket::wait_read,
+      [&stream, tell = std::move(tell), watched = std::weak_ptr<bool>(watch)](ErrorCode error) {
+        if (error || watched.expired()) return;
+        char byte = 0;
+        const auto n = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n <= 0) tell();  // else a pipelined request
+      });
+  return watch;
+}
 
 }  // namespace
 
@@ -95,7 +114,7 @@ struct HttpServer::State {
   Tcp::acceptor acceptor{io};
   std::atomic<int> connections = 0;
   int streams = 0;  // connections that are streams; of the network's thread
-  std::atomic<std::size_t> bodies = 0;
+  std::atomic<std::size_t> bodies = 0, answers = 0;
   std::thread thread;
 
   void listen();
@@ -199,7 +218,7 @@ net::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
     refusal = error_response(e);
   }
   const bool head = request.method == "HEAD";
-  BodyShare share(bodies);
+  BodyShare share(bodies, kAllBodies);
   if (!refusal && !parser.is_done() && !share.take(parser.content_length().value_or(kMaxBody)))
     refusal = error_response({503, "memory", "too many uploads at once; try again"});
   if (refusal) co_return co_await write(stream, std::move(*refusal), false, head);
@@ -219,6 +238,7 @@ net::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
   if (error) co_return false;
   const bool keep = parser.get().keep_alive();
   request.body = std::move(parser.get().body());
+  share.take(request.body.size());  // of a chunked one all was taken that it may have
 
   Response response =
       co_await answer([this, &request] { return options.handle(std::move(request)); });
@@ -238,12 +258,7 @@ net::awaitable<Response> HttpServer::State::wait_for(beast::tcp_stream& stream,
   auto timer = std::make_shared<net::steady_timer>(io, net::steady_timer::time_point::max());
   const std::shared_ptr<void> farewell(nullptr, [later](void*) { later->on_news(nullptr); });
   later->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
-  // Readable while nothing is expected: the end of the connection (or a pipelined request).
-  stream.socket().async_wait(Tcp::socket::wait_read, [&stream, later, timer](ErrorCode error) {
-    if (error) return;
-    char byte = 0;
-    const auto n = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n > 0) return;
+  const auto watch = when_gone(stream, [later, timer] {
     later->abandon();
     timer->cancel();
   });
@@ -261,6 +276,9 @@ net::awaitable<Response> HttpServer::State::wait_for(beast::tcp_stream& stream,
 
 net::awaitable<bool> HttpServer::State::write(beast::tcp_stream& stream, Response response,
                                               bool keep, bool head) {
+  BodyShare share(answers, kAllAnswers);
+  if (!share.take(response.body.size()))
+    response = error_response({503, "memory", "too many downloads at once; try again"});
   http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
   for (const auto& [name, value] : options.headers) message.set(name, value);
   for (const auto& [name, value] : response.headers) message.insert(name, value);
@@ -272,6 +290,12 @@ net::awaitable<bool> HttpServer::State::write(beast::tcp_stream& stream, Respons
     message.keep_alive(false);
     message.chunked(true);
     http::response_serializer<http::string_body> serializer(message);
+    // Tells the source that nobody listens any more, whichever way this ends.
+    ++streams;
+    const std::shared_ptr<void> farewell(nullptr, [this, source = response.stream](void*) {
+      --streams;
+      source->abandon();
+    });
     co_await http::async_write_header(stream, serializer, net::use_awaitable);
     co_await write_stream(stream, std::move(response.stream));
     co_return false;
@@ -279,11 +303,14 @@ net::awaitable<bool> HttpServer::State::write(beast::tcp_stream& stream, Respons
   message.keep_alive(keep);
   message.body() = std::move(response.body);
   message.prepare_payload();
+  http::response_serializer<http::string_body> serializer(message);
   if (head) {
-    http::response_serializer<http::string_body> serializer(message);
     co_await http::async_write_header(stream, serializer, net::use_awaitable);
-  } else {
-    co_await http::async_write(stream, message, net::use_awaitable);
+    co_return keep;
+  }
+  while (!serializer.is_done()) {  // a slow client that takes something has time for more
+    stream.expires_after(kForAnswer);
+    co_await http::async_write_some(stream, serializer, net::use_awaitable);
   }
   co_return keep;
 }
@@ -293,11 +320,9 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
   auto timer = std::make_shared<net::steady_timer>(io);
   timer->expires_after(kHeartbeat);
   source->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
-  // Tells the source that nobody listens any more, whichever way this ends.
-  ++streams;
-  const std::shared_ptr<void> farewell(nullptr, [this, source](void*) {
-    --streams;
+  const auto watch = when_gone(stream, [source, timer] {
     source->abandon();
+    timer->cancel();
   });
   net::steady_timer rest(io);
   for (;;) {

@@ -47,6 +47,12 @@ std::optional<std::int64_t> job_number(std::string_view name) {
   return id;
 }
 
+Json error_json(const std::string& code, const std::string& message, const std::string& field) {
+  Json error = {{"code", code}, {"message", message}};
+  if (!field.empty()) error["field"] = field;
+  return error;
+}
+
 Json to_json(const Job& job, std::optional<std::int64_t> position) {
   return {{"id", job_name(job.id)},
           {"kind", job.kind},

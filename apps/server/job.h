@@ -55,6 +55,8 @@ std::optional<std::int64_t> job_number(std::string_view name);
 
 /// As docs/http_api.md shows it. position: 0 runs, 1 is next; nullopt: over.
 Json to_json(const Job& job, std::optional<std::int64_t> position);
+/// Why a job failed.
+Json error_json(const std::string& code, const std::string& message, const std::string& field = "");
 
 /// Now, in UTC: "2026-11-21T15:04:05.123Z".
 std::string time_text();

@@ -47,9 +47,10 @@ Engine& LoadedModels::get(const std::string& path, const GenerateParams& params,
   if (it != models_.end() && it->changed == changed_at(path)) {
     models_.splice(models_.begin(), models_, it);
     if (models_.size() > 1) {
+      const auto peak = plan(path, options_for(path, options_), params).peak;  // may throw
       std::list<Loaded> wanted;
       wanted.splice(wanted.begin(), models_, models_.begin());
-      make_room(plan(path, options_for(path, options_), params).peak);
+      make_room(peak);
       models_.splice(models_.begin(), wanted);
     }
     return models_.front().engine;

@@ -6,10 +6,14 @@
 namespace mezzo::server {
 namespace {
 constexpr auto kLongest = std::chrono::seconds(60);
+constexpr int kMostAsking = 16;  // fewer than there are threads that answer requests
 constexpr auto kFreshFor = std::chrono::seconds(10);
 }  // namespace
 
 Frame Questions::ask(Json question, std::string_view body) {
+  const std::shared_ptr<void> done(nullptr, [this](void*) { --asking_; });
+  if (++asking_ > kMostAsking)
+    throw ApiError(503, "worker", "too many files are being read at once; try again");
   const std::scoped_lock lock(mutex_);
   question["do"] = "ask";
   Frame frame;

@@ -2,6 +2,7 @@
 // they need not wait for the picture that is being drawn, and cannot hurt the supervisor.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -16,11 +17,13 @@ class Questions {
  public:
   explicit Questions(Json settings) : settings_(std::move(settings)) {}
 
-  /// Waits its turn and then for the answer. Throws ApiError: what the worker says is wrong, or
-  /// that it died (503).
+  /// Waits its turn and then for the answer. Throws ApiError: what the worker says is wrong, that
+  /// it died, or that too many are waiting (503): each of them takes a thread that answers
+  /// requests.
   Frame ask(Json question, std::string_view body = {});
 
  private:
+  std::atomic<int> asking_ = 0;
   std::mutex mutex_;
   Json settings_;
   std::unique_ptr<WorkerProcess> worker_;

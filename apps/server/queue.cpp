@@ -27,8 +27,7 @@ ApiError wrong_state(const Job& job, std::string_view wish) {
 }
 
 Json poisoned(const std::string& cause) {
-  return {{"code", "worker"},
-          {"message", cause + "; it was tried twice and will not be tried again"}};
+  return error_json("worker", cause + "; it was tried twice and will not be tried again");
 }
 
 }  // namespace
@@ -212,21 +211,27 @@ void Queue::drain() {
 
 std::optional<Queue::Work> Queue::next(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  std::vector<Job*> waiting;
-  changed_.wait(lock, stop, [&] {
-    waiting = waiting_in_order();
-    return draining_ || !waiting.empty();
-  });
-  if (stop.stop_requested() || draining_ || waiting.empty()) return std::nullopt;
-  Job& job = *waiting.front();
-  job.state = JobState::kRunning;
-  job.started = time_text();
-  Work work{.id = job.id, .draw = job.draw, .init = job.init, .mask = job.mask};
-  if (!job.passing) std::tie(work.init, work.mask) = store_.pictures(job.id);
-  save(job);
-  tell(job);
-  tell_positions();
-  return work;
+  for (;;) {
+    std::vector<Job*> waiting;
+    changed_.wait(lock, stop, [&] {
+      waiting = waiting_in_order();
+      return draining_ || !waiting.empty();
+    });
+    if (stop.stop_requested() || draining_ || waiting.empty()) return std::nullopt;
+    Job& job = *waiting.front();
+    job.state = JobState::kRunning;
+    job.started = time_text();
+    try {
+      Work work{.id = job.id, .draw = job.draw, .init = job.init, .mask = job.mask};
+      if (!job.passing) std::tie(work.init, work.mask) = store_.pictures(job.id);
+      save(job);
+      tell(job);
+      tell_positions();
+      return work;
+    } catch (const std::exception& e) {  // its pictures cannot be read
+      finish(job, JobState::kFailed, error_json("device", e.what()));
+    }
+  }
 }
 
 bool Queue::Pace::due(std::int64_t job) {
@@ -261,7 +266,8 @@ void Queue::previewed(std::int64_t id, const std::string& picture) {
 void Queue::warned(std::int64_t id, const std::string& text) {
   const std::scoped_lock lock(mutex_);
   Job& job = at(id);
-  if (job.warnings.size() < kMaxWarnings) job.warnings.push_back(text);
+  const bool told = std::find(job.warnings.begin(), job.warnings.end(), text) != job.warnings.end();
+  if (!told && job.warnings.size() < kMaxWarnings) job.warnings.push_back(text);
 }
 
 bool Queue::wants_saving(std::int64_t id) const {

@@ -57,7 +57,12 @@ void read_sampler(const Json& body, Json& params) {
     params["sampler"] = sampler;
   }
   const std::string scheduler = text_at(body, "scheduler");
-  if (scheduler.empty() || scheduler == "automatic" || scheduler == "Automatic") return;
+  if (scheduler.empty()) return;
+  if (scheduler == "automatic" || scheduler == "Automatic") {  // the sampler's own choice
+    if (params.contains("sampler") && !params.contains("schedule"))
+      params["schedule"] = "automatic";
+    return;
+  }
   const std::string schedule = schedule_called(scheduler);
   if (schedule.empty()) throw ApiError(404, "not_found", "Scheduler not found");
   params["schedule"] = schedule;
@@ -149,7 +154,6 @@ const char* numbered(const Json& body, const char* key, const std::array<const c
 void add_mask(const Json& body, const std::string& mask, Submission& s) {
   s.mask = {base64_decoded(mask, "mask"), true};
   s.draw["mask_fit"] = true;
-  s.draw["mask_may_be_blank"] = true;
   s.draw["mask_invert"] = number_at(body, "inpainting_mask_invert", 0) != 0;
   const double blur = number_at(body, "mask_blur", number_at(body, "mask_blur_x", 4));
   s.params["mask_blur"] = whole(blur);
@@ -157,6 +161,7 @@ void add_mask(const Json& body, const std::string& mask, Submission& s) {
       numbered(body, "inpainting_fill", std::array{"fill", "original", "noise", "empty"});
   s.params["only_masked"] =
       flag_at(body, "inpaint_full_res", number_at(body, "inpaint_full_res", 1) != 0);
+  s.draw["mask_may_be_blank"] = s.params["only_masked"];
   s.params["mask_padding"] = whole(number_at(body, "inpaint_full_res_padding", 0));
 }
 

@@ -14,12 +14,13 @@ bool changes_something(const Request& r) {
   return r.method != "GET" && r.method != "HEAD" && r.method != "OPTIONS";
 }
 
-/// "127.0.0.1:7860" -> {"127.0.0.1", "7860"}; "[::1]:7860" keeps its brackets.
-std::pair<std::string, std::string> host_and_port(std::string_view text) {
+/// "127.0.0.1:7860" -> {"127.0.0.1", "7860"}; "[::1]:7860" keeps its brackets. `otherwise`: the
+/// port where none is given.
+std::pair<std::string, std::string> host_and_port(std::string_view text, const char* otherwise) {
   const auto colon = text.rfind(':');
   const auto bracket = text.rfind(']');
   if (colon == text.npos || (bracket != text.npos && colon < bracket))
-    return {std::string(text), "80"};
+    return {std::string(text), otherwise};
   return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
 }
 
@@ -79,14 +80,17 @@ bool same_secret(std::string_view given, std::string_view secret) {
   return difference == 0;
 }
 
-bool Security::is_own_name(const Request& request, std::string_view text) const {
-  const auto [own_host, own_port] = host_and_port(request.local_address);
-  const auto [host, port] = host_and_port(ascii_lower(text));
+bool Security::is_own_name(const Request& request, std::string_view text,
+                           const char* otherwise) const {
+  const auto [own_host, own_port] = host_and_port(request.local_address, "80");
+  const auto [host, port] = host_and_port(ascii_lower(text), otherwise);
+  const auto is_given = [&](const std::string& name) {
+    return std::ranges::find(options_.names, name) != options_.names.end();
+  };
+  if (is_given(host + ":" + port)) return true;  // another port: that of a proxy before this server
   if (port != own_port) return false;
-  if (host == own_host) return true;
-  if (is_loopback(own_host) && (host == "localhost" || host == "127.0.0.1" || host == "[::1]"))
-    return true;
-  return std::find(options_.names.begin(), options_.names.end(), host) != options_.names.end();
+  if (host == own_host || is_given(host)) return true;
+  return is_loopback(own_host) && (host == "localhost" || host == "127.0.0.1" || host == "[::1]");
 }
 
 std::optional<Response> Security::check_token(const Request& r) const {
@@ -117,14 +121,17 @@ std::optional<Response> Security::check_token(const Request& r) const {
 
 std::optional<Response> Security::refuse(const Request& r) const {
   try {
-    if (!is_own_name(r, r.header("host")))
+    // The header does not tell http from https, whose ports may be left out.
+    const std::string& host = r.header("host");
+    if (!is_own_name(r, host, "80") && !is_own_name(r, host, "443"))
       throw ApiError(403, "forbidden",
                      "the Host header does not name this server; open it by its address, or start "
                      "it with --name NAME");
     const std::string& origin = r.header("origin");
     const std::string site = origin.substr(std::min(origin.find("://"), origin.size()));
+    const char* port = origin.starts_with("https://") ? "443" : "80";
     if (changes_something(r) && !origin.empty() &&
-        (!site.starts_with("://") || !is_own_name(r, site.substr(3))))
+        (!site.starts_with("://") || !is_own_name(r, site.substr(3), port)))
       throw ApiError(403, "forbidden", "another site's page may not change anything here");
     if (auto refusal = check_token(r)) return refusal;
     if (changes_something(r) && !is_fitting_type(r))

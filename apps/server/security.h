@@ -25,7 +25,8 @@ class Security {
   static const std::vector<std::pair<std::string, std::string>>& headers();
 
  private:
-  bool is_own_name(const Request& request, std::string_view host) const;
+  /// otherwise: the port of a host that names none.
+  bool is_own_name(const Request& request, std::string_view host, const char* otherwise) const;
   std::optional<Response> check_token(const Request& request) const;
 
   SecurityOptions options_;

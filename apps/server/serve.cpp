@@ -103,7 +103,11 @@ void wait(const ServeOptions& options, std::stop_token stop, Context& context) {
   auto emptied = std::chrono::steady_clock::time_point{};
   while (!stop.stop_requested()) {
     if (std::chrono::steady_clock::now() - emptied > 24h) {
-      context.gallery.empty_trash();
+      try {
+        context.gallery.empty_trash();
+      } catch (const std::exception& e) {  // a locked index, a full disk: tomorrow again
+        std::fputs(fmt::format("mezzo: the trash is not emptied: {}\n", e.what()).c_str(), stderr);
+      }
       emptied = std::chrono::steady_clock::now();
     }
     std::this_thread::sleep_for(50ms);

@@ -218,6 +218,14 @@ class Worker {
     send({{"is", "done"}});
   }
 
+  static bool has_holes(const Image& picture) {
+    constexpr std::uint8_t kOpaque = 255;
+    if (picture.channels != 4) return false;
+    for (std::size_t i = 3; i < picture.pixels.size(); i += 4)
+      if (picture.pixels[i] != kOpaque) return true;
+    return false;
+  }
+
   /// The request's pictures, in the frame's body one after the other.
   static void load_pictures(const Frame& frame, GenerateParams& params) {
     const Json& head = frame.head;
@@ -227,7 +235,7 @@ class Worker {
     const bool transparent = flag_at(head, "mask_transparent", false);
     if (init > 0) {
       params.init = decode_picture(as_bytes(body.substr(0, init)), "init_image", kMaxPixels);
-      if (flag_at(head, "mask_from_init", false) && params.init->channels == 4)
+      if (flag_at(head, "mask_from_init", false) && has_holes(*params.init))
         params.mask = normal_mask(*params.init, true);
     }
     if (mask > 0) {

@@ -39,6 +39,7 @@ TEST(Gallery, FindsMarksRemovesAndRestores) {
   EXPECT_THAT(file.body, StartsWith("\x89PNG"));
   EXPECT_THAT(c.get(path + "/thumbnail").body, StartsWith("\x89PNG"));
   EXPECT_THAT(c.post("/api/v1/images/zip", {{"ids", {one["id"]}}}).body, StartsWith("PK\3\4"));
+  EXPECT_EQ(c.post("/api/v1/images/zip", {{"ids", {one["id"], one["id"]}}}).status, 400);
   EXPECT_EQ(c.get(path).json()["request"]["seed"], 3);
   const Json recipe =
       c.send("POST", "/api/v1/recipe", file.body, {{"Content-Type", "image/png"}}).json();

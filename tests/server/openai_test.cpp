@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "mezzotint/files.h"
 #include "server_program.h"
 
 namespace mezzo::test {
@@ -36,6 +37,19 @@ TEST(OpenAi, GeneratesEditsAndLists) {
   const Answer edited = c.send("POST", "/v1/images/edits", form,
                                {{"Content-Type", "multipart/form-data; boundary=x"}});
   EXPECT_EQ(edited.status, 200) << edited.body;
+
+  // No pixel can be looked through, however dark: nothing is a mask.
+  Picture dark;
+  dark.image = {.width = 64, .height = 64, .channels = 4, .pixels = {}};
+  for (int i = 0; i < 64 * 64; ++i)
+    dark.image.pixels.insert(dark.image.pixels.end(), {9, 9, 9, 255});
+  const auto png = encode_picture(dark, ".png");
+  const std::string opaque(reinterpret_cast<const char*>(png.data()), png.size());
+  const Answer anew =
+      c.send("POST", "/v1/images/edits",
+             part("prompt", "a dog") + part("steps", "2") + part("image", opaque) + "--x--\r\n",
+             {{"Content-Type", "multipart/form-data; boundary=x"}});
+  EXPECT_EQ(anew.status, 200) << anew.body;
 
   const Json error = c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "big"}}).json();
   EXPECT_EQ(error["error"]["param"], "size");

@@ -79,6 +79,37 @@ TEST(Events, KeepsTheLastThousandForThoseWhoComeBack) {
   EXPECT_THAT(events.subscribe(id_of(3), std::nullopt)->take().first, HasSubstr("event: reset"));
 }
 
+TEST(Events, OfLargeRequestsAreFewer) {
+  Events events;
+  const auto first_id = [](const std::string& text) {
+    const auto begin = text.find("id: ") + 4;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  const auto stream = events.subscribe("", std::nullopt);
+  events.publish("job", 1, "1");
+  const std::string id = first_id(stream->take().first);
+  const std::string large(1u << 20, 'x');
+  for (int k = 0; k < 10; ++k) events.publish("job", 1, large);
+  EXPECT_THAT(events.subscribe(id, std::nullopt)->take().first, Not(HasSubstr("event: reset")));
+  for (int k = 0; k < 10; ++k) events.publish("job", 1, large);
+  EXPECT_THAT(events.subscribe(id, std::nullopt)->take().first, HasSubstr("event: reset"));
+}
+
+TEST(Queue, TellsAWarningOnce) {
+  const auto folder = testing::TempDir() + "mezzo_queue_warnings";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  Database db(folder + "/queue.db");
+  Events events;
+  Queue queue(JobStore(db), events);
+  Job job;
+  job.kind = "text";
+  queue.submit(job);
+  const auto work = queue.next({});
+  for (const char* text : {"cut", "large", "cut"}) queue.warned(work->id, text);
+  EXPECT_EQ(queue.get(work->id)["warnings"], Json({"cut", "large"}));
+}
+
 TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
   const auto folder = testing::TempDir() + "mezzo_queue_previews";
   std::filesystem::remove_all(folder);

@@ -1,6 +1,11 @@
 // /sdapi/v1 as A1111's clients use it.
-#include <span>
+#include <unistd.h>
 
+#include <chrono>
+#include <span>
+#include <thread>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -151,6 +156,56 @@ TEST_F(Sdapi, InpaintsOnlyTheMaskedPartOfALargePicture) {
                            {{"upscaling_resize", 2}, {"imageList", {{{"data", encoded(mask)}}}}})
                           .json();
   EXPECT_EQ(larger["images"].size(), 1u);
+}
+
+TEST_F(Sdapi, TheSamplerChoosesAnAutomaticSchedule) {
+  const auto pixels = [&](const char* scheduler) {
+    const Json answer = post("txt2img", {{"prompt", "a cat"},
+                                         {"steps", 4},
+                                         {"seed", 5},
+                                         {"sampler_name", "DPM++ 2M"},
+                                         {"scheduler", scheduler}})
+                            .json();
+    const std::string png =
+        server::base64_decoded(answer["images"][0].get_ref<const std::string&>(), "images");
+    return decode_picture(std::as_bytes(std::span(png)), "answer").pixels;
+  };
+  EXPECT_TRUE(pixels("Automatic") == pixels("Karras"));
+  EXPECT_FALSE(pixels("Automatic") == pixels("Exponential"));
+}
+
+TEST_F(Sdapi, ABlankMaskIsNoneWhereOnlyItsPlaceIsDrawn) {
+  Picture black;
+  black.image = {.width = 64, .height = 64, .channels = 3, .pixels = {}};
+  black.image.pixels.assign(64 * 64 * 3, 0);
+  const auto png = encode_picture(black, ".png");
+  const std::string code = server::base64({reinterpret_cast<const char*>(png.data()), png.size()});
+  const auto status = [&](bool only_masked) {
+    return post("img2img", {{"init_images", {code}},
+                            {"mask", code},
+                            {"steps", 2},
+                            {"inpaint_full_res", only_masked}})
+        .status;
+  };
+  EXPECT_EQ(status(true), 200);
+  EXPECT_EQ(status(false), 422);
+}
+
+TEST_F(Sdapi, PicturesThatAreSavedAreDrawnThoughTheClientHasGone) {
+  const Client c = server_->client();
+  const auto total = [&] { return c.get("/api/v1/images").json()["total"].get<int>(); };
+  const int before = total();
+  const std::string body =
+      Json({{"prompt", "a cat"}, {"steps", 20}, {"n_iter", 2}, {"save_images", true}}).dump();
+  const int socket =
+      c.open(fmt::format("POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: "
+                         "application/json\r\nContent-Length: {}\r\n\r\n{}",
+                         server_->port(), body.size(), body));
+  while (c.get("/sdapi/v1/progress").json()["progress"] == 0) std::this_thread::yield();
+  ::close(socket);
+  for (int i = 0; i < 3000 && total() < before + 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(total(), before + 2);
 }
 
 TEST_F(Sdapi, NumbersBeyondAnyFieldAreRefused) {

@@ -101,6 +101,25 @@ TEST_F(Security, WrongMethodsSayWhichAreRight) {
   EXPECT_THAT(answer.header("allow"), HasSubstr("POST"));
 }
 
+TEST(Names, MayHaveThePortOfAProxy) {
+  const ServerProgram server("names", {"--name", "pictures.example.org:443"});
+  const Client c = server.client();
+  const auto reads = [&](const std::string& host) {
+    return c.get("/health", {{"Host", host}}).status;
+  };
+  EXPECT_EQ(reads("pictures.example.org"), 200);
+  EXPECT_EQ(reads("pictures.example.org:443"), 200);
+  EXPECT_EQ(reads("pictures.example.org:" + std::to_string(server.port())), 403);
+  const auto changes = [&](const std::string& origin) {
+    return c
+        .send("DELETE", "/api/v1/jobs", "", {{"Host", "pictures.example.org"}, {"Origin", origin}})
+        .status;
+  };
+  EXPECT_EQ(changes("https://pictures.example.org"), 204);
+  EXPECT_EQ(changes("http://pictures.example.org"), 403);
+  EXPECT_EQ(changes("https://evil.example.org"), 403);
+}
+
 TEST(Token, IsNeededForEverythingButHealth) {
   const ServerProgram server("token", {"--token", "a-long-secret"});
   const Client c = server.client();
