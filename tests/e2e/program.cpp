@@ -65,6 +65,8 @@ int Program::start(std::vector<std::string> command) const {
       "LC_ALL=C.UTF-8",
       "MEZZO_THREADS=1",  // tests run beside each other
   };
+  for (const std::string name : {"OMP_THREAD_LIMIT", "TSAN_OPTIONS", "ASAN_OPTIONS"})
+    if (const char* value = std::getenv(name.c_str())) environment.push_back(name + "=" + value);
   for (const auto& [name, value] : variables_) environment.push_back(name + "=" + value);
 
   posix_spawn_file_actions_t actions;
