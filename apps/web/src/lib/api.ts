@@ -216,7 +216,7 @@ export const api = {
   tokens: (prompt: string, model: string) => sendFor<Tokens>('POST', '/tokens', { prompt, ...(model ? { model } : {}) }),
   plan: (request: Request) => sendFor<Plan>('POST', '/plan', request),
 
-  jobs: async (limit: number) => (await get<{ jobs: Job[] }>(`/jobs?limit=${limit}`)).jobs,
+  jobs: async (states: JobState[], limit: number) => (await get<{ jobs: Job[] }>(`/jobs${queryText({ state: states.join(), limit })}`)).jobs,
   submit: (request: Request) => sendFor<Job>('POST', '/jobs', request),
   cancel: (id: string) => send('DELETE', `/jobs/${id}`),
   cancelAll: () => send('DELETE', '/jobs'),

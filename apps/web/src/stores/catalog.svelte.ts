@@ -27,6 +27,14 @@ class Catalog {
     }
   }
 
+  /** Which of them are in memory changes as they are used. The one that is chosen here stays chosen. */
+  async loadModels(): Promise<void> {
+    const { models, folders } = await api.models().catch(() => this);
+    this.chosen = this.model?.name ?? this.chosen;
+    this.models = models;
+    this.folders = folders;
+  }
+
   choose(name: string): void {
     this.chosen = name;
     remember('model', name);

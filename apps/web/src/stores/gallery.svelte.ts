@@ -1,5 +1,5 @@
 // The pictures that were made: a page of them at a time, as the filters say.
-import { api, type GalleryImage, type GalleryQuery, type Tag } from '../lib/api';
+import { api, queryText, type GalleryImage, type GalleryQuery, type Tag } from '../lib/api';
 import { t } from '../lib/strings';
 import { ui } from './ui.svelte';
 
@@ -19,6 +19,11 @@ class Gallery {
   #asked: AbortController | null = null;
   /** The picture that was selected last: a range begins there. */
   #from: number | null = null;
+  /** The filters that `images` were found with. */
+  #found = '';
+  /** Called with pictures that were deleted, and with those that came back. */
+  onremoved: (ids: number[]) => void = () => {};
+  onrestored: (ids: number[]) => void = () => {};
 
   filtered = $derived(Object.values(this.filters).some((v) => v !== undefined && v !== '' && v !== false));
 
@@ -37,9 +42,10 @@ class Gallery {
     const asked = (this.#asked = new AbortController());
     this.loading = true;
     try {
-      const query = { ...$state.snapshot(this.filters), limit: page, ...(before === undefined ? {} : { before }) };
-      const answer = await api.images(query, asked.signal);
+      const filters = $state.snapshot(this.filters);
+      const answer = await api.images({ ...filters, limit: page, ...(before === undefined ? {} : { before }) }, asked.signal);
       if (asked.signal.aborted) return;
+      if (before === undefined) this.#keepSelected(queryText(filters), answer.images);
       this.images = before === undefined ? answer.images : [...this.images, ...answer.images];
       this.total = answer.total;
       this.loaded = true;
@@ -48,6 +54,12 @@ class Gallery {
     } finally {
       if (this.#asked === asked) this.loading = false;
     }
+  }
+
+  /** What other filters hide must not be deleted with what they show. */
+  #keepSelected(filters: string, shown: GalleryImage[]): void {
+    if (filters !== this.#found) this.selected = this.selected.filter((id) => shown.some((i) => i.id === id));
+    this.#found = filters;
   }
 
   async #askTags(): Promise<void> {
@@ -83,7 +95,8 @@ class Gallery {
     }
   }
 
-  async favour(image: GalleryImage): Promise<void> {
+  /** Whether it is a favourite now. */
+  async favour(image: GalleryImage): Promise<boolean> {
     const favourite = !image.favourite;
     try {
       await api.favour(image.id, favourite);
@@ -92,8 +105,10 @@ class Gallery {
         if (own) own.favourite = favourite;
       }
       if (ui.viewed?.id === image.id) ui.viewed = { ...ui.viewed, favourite };
+      return favourite;
     } catch (error) {
       ui.fail(error);
+      return image.favourite;
     }
   }
 
@@ -126,16 +141,22 @@ class Gallery {
     this.recent = this.recent.filter(stays);
     this.total -= done.length;
     this.selected = this.selected.filter((id) => !done.includes(id));
+    this.onremoved(done);
     void this.#askTags();
     ui.toast({ tone: 'info', title: t.gallery.deleted(done.length), text: t.gallery.deletedHelp }, { label: t.actions.undo, run: () => void this.#restore(done) }, 15);
   }
 
   async #restore(ids: number[]): Promise<void> {
+    const done: number[] = [];
     try {
-      for (const id of ids) await api.restore(id);
+      for (const id of ids) {
+        await api.restore(id);
+        done.push(id);
+      }
     } catch (error) {
       ui.fail(error);
     }
+    this.onrestored(done);
     await this.refresh();
   }
 

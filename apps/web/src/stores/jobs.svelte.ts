@@ -1,14 +1,23 @@
 // The queue, kept in step with the server by its events.
-import { api, type Job, type JobImage, type JobKind, type Progress, type Request } from '../lib/api';
+import { api, ApiError, type Job, type JobImage, type JobState, type Progress, type Request } from '../lib/api';
 import { duration } from '../lib/format';
+import { joinJobs } from '../lib/jobs';
 import { remember, remembered } from '../lib/storage';
 import { t } from '../lib/strings';
+import { catalog } from './catalog.svelte';
 import { gallery } from './gallery.svelte';
 import { ui } from './ui.svelte';
 
-const waiting = new Set(['queued', 'running']);
-/** Jobs of the past that the page asks for. */
-const listed = 200;
+const live: JobState[] = ['queued', 'running'];
+const past: JobState[] = ['completed', 'failed', 'cancelled', 'poisoned'];
+const waiting = new Set<JobState>(live);
+/** More than the queue holds, and the most that the server lists. */
+const allLive = 1000;
+/** Jobs of the past that the page asks for: the largest grid has 256. */
+const listed = 300;
+/** Jobs in line whose place the server tells when it changes. */
+const told = 50;
+const settling = 3000;
 const firstDelay = 1000;
 const longestDelay = 30_000;
 /** Something between the page and the server may hold events back: after this silence the page asks. */
@@ -26,12 +35,18 @@ class Jobs {
   #delay = firstDelay;
   #announced = -1;
   #heard = 0;
+  /** Counts what was heard of jobs, and when of which: an answer that was asked for before knows less. */
+  #news = 0;
+  #newsOf = new Map<string, number>();
+  /** Pictures that were deleted, with their jobs: the server still names them there. */
+  #gone = new Map<number, { job: string; image: JobImage } | null>();
+  #soon: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
+    gallery.onremoved = (ids) => this.forget(ids);
+    gallery.onrestored = (ids) => this.#bringBack(ids);
     setInterval(() => {
-      if (this.active === 0 || Date.now() - this.#heard < patience) return;
-      void this.load();
-      void gallery.refresh();
+      if (this.active > 0 && Date.now() - this.#heard >= patience) void this.catchUp();
     }, patience);
   }
 
@@ -46,13 +61,35 @@ class Jobs {
   );
 
   async load(): Promise<void> {
+    const before = this.#news;
     try {
-      const list = await api.jobs(listed);
-      this.list = list;
+      // In this order: a job that ends in between is in both lists, not in none.
+      const now = await api.jobs(live, allLive);
+      const over = await api.jobs(past, listed);
+      const newer = this.list.filter((j) => (this.#newsOf.get(j.id) ?? 0) > before);
+      this.list = joinJobs(this.list.filter((j) => !waiting.has(j.state)), now, over, newer).map((j) => this.#pruned(j));
       this.loaded = true;
     } catch (error) {
       if (!this.loaded) ui.fail(error);
     }
+  }
+
+  /** Asks for what no event told of. The gallery keeps its place: only pictures that are new come to it. */
+  async catchUp(): Promise<void> {
+    if (!this.loaded) return this.load();
+    const pictures = () => this.list.flatMap((j) => j.images.map((i) => i.id));
+    const known = new Set(pictures());
+    await this.load();
+    for (const id of pictures()) if (!known.has(id)) await gallery.arrived(id);
+  }
+
+  /** Places beyond those that are told go stale when a job leaves the queue: asks for them, but not with every job. */
+  #settle(): void {
+    if (this.queued.length <= told || this.#soon !== null) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = null;
+      void this.load();
+    }, settling);
   }
 
   /** Listens until the page is closed. The browser itself reconnects short breaks and continues where it was. */
@@ -61,7 +98,7 @@ class Jobs {
     const source = api.events();
     this.#source = source;
     source.onopen = () => {
-      if (!this.connected) void this.load();
+      if (!this.connected) void this.catchUp();
       this.connected = true;
       this.#delay = firstDelay;
     };
@@ -98,11 +135,6 @@ class Jobs {
     return job;
   }
 
-  /** A request that names its kind: the queue shows it before the server answers with it. */
-  kindOf(request: Request): JobKind {
-    return request.mask_image ? 'inpaint' : request.init_image ? 'image' : 'text';
-  }
-
   async cancel(id: string): Promise<void> {
     await api.cancel(id).catch((error: unknown) => ui.fail(error));
   }
@@ -113,6 +145,7 @@ class Jobs {
 
   async move(id: string, position: number): Promise<void> {
     await api.move(id, position).catch((error: unknown) => ui.fail(error));
+    await this.load();
   }
 
   /** Whether it is in the queue again. */
@@ -122,10 +155,40 @@ class Jobs {
       this.#retried = [...this.#retried, id].slice(-listed);
       remember('retried', $state.snapshot(this.#retried));
       if (!this.find(job.id)) this.#put(job);
+      if (this.watched === id) this.watched = job.id;
       return true;
     } catch (error) {
       ui.fail(error);
       return false;
+    }
+  }
+
+  /** These pictures are no more. */
+  forget(ids: number[]): void {
+    for (const id of ids) this.#gone.set(id, null);
+    for (const job of this.list) this.#pruned(job);
+  }
+
+  /** Those of these pictures that were deleted elsewhere. */
+  async forgetMissing(ids: number[]): Promise<void> {
+    const missing = (error: unknown) => error instanceof ApiError && error.status === 404;
+    const gone = await Promise.all(ids.map((id) => api.image(id).then(() => false, missing)));
+    this.forget(ids.filter((_, i) => gone[i]));
+  }
+
+  #pruned(job: Job): Job {
+    const gone = job.images.filter((i) => this.#gone.has(i.id));
+    for (const image of gone) this.#gone.set(image.id, { job: job.id, image });
+    if (gone.length > 0) job.images = job.images.filter((i) => !this.#gone.has(i.id));
+    return job;
+  }
+
+  #bringBack(ids: number[]): void {
+    for (const id of ids) {
+      const kept = this.#gone.get(id);
+      this.#gone.delete(id);
+      const job = kept && this.find(kept.job);
+      if (job && !job.images.some((i) => i.id === id)) job.images = [...job.images, kept.image].sort((a, b) => a.id - b.id);
     }
   }
 
@@ -137,9 +200,13 @@ class Jobs {
   #put(job: Job): void {
     const at = this.list.findIndex((j) => j.id === job.id);
     const before = this.list[at];
+    this.#pruned(job);
     if (at < 0) this.list.push(job);
     else this.list[at] = job;
+    this.#newsOf.set(job.id, ++this.#news);
+    if (before?.state === 'queued' && job.state !== 'queued') this.#settle();
     if (waiting.has(job.state) || before?.state === job.state) return;
+    if (before?.state === 'running') this.#noteModel(job);
     delete this.previews[job.id];
     if (job.id === this.shown?.id) {
       this.#announced = -1;
@@ -147,9 +214,16 @@ class Jobs {
     }
   }
 
+  /** A job loaded its model, and another one may have had to go for it. */
+  #noteModel(job: Job): void {
+    const { model } = job.request;
+    if (!catalog.models.some((m) => m.loaded && (model === undefined || m.name === model))) void catalog.loadModels();
+  }
+
   #progress(id: string, progress: Progress): void {
     const job = this.find(id);
     if (!job) return;
+    if (job.progress?.phase === 'load' && progress.phase !== 'load') this.#noteModel(job);
     job.progress = progress;
     if (job.id !== this.shown?.id || progress.phase !== 'denoise' || progress.steps === 0) return;
     const tenth = Math.floor((10 * progress.step) / progress.steps);
@@ -160,7 +234,8 @@ class Jobs {
 
   #image(id: string, image: JobImage): void {
     const job = this.find(id);
-    if (job && !job.images.some((i) => i.id === image.id)) job.images.push(image);
+    this.#newsOf.set(id, ++this.#news);
+    if (job && !this.#gone.has(image.id) && !job.images.some((i) => i.id === image.id)) job.images.push(image);
     void gallery.arrived(image.id);
   }
 }
