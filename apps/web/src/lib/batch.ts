@@ -113,9 +113,13 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
 
 export type Expansion = { how: 'all' } | { how: 'random'; draws: number; seed: number };
 
+/** Of one line: as many as the queue holds. */
+export const drawLimit = 512;
+
 /** A row for each variant of its prompt, or for each draw of them. */
 export function expandVariants(rows: BatchRow[], expansion: Expansion, limit = variantLimit): BatchRow[] {
   const random = expansion.how === 'random' ? numbersFrom(expansion.seed) : null;
+  const draws = expansion.how === 'random' ? Math.max(1, Math.min(drawLimit, Math.floor(expansion.draws) || 1)) : 0;
   const expanded: BatchRow[] = [];
   for (const row of rows) {
     const prompt = String(row.values['prompt']);
@@ -123,7 +127,7 @@ export function expandVariants(rows: BatchRow[], expansion: Expansion, limit = v
       expanded.push(row);
       continue;
     }
-    const prompts = expansion.how === 'all' ? allVariants(prompt, limit) : Array.from({ length: expansion.draws }, () => randomVariant(prompt, random!));
+    const prompts = expansion.how === 'all' ? allVariants(prompt, limit) : Array.from({ length: draws }, () => randomVariant(prompt, random!));
     for (const one of prompts) expanded.push({ line: row.line, values: { ...row.values, prompt: one } });
     if (expanded.length >= limit) break;
   }

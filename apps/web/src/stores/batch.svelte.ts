@@ -1,23 +1,68 @@
-// The list of prompts that was queued last: its jobs, and how far they are.
-import type { Job } from '../lib/api';
+// Lists of prompts: what is written on their panel, and the one that was queued last with its jobs.
+import { api, ApiError, type Job, type Request } from '../lib/api';
+import type { BatchFormat, BatchRow } from '../lib/batch';
+import { randomSeed } from '../lib/grid';
+import { pictureFrom } from '../lib/pictures';
 import { remember, remembered } from '../lib/storage';
 import { jobs } from './jobs.svelte';
 
+/** Kept while other panels are open. */
+class BatchForm {
+  text = $state('');
+  name = $state('');
+  format = $state<BatchFormat | 'auto'>('auto');
+  how = $state<'all' | 'random'>('all');
+  draws = $state(3);
+  seed = $state(randomSeed());
+  starts = $state.raw<File[]>([]);
+}
+
 class BatchRun {
   ids = $state<string[]>(remembered<string[]>('batch', []));
-  /** Those that the page knows of; the server's list goes back 200 jobs. */
+  sending = $state(false);
+  sent = $state(0);
+  total = $state(0);
+  /** Those that the page knows of; the server's list goes back 300 jobs. */
   jobs = $derived<Job[]>(this.ids.map((id) => jobs.find(id)).filter((job) => job !== undefined));
   images = $derived(this.jobs.flatMap((job) => job.images));
   waiting = $derived(this.jobs.filter((job) => job.state === 'queued' || job.state === 'running'));
   failed = $derived(this.jobs.filter((job) => job.error !== null));
 
-  start(): void {
+  /**
+   * Queues a job for each row and starting picture; throws where one is refused. `base` is what the rows leave open: the
+   * settings may change meanwhile. Pictures are read one at a time, since hundreds of them need not fit in memory.
+   */
+  async send(base: Request, rows: BatchRow[], starts: File[]): Promise<void> {
+    this.sending = true;
+    this.sent = 0;
+    this.total = rows.length * Math.max(1, starts.length);
     this.ids = [];
+    try {
+      const requests = rows.map((row) => ({ ...base, ...row.values }));
+      for (const start of starts.length > 0 ? starts : [null]) {
+        const picture = start && { init_image: (await pictureFrom(start)).url };
+        for (const request of requests) {
+          this.ids.push((await jobs.submit({ ...request, ...picture }, false)).id);
+          remember('batch', $state.snapshot(this.ids));
+          this.sent++;
+        }
+      }
+    } finally {
+      this.sending = false;
+    }
   }
 
-  queued(id: string): void {
-    this.ids.push(id);
-    remember('batch', $state.snapshot(this.ids));
+  /** Its pictures, without those that were deleted: one of them and the server refuses all. */
+  async zip(): Promise<Blob> {
+    const ids = () => this.images.map((image) => image.id);
+    try {
+      return await api.zip(ids());
+    } catch (error) {
+      const known = error instanceof ApiError && error.status === 404;
+      if (known) await jobs.forgetMissing(ids());
+      if (!known || ids().length === 0) throw error;
+      return api.zip(ids());
+    }
   }
 
   clear(): void {
@@ -26,4 +71,5 @@ class BatchRun {
   }
 }
 
+export const batchForm = new BatchForm();
 export const batchRun = new BatchRun();

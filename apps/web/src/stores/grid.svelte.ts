@@ -1,8 +1,27 @@
-// The grid of effects that was asked for last: its axes and the jobs of its cells.
-import type { Job } from '../lib/api';
+// The grid of effects: what is written on its panel, and the one that was asked for last with the jobs of its cells.
+import type { Job, Request } from '../lib/api';
 import type { Axis } from '../lib/grid';
 import { remember, remembered } from '../lib/storage';
+import { t } from '../lib/strings';
 import { jobs } from './jobs.svelte';
+
+export interface WrittenAxis {
+  label: string;
+  field: string;
+  text: string;
+}
+
+/** Kept while other panels are open. */
+class GridForm {
+  /** The first is never without a setting. */
+  axes = $state<WrittenAxis[]>([
+    { label: t.grid.across, field: 'steps', text: '4, 8, 16' },
+    { label: t.grid.down, field: 'guidance', text: '1.5, 2.5, 4' },
+    { label: t.grid.sheets, field: '', text: '' },
+  ]);
+  withPicture = $state(false);
+  withMask = $state(false);
+}
 
 export interface GridRun {
   prompt: string;
@@ -21,16 +40,24 @@ function whole(run: GridRun | null): GridRun | null {
 
 class Grid {
   run = $state<GridRun | null>(whole(remembered<GridRun | null>('grid', null)));
+  sending = $state(false);
   cells = $derived<(Job | undefined)[]>((this.run?.cells ?? []).map((id) => jobs.find(id)));
   done = $derived(this.cells.filter((job) => job && job.images.length > 0).length);
 
-  start(run: GridRun): void {
-    this.run = run;
-  }
-
-  queued(id: string): void {
-    this.run?.cells.push(id);
-    remember('grid', $state.snapshot(this.run));
+  /** Queues the cells; throws where one is refused. */
+  async send(run: Omit<GridRun, 'cells'>, requests: () => Promise<Request[]>): Promise<void> {
+    this.sending = true;
+    try {
+      const all = await requests();
+      this.run = { ...run, cells: [] };
+      for (const request of all) {
+        const { id } = await jobs.submit(request, false);
+        this.run?.cells.push(id);
+        remember('grid', $state.snapshot(this.run));
+      }
+    } finally {
+      this.sending = false;
+    }
   }
 
   clear(): void {
@@ -39,4 +66,5 @@ class Grid {
   }
 }
 
+export const gridForm = new GridForm();
 export const grid = new Grid();

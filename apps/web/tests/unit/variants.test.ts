@@ -57,6 +57,9 @@ describe('rows of a batch', () => {
   it('become one for each variant and keep their values', () => {
     expect(expandVariants([row('a {b|c}'), row('d')], { how: 'all' })).toEqual([row('a b'), row('a c'), row('d')]);
     expect(expandVariants([row('a {b|c}')], { how: 'random', draws: 5, seed: 1 })).toHaveLength(5);
+    for (const [draws, made] of [[1e9, 512], [-3, 1], [NaN, 1], [2.5, 2]] as const) {
+      expect(expandVariants([row('a {b|c}')], { how: 'random', draws, seed: 1 })).toHaveLength(made);
+    }
   });
   it('are not taken for JSON lines', () => {
     expect(guessFormat('{red|green} apple')).toBe('txt');
