@@ -1,4 +1,6 @@
 // What the page itself remembers: the open tab, notices, the theme and the keys.
+import { untrack } from 'svelte';
+
 import { explain, type Notice } from '../lib/errors';
 import { remembered, remember } from '../lib/storage';
 import type { GalleryImage } from '../lib/api';
@@ -24,6 +26,8 @@ class Ui {
   toasts = $state<Toast[]>([]);
   /** Read aloud by screen readers. */
   announcement = $state('');
+  /** The dialogs and sheets that are open, the topmost last: all below is out of reach. */
+  modals = $state<string[]>([]);
   keysOpen = $state(false);
   viewed = $state<GalleryImage | null>(null);
   zoomed = $state<{ url: string; label: string; width: number; height: number } | null>(null);
@@ -55,6 +59,13 @@ class Ui {
   setKeys(on: boolean): void {
     this.keys = on;
     remember('keys', on);
+  }
+
+  /** One opened; the answer is to be called when it closes. */
+  modal(id: string): () => void {
+    const others = () => untrack(() => this.modals).filter((other) => other !== id);
+    this.modals = [...others(), id];
+    return () => (this.modals = others());
   }
 
   toast(notice: Notice, action?: Toast['action'], seconds = 8): void {

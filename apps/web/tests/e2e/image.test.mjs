@@ -15,16 +15,17 @@ const sentJob = async (page, act) => {
 };
 
 /** Gives the page a file as a drop or a paste would. */
-async function hand(target, event, name, bytes) {
+async function hand(target, event, name, bytes, words = '') {
   const type = event === 'paste' ? 'clipboardData' : 'dataTransfer';
   await target.evaluate(
-    (element, { event, type, name, base64 }) => {
+    (element, { event, type, name, base64, words }) => {
       const data = new DataTransfer();
+      if (words) data.setData('text/plain', words);
       data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type: 'image/png' }));
       const init = { bubbles: true, cancelable: true, [type]: data };
       element.dispatchEvent(event === 'paste' ? new ClipboardEvent(event, init) : new DragEvent(event, init));
     },
-    { event, type, name, base64: bytes.toString('base64') },
+    { event, type, name, base64: bytes.toString('base64'), words },
   );
 }
 
@@ -62,6 +63,10 @@ test('a picture is dropped, another pasted, and taken away again', async () => {
   await hand(start(page), 'drop', 'dropped.png', await grey(40, 24, () => 200));
   await start(page).getByText('40 × 24').waitFor();
   await hand(page.locator('body'), 'paste', 'pasted.png', await grey(32, 48, () => 20));
+  await start(page).getByText('32 × 48').waitFor();
+  // Words that come with a picture of them are meant as words.
+  await hand(page.getByRole('textbox', { name: 'Prompt', exact: true }), 'paste', 'words.png', await grey(16, 16, () => 20), 'a red apple');
+  await page.waitForTimeout(300);
   await start(page).getByText('32 × 48').waitFor();
   await start(page).getByRole('button', { name: 'Remove' }).click();
   await start(page).getByText('Drop a picture here').waitFor();

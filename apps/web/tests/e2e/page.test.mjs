@@ -55,6 +55,21 @@ test("a model's defaults move the controls, and a changed one can be reset", asy
   assert.equal(await guidance.inputValue(), own);
 });
 
+test('what is being typed counts when Ctrl+Enter draws, and a seed that is none is not kept', async () => {
+  const { page } = await visit(chrome, 'text');
+  await compose(page, 'a bee', 2);
+  const seed = page.getByRole('spinbutton', { name: 'Seed' });
+  await seed.fill('-5');
+  await seed.press('Tab');
+  assert.equal(await seed.inputValue(), '');
+  const steps = page.getByRole('spinbutton', { name: 'Steps', exact: true });
+  await steps.fill('3');
+  const sent = page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs'));
+  await steps.press('Control+Enter');
+  assert.equal((await sent).postDataJSON().steps, 3);
+  await drawn(page, 'a bee');
+});
+
 test('what the server refuses is shown in its words', async () => {
   const { page } = await visit(chrome, 'text');
   await compose(page, 'a dog');
@@ -116,6 +131,37 @@ test('the gallery searches, keeps favourites, shows recipes, and a deletion can 
   assert.equal((await readFile(await zip.path())).toString('latin1', 0, 2), 'PK');
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n - 1, count);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n, count);
+  assert.deepEqual(faults, []);
+});
+
+test('a picture that is deleted in its dialog comes back from there, and the focus moves on in the gallery', async () => {
+  const { page, faults } = await visit(chrome, 'text');
+  for (const prompt of ['a grey goose', 'a grey donkey']) {
+    await compose(page, prompt, 2);
+    await submit(page);
+    await drawn(page, prompt);
+  }
+  await page.getByRole('link', { name: 'Gallery' }).click();
+  const pictures = page.locator('[data-picture]');
+  await page.getByRole('searchbox', { name: 'Search' }).fill('a grey');
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-picture] img')].every((i) => i.alt.startsWith('a grey')));
+  await pictures.nth(1).waitFor();
+  const count = await pictures.count();
+  await pictures.first().click();
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Delete');
+  await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n - 1, count);
+  await page.getByRole('dialog').getByRole('button', { name: 'Undo' }).click();
+  await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n, count);
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+
+  await pictures.first().focus();
+  await page.keyboard.press('Delete');
+  await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n - 1, count);
+  await page.waitForFunction(() => document.activeElement === document.querySelector('[data-picture]'));
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.waitForFunction((n) => document.querySelectorAll('[data-picture]').length === n, count);
   assert.deepEqual(faults, []);
@@ -210,6 +256,17 @@ test('a list of prompts is previewed and queued', async () => {
   await page.getByText('3 jobs added to the queue').waitFor();
   await idle(page);
   assert.deepEqual(faults, []);
+});
+
+test('a list and the axes of a grid stay while other panels are open', async () => {
+  const { page } = await visit(chrome, 'batch');
+  await page.getByRole('textbox', { name: 'List' }).fill('a dog');
+  await page.getByRole('link', { name: 'Grid' }).click();
+  await page.getByRole('textbox', { name: 'Across: values' }).fill('2, 5');
+  await page.getByRole('link', { name: 'Batch' }).click();
+  assert.equal(await page.getByRole('textbox', { name: 'List' }).inputValue(), 'a dog');
+  await page.getByRole('link', { name: 'Grid' }).click();
+  assert.equal(await page.getByRole('textbox', { name: 'Across: values' }).inputValue(), '2, 5');
 });
 
 test('a grid is drawn and downloaded as one labelled picture', async () => {
@@ -384,7 +441,7 @@ test('a finished picture is looked at closely, by keyboard', async () => {
   await drawn(page, 'a cup');
   await page.getByRole('button', { name: 'Zoom', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'a cup' });
-  const percent = async () => Number.parseInt(await dialog.getByRole('status').innerText(), 10);
+  const percent = async () => Number.parseInt(await dialog.getByRole('group', { name: 'Zoom', exact: true }).getByRole('status').innerText(), 10);
   await dialog.getByRole('button', { name: 'Actual size' }).click();
   assert.equal(await percent(), 100);
   const picture = dialog.getByRole('img', { name: 'a cup' });
