@@ -155,6 +155,27 @@ test('the wheel and two fingers zoom; one finger paints', async () => {
   assert.deepEqual(faults, []);
 });
 
+test('a pen paints while the hand rests on the picture, and its other end erases', async () => {
+  const { page, faults, canvas } = await editor('a kite');
+  const box = await canvas.boundingBox();
+  await page.evaluate(() => (HTMLElement.prototype.setPointerCapture = () => {}));
+  const [cx, cy] = [box.width / 2, box.height / 2];
+  const send = (type, pointerId, pointerType, x, y, rest = {}) =>
+    canvas.dispatchEvent(type, { pointerId, pointerType, clientX: box.x + x, clientY: box.y + y, buttons: 1, pressure: 0.5, bubbles: true, ...rest });
+  await send('pointerdown', 1, 'pen', cx - 30, cy);
+  await send('pointerdown', 2, 'touch', cx + 40, cy + 40);
+  await send('pointermove', 1, 'pen', cx + 30, cy);
+  await send('pointercancel', 2, 'touch', cx + 40, cy + 40);
+  await send('pointerup', 1, 'pen', cx + 30, cy);
+  const painted = (await maskOf(page)).white;
+  assert.ok(painted > 0);
+  await send('pointerdown', 3, 'pen', cx, cy, { button: 5, buttons: 32 });
+  await send('pointermove', 3, 'pen', cx + 10, cy, { button: -1, buttons: 32 });
+  await send('pointerup', 3, 'pen', cx + 10, cy, { button: 5, buttons: 0 });
+  assert.ok((await maskOf(page)).white < painted);
+  assert.deepEqual(faults, []);
+});
+
 test('a mask picture is opened: its bright part is repainted, whatever its size', async () => {
   const { page, faults, canvas } = await editor('a star');
   const file = page.getByRole('group', { name: 'Mask file' }).locator('input[type=file]');
