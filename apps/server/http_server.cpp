@@ -37,9 +37,9 @@ constexpr int kHandlers = 24;  // most wait: for a question's turn, for the disk
 constexpr auto kForHead = std::chrono::seconds(30), kForBody = std::chrono::seconds(120),
                kForAnswer = std::chrono::seconds(60), kHeartbeat = std::chrono::seconds(15),
                kToLinger = std::chrono::seconds(5);
-/// A stream rests after each piece, the longer the more streams there are: 400 pieces a second for
+/// A stream rests after each piece, the longer the more streams there are: 250 pieces a second for
 /// all of them, however many events there are. What happens meanwhile goes together.
-constexpr std::chrono::microseconds kRestPerStream{2'500}, kLongestRest{500'000};
+constexpr std::chrono::microseconds kRestPerStream{4'000}, kLongestRest{800'000};
 
 std::string address_text(const Tcp::endpoint& endpoint) {
   const auto address = endpoint.address();
@@ -146,17 +146,17 @@ void HttpServer::State::listen() {
 }
 
 net::awaitable<void> HttpServer::State::accept() {
-  for (;;) {
-    ErrorCode error;
+  net::steady_timer pause(io);
+  for (ErrorCode error, ignored;;) {
+    while (error || connections >= kMaxConnections) {  // out of descriptors, or too many: later
+      error = {};
+      pause.expires_after(std::chrono::milliseconds(20));
+      co_await pause.async_wait(net::redirect_error(net::use_awaitable, ignored));
+    }
     Tcp::socket socket =
         co_await acceptor.async_accept(net::redirect_error(net::use_awaitable, error));
     if (error == net::error::operation_aborted) co_return;
-    if (error || connections >= kMaxConnections) {  // out of descriptors, or too many: later
-      net::steady_timer pause(io, std::chrono::milliseconds(50));
-      co_await pause.async_wait(net::redirect_error(net::use_awaitable, error));
-      continue;
-    }
-    net::co_spawn(io, serve(std::move(socket)), net::detached);
+    if (!error) net::co_spawn(io, serve(std::move(socket)), net::detached);
   }
 }
 
@@ -320,12 +320,14 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
   auto timer = std::make_shared<net::steady_timer>(io);
   timer->expires_after(kHeartbeat);
   source->on_news([this, timer] { net::post(io, [timer] { timer->cancel(); }); });
-  const auto watch = when_gone(stream, [source, timer] {
+  auto rest = std::make_shared<net::steady_timer>(io);
+  const auto watch = when_gone(stream, [source, timer, rest] {
     source->abandon();
     timer->cancel();
+    rest->cancel();
   });
-  net::steady_timer rest(io);
   for (;;) {
+    if (source->abandoned()) co_return;  // perhaps while it rested
     auto [text, over] = source->take();
     if (text.empty() && !over) {
       ErrorCode woken;
@@ -346,9 +348,9 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
       co_return;
     }
     stream.expires_never();
-    rest.expires_after(std::min(streams * kRestPerStream, kLongestRest));
+    rest->expires_after(std::min(streams * kRestPerStream, kLongestRest));
     ErrorCode ignored;
-    co_await rest.async_wait(net::redirect_error(net::use_awaitable, ignored));
+    co_await rest->async_wait(net::redirect_error(net::use_awaitable, ignored));
   }
 }
 
