@@ -108,6 +108,8 @@ Submission native_submission(Context& context, const std::string& body) {
       s.params[key] = value;
     }
   }
+  if (s.params.contains("prompts") && !text_at(s.params, "prompt").empty())
+    throw ApiError(400, "usage", "prompts: give prompt or prompts, not both", "prompts");
   return s;
 }
 

@@ -1,5 +1,9 @@
 #include "server/json.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "server/http.h"
 
 namespace mezzo::server {
@@ -16,7 +20,10 @@ Json parse_object(std::string_view text) {
       throw ApiError(400, "usage", "the body is not a JSON object; send {\"prompt\": \"...\"}");
     return json;
   } catch (const Json::exception& e) {
-    throw ApiError(400, "usage", std::string("the body is not valid JSON: ") + e.what());
+    const std::string_view what = e.what();  // "[name of the exception] parse error at line 1 ..."
+    throw ApiError(400, "usage",
+                   fmt::format("the body is not valid JSON: {}",
+                               what.substr(std::min(what.find("] ") + 2, what.size()))));
   }
 }
 

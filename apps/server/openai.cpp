@@ -225,8 +225,14 @@ Response run(Context& context, Submission submission, const Request& r, const Js
   return answer_at_end(context, std::move(submission), output, r.header("host"));
 }
 
+void need_prompt(const Json& body) {
+  if (text_at(body, "prompt").empty())
+    throw ApiError(400, "usage", "prompt: there is none; say what to draw", "prompt");
+}
+
 Response generate(Context& context, const Request& r) {
   Json body = parse_object(r.body);
+  need_prompt(body);
   Submission s = submission_of(context, body);
   return run(context, std::move(s), r, body, "image_generation");
 }
@@ -245,6 +251,7 @@ Response edit(Context& context, const Request& r, bool variation) {
       body[part.name] = part.bytes;
   }
   if (image.empty()) throw ApiError(400, "usage", "image: there is none", "image");
+  if (!variation) need_prompt(body);
   Submission s = submission_of(context, body);
   s.init = {std::move(image), true};
   if (variation) {

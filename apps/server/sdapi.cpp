@@ -125,8 +125,12 @@ void read_settings(const Json& set, Submission& s) {
 
 Submission submission_of(Context& context, const Json& body, const SdapiOptions& options) {
   Submission s;
-  s.params["prompt"] = text_at(body, "prompt");
-  s.params["negative_prompt"] = text_at(body, "negative_prompt");
+  for (const char* key : {"prompt", "negative_prompt"}) {
+    const auto it = body.find(key);
+    if (it != body.end() && !it->is_string() && !it->is_null())
+      throw ApiError(422, "usage", fmt::format("{}: give a text", key), key);
+    s.params[key] = text_at(body, key);
+  }
   read_numbers(body, s.params);
   read_sampler(body, s.params);
   const double count =
@@ -194,6 +198,13 @@ std::string timestamp() {
   return text.data();
 }
 
+/// A sampler as A1111 calls it.
+std::string label_of(const std::string& sampler) {
+  for (const auto& [name, label] : sampler_names())
+    if (name == sampler) return label;
+  return sampler;
+}
+
 /// The JSON text under "info".
 std::string info_of(const Job& job, const Json& body, const Json& left_out) {
   Json prompts = Json::array(), negatives = Json::array(), seeds = Json::array(),
@@ -221,10 +232,10 @@ std::string info_of(const Job& job, const Json& body, const Json& left_out) {
                      {"subseed_strength", 0},
                      {"width", first.at("width")},
                      {"height", first.at("height")},
-                     {"sampler_name", text_at(recipe, "sampler")},
+                     {"sampler_name", label_of(text_at(recipe, "sampler"))},
                      {"cfg_scale", number_at(recipe, "guidance", 0)},
                      {"steps", static_cast<std::int64_t>(number_at(recipe, "steps", 0))},
-                     {"batch_size", job.drawn.size()},
+                     {"batch_size", whole(std::max(number_at(body, "batch_size", 1), 1.0))},
                      {"restore_faces", false},
                      {"face_restoration_model", nullptr},
                      {"sd_model_name", text_at(recipe, "model")},

@@ -135,6 +135,8 @@ std::string range_text(const Field& f) {
 /// The value, shortened: whole documents arrive here when quotes are missing.
 std::string shown(std::string_view value) {
   constexpr std::size_t kShown = 40;
+  if (value.size() > 1 && value.starts_with('"') && value.ends_with('"'))  // as JSON has texts
+    value = value.substr(1, value.size() - 2);
   if (value.size() <= kShown) return fmt::format("\"{}\"", value);
   return fmt::format("\"{}...\"", value.substr(0, kShown));
 }

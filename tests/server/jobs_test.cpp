@@ -155,6 +155,7 @@ TEST(Jobs, WhatCannotBeDrawnIsRefusedWithItsField) {
       {{{"prompt", "x"}, {"init_image", {{"image", 99}}}}, 404, ""},
       {{{"prompt", "x"}, {"mask_image", "AAAA"}}, 400, "mask_image"},
       {{{"steps", 5}}, 400, "prompt"},
+      {{{"prompt", "x"}, {"prompts", {"y"}}}, 400, "prompts"},
   };
   for (const auto& c : kCases) {
     SCOPED_TRACE(c.request.dump());

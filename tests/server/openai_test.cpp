@@ -51,6 +51,7 @@ TEST(OpenAi, GeneratesEditsAndLists) {
              {{"Content-Type", "multipart/form-data; boundary=x"}});
   EXPECT_EQ(anew.status, 200) << anew.body;
 
+  EXPECT_EQ(c.post("/v1/images/generations", {{"n", 1}}).json()["error"]["param"], "prompt");
   const Json error = c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "big"}}).json();
   EXPECT_EQ(error["error"]["param"], "size");
   EXPECT_EQ(error["error"]["type"], "invalid_request_error");

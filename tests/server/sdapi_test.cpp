@@ -158,6 +158,11 @@ TEST_F(Sdapi, InpaintsOnlyTheMaskedPartOfALargePicture) {
   EXPECT_EQ(larger["images"].size(), 1u);
 }
 
+TEST_F(Sdapi, APromptIsAText) {
+  EXPECT_EQ(post("txt2img", {{"prompt", {"a cat"}}}).status, 422);
+  EXPECT_EQ(post("txt2img", {{"prompt", "a cat"}, {"negative_prompt", 3}}).status, 422);
+}
+
 TEST_F(Sdapi, TheSamplerChoosesAnAutomaticSchedule) {
   const auto pixels = [&](const char* scheduler) {
     const Json answer = post("txt2img", {{"prompt", "a cat"},
