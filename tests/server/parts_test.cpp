@@ -23,6 +23,13 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+std::string new_folder(const std::string& name) {
+  const std::string folder = testing::TempDir() + name;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 TEST(Base64, IsRfc4648) {
   for (const auto& [text, code] : std::vector<std::pair<std::string, std::string>>{
            {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
@@ -96,10 +103,7 @@ TEST(Events, OfLargeRequestsAreFewer) {
 }
 
 TEST(Queue, TellsAWarningOnce) {
-  const auto folder = testing::TempDir() + "mezzo_queue_warnings";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  Database db(folder + "/queue.db");
+  Database db(new_folder("mezzo_queue_warnings") + "/queue.db");
   Events events;
   Queue queue(JobStore(db), events);
   Job job;
@@ -111,10 +115,7 @@ TEST(Queue, TellsAWarningOnce) {
 }
 
 TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
-  const auto folder = testing::TempDir() + "mezzo_queue_previews";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  Database db(folder + "/queue.db");
+  Database db(new_folder("mezzo_queue_previews") + "/queue.db");
   Events events;
   Queue queue(JobStore(db), events);
   Job job;
@@ -131,10 +132,7 @@ TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
 }
 
 TEST(Queue, CountsTheKillsOfAJobOverRestarts) {
-  const auto folder = testing::TempDir() + "mezzo_queue_kills";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  Database db(folder + "/queue.db");
+  Database db(new_folder("mezzo_queue_kills") + "/queue.db");
   Events events;
   constexpr std::int64_t id = 1;
   const auto begin = [&] { return std::make_unique<Queue>(JobStore(db), events); };
