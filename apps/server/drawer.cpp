@@ -120,14 +120,16 @@ void Drawer::run(std::stop_token stop) {
   over_ = true;
 }
 
+void Drawer::drop_worker() {
+  const std::scoped_lock lock(mutex_);
+  worker_.reset();
+  loaded_.clear();
+  status_ = "down";
+}
+
 /// The worker may be drawing the job still: what it tells would be taken for the next one's.
 void Drawer::give_up(std::int64_t job, const std::string& why) {
-  {
-    const std::scoped_lock lock(mutex_);
-    worker_.reset();
-    loaded_.clear();
-    status_ = "down";
-  }
+  drop_worker();
   try {
     queue_.ended(job, JobState::kFailed, error_json("internal", why));
   } catch (const std::exception&) {  // it was forgotten meanwhile
@@ -163,12 +165,7 @@ void Drawer::draw(const Queue::Work& work) {
       if (!ending) queue_.count_kill(work.id);
       const std::string cause = worker_->cause_of_death();
       log(fmt::format("{}: {}", job_name(work.id), cause));
-      {
-        const std::scoped_lock lock(mutex_);
-        worker_.reset();
-        loaded_.clear();
-        status_ = "down";
-      }
+      drop_worker();
       if (!ending) queue_.killed(work.id, cause);
       return;
     }

@@ -30,6 +30,7 @@ class Drawer {
  private:
   void run(std::stop_token stop);
   bool start_worker(std::stop_token stop);
+  void drop_worker();
   void draw(const Queue::Work& work);
   void give_up(std::int64_t job, const std::string& why);
   /// False when the job is over.

@@ -218,14 +218,6 @@ class Worker {
     send({{"is", "done"}});
   }
 
-  static bool has_holes(const Image& picture) {
-    constexpr std::uint8_t kOpaque = 255;
-    if (picture.channels != 4) return false;
-    for (std::size_t i = 3; i < picture.pixels.size(); i += 4)
-      if (picture.pixels[i] != kOpaque) return true;
-    return false;
-  }
-
   /// The request's pictures, in the frame's body one after the other.
   static void load_pictures(const Frame& frame, GenerateParams& params) {
     const Json& head = frame.head;
@@ -235,7 +227,7 @@ class Worker {
     const bool transparent = flag_at(head, "mask_transparent", false);
     if (init > 0) {
       params.init = decode_picture(as_bytes(body.substr(0, init)), "init_image", kMaxPixels);
-      if (flag_at(head, "mask_from_init", false) && has_holes(*params.init))
+      if (flag_at(head, "mask_from_init", false) && has_transparency(*params.init))
         params.mask = normal_mask(*params.init, true);
     }
     if (mask > 0) {

@@ -24,4 +24,7 @@ struct Image {
   std::uint8_t* row(int y) { return pixels.data() + static_cast<std::size_t>(y) * row_bytes(); }
 };
 
+/// Whether some pixel is not opaque.
+bool has_transparency(const Image& image);
+
 }  // namespace mezzo

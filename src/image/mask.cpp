@@ -12,13 +12,6 @@
 namespace mezzo {
 namespace {
 
-bool has_transparency(const Image& image) {
-  if (image.channels != 4) return false;
-  for (std::size_t i = 3; i < image.pixels.size(); i += 4)
-    if (image.pixels[i] != 255) return true;
-  return false;
-}
-
 std::vector<double> gaussian(double sigma) {
   const int radius = static_cast<int>(2.5 * sigma + 0.5);
   std::vector<double> kernel;
@@ -59,6 +52,13 @@ Image blur_rows_transposed(const Image& in, const std::vector<double>& kernel) {
 }
 
 }  // namespace
+
+bool has_transparency(const Image& image) {
+  if (image.channels != 4) return false;
+  for (std::size_t i = 3; i < image.pixels.size(); i += 4)
+    if (image.pixels[i] != 255) return true;
+  return false;
+}
 
 Image mask_from_image(const Image& image, MaskConvention convention) {
   if (!has_transparency(image)) return to_grey(image);

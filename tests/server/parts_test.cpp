@@ -102,33 +102,34 @@ TEST(Events, OfLargeRequestsAreFewer) {
   EXPECT_THAT(events.subscribe(id, std::nullopt)->take().first, HasSubstr("event: reset"));
 }
 
-TEST(Queue, TellsAWarningOnce) {
-  Database db(new_folder("mezzo_queue_warnings") + "/queue.db");
+/// A queue whose only job runs.
+struct RunningJob {
+  explicit RunningJob(const std::string& folder) : db(new_folder(folder) + "/queue.db") {
+    Job job;
+    job.kind = "text";
+    queue.submit(job);
+    id = queue.next({}).value().id;
+  }
+  Database db;
   Events events;
-  Queue queue(JobStore(db), events);
-  Job job;
-  job.kind = "text";
-  queue.submit(job);
-  const auto work = queue.next({});
-  for (const char* text : {"cut", "large", "cut"}) queue.warned(work->id, text);
-  EXPECT_EQ(queue.get(work->id)["warnings"], Json({"cut", "large"}));
+  Queue queue{JobStore(db), events};
+  std::int64_t id = 0;
+};
+
+TEST(Queue, TellsAWarningOnce) {
+  RunningJob job("mezzo_queue_warnings");
+  for (const char* text : {"cut", "large", "cut"}) job.queue.warned(job.id, text);
+  EXPECT_EQ(job.queue.get(job.id)["warnings"], Json({"cut", "large"}));
 }
 
 TEST(Queue, ShowsTwoPreviewsASecondAndKeepsTheLast) {
-  Database db(new_folder("mezzo_queue_previews") + "/queue.db");
-  Events events;
-  Queue queue(JobStore(db), events);
-  Job job;
-  job.kind = "text";
-  queue.submit(job);
-  const auto work = queue.next({});
-  ASSERT_TRUE(work);
-  const auto stream = events.subscribe("", std::nullopt);
-  for (const char* png : {"first", "second", "third"}) queue.previewed(work->id, png);
+  RunningJob job("mezzo_queue_previews");
+  const auto stream = job.events.subscribe("", std::nullopt);
+  for (const char* png : {"first", "second", "third"}) job.queue.previewed(job.id, png);
   const std::string text = stream->take().first;
   EXPECT_THAT(text, HasSubstr(base64("first")));
   EXPECT_THAT(text, Not(HasSubstr(base64("second"))));
-  EXPECT_EQ(queue.running()->last_preview, base64("third"));
+  EXPECT_EQ(job.queue.running()->last_preview, base64("third"));
 }
 
 TEST(Queue, CountsTheKillsOfAJobOverRestarts) {

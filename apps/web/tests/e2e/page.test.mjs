@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { compose, drawn, idle, open, submit, visit } from './support.mjs';
+import { compose, draw, drawn, idle, open, submit, visit } from './support.mjs';
 
 let chrome;
 before(async () => (chrome = await open()));
@@ -138,11 +138,7 @@ test('the gallery searches, keeps favourites, shows recipes, and a deletion can 
 
 test('a picture that is deleted in its dialog comes back from there, and the focus moves on in the gallery', async () => {
   const { page, faults } = await visit(chrome, 'text');
-  for (const prompt of ['a grey goose', 'a grey donkey']) {
-    await compose(page, prompt, 2);
-    await submit(page);
-    await drawn(page, prompt);
-  }
+  for (const prompt of ['a grey goose', 'a grey donkey']) await draw(page, prompt, 2);
   await page.getByRole('link', { name: 'Gallery' }).click();
   const pictures = page.locator('[data-picture]');
   await page.getByRole('searchbox', { name: 'Search' }).fill('a grey');
@@ -169,11 +165,7 @@ test('a picture that is deleted in its dialog comes back from there, and the foc
 
 test('tags are put on pictures, one and several, found again and taken away', async () => {
   const { page, faults } = await visit(chrome, 'text');
-  for (const prompt of ['a purple fish', 'a purple shell', 'a purple crab']) {
-    await compose(page, prompt, 2);
-    await submit(page);
-    await drawn(page, prompt);
-  }
+  for (const prompt of ['a purple fish', 'a purple shell', 'a purple crab']) await draw(page, prompt, 2);
   await page.getByRole('link', { name: 'Gallery' }).click();
   await page.getByRole('searchbox', { name: 'Search' }).fill('purple');
   const pictures = page.locator('[data-picture]');
@@ -333,11 +325,7 @@ test('jobs that failed are tried again together, once', async () => {
 
 test('earlier prompts come back, by key and from a list', async () => {
   const { page, faults } = await visit(chrome, 'text');
-  for (const prompt of ['a first bell', 'a second bell']) {
-    await compose(page, prompt, 1);
-    await submit(page);
-    await drawn(page, prompt);
-  }
+  for (const prompt of ['a first bell', 'a second bell']) await draw(page, prompt, 1);
   const box = page.getByRole('textbox', { name: 'Prompt', exact: true });
   await box.fill('a third bell');
   await box.press('Alt+ArrowUp');
@@ -399,11 +387,7 @@ test('everything of a picture is used again, or its prompt or size alone', async
 
 test('two pictures are compared by keyboard', async () => {
   const { page, faults } = await visit(chrome, 'text');
-  for (const prompt of ['a sun', 'a moon']) {
-    await compose(page, prompt, 2);
-    await submit(page);
-    await drawn(page, prompt);
-  }
+  for (const prompt of ['a sun', 'a moon']) await draw(page, prompt, 2);
   await page.getByRole('button', { name: 'Compare' }).click();
   const slider = page.getByRole('slider', { name: 'Where the pictures meet' });
   await slider.focus();

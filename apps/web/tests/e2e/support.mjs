@@ -81,6 +81,13 @@ export async function drawn(page, prompt) {
   await page.getByRole('link', { name: 'Download' }).first().waitFor({ timeout: patience });
 }
 
+/** Asks for a picture and waits until it is there. */
+export async function draw(page, prompt, steps) {
+  await compose(page, prompt, steps);
+  await submit(page);
+  await drawn(page, prompt);
+}
+
 /** All jobs are over. */
 export async function idle(page) {
   await page.waitForFunction(
