@@ -1,6 +1,7 @@
 #include "backend/cpu/packed_weight.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -138,96 +139,143 @@ TEST(KeptWeights, GiveTheSameBytesWithAnyNumberOfThreads) {
   }
 }
 
-// Every kind of operand, both widths, every height of a strip, one tap and several, on every
-// instruction set, against plain loops.
+using kernels::Operands;
+
+// Words of small integers, so that every sum is exact.
+class SmallWords {
+ public:
+  SmallWords(Operands operands, std::size_t count, bool is_unsigned)
+      : operands_(operands), unsigned_(is_unsigned), words_(count) {
+    std::uint32_t state = static_cast<std::uint32_t>(count);
+    for (std::uint32_t& w : words_)
+      for (int j = 0; j < in_word(); ++j) {
+        state = state * 1664525 + 1013904223;
+        w |= bits(static_cast<int>(state >> 27) - 14) << (32 / in_word() * j);
+      }
+  }
+  int in_word() const {
+    return operands_ == Operands::kFloat ? 1 : operands_ == Operands::kBF16 ? 2 : 4;
+  }
+  const std::uint32_t* data() const { return words_.data(); }
+  /// Value j of a word.
+  double at(std::int64_t word, int j) const {
+    const std::uint32_t w = words_[static_cast<std::size_t>(word)];
+    if (operands_ == Operands::kInt8) {
+      const auto byte = static_cast<std::uint8_t>(w >> (8 * j));
+      return unsigned_ ? byte : static_cast<std::int8_t>(byte);
+    }
+    const std::uint32_t bits = operands_ == Operands::kFloat ? w : w >> (16 * j) << 16;
+    return static_cast<double>(std::bit_cast<float>(bits));
+  }
+
+ private:
+  std::uint32_t bits(int value) const {
+    if (operands_ == Operands::kInt8)
+      return static_cast<std::uint32_t>(value + (unsigned_ ? 128 : 0)) & 255u;
+    const auto b = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+    return operands_ == Operands::kFloat ? b : b >> 16;
+  }
+  Operands operands_;
+  bool unsigned_;
+  std::vector<std::uint32_t> words_;
+};
+
+// (before + a * panel) * gate + add by plain loops.
+double plain_product(const kernels::PanelProduct& p, const SmallWords& a, const SmallWords& b,
+                     std::int64_t r, std::int64_t o) {
+  double sum = 0;
+  for (std::int64_t t = 0; t < p.taps; ++t)
+    for (std::int64_t k = 0; k < p.depth; ++k)
+      for (int j = 0; j < a.in_word(); ++j)
+        sum +=
+            a.at(r * p.a_stride + p.a_taps[t] + k, j) * b.at(t * p.panel_tap + k * p.width + o, j);
+  const kernels::Scales& s = p.scales;
+  if (p.operands == Operands::kInt8)
+    sum = (sum - s.zero * s.sums[o]) * static_cast<double>(s.row[r * s.row_step] * s.column[o]);
+  if (p.before) sum += static_cast<double>(p.before[r * p.before_stride + o]);
+  if (p.gate) sum *= static_cast<double>(p.gate[o]);
+  return p.add ? sum + static_cast<double>(p.add[r * p.c_stride + o]) : sum;
+}
+
+// Every kind of operand, both widths, every height of a strip, one tap and several, what happens to
+// sums, on every instruction set, against plain loops.
 TEST(MultiplyPanel, EqualsThePlainLoops) {
-  using kernels::Operands;
-  constexpr std::int64_t kDepth = 7, kTapWords = 11, kStride = 40;
+  constexpr std::int64_t kDepth = 7, kTapWords = 11, kStride = 40, kRows = 26, kWidth = 32;
+  const std::vector<std::int64_t> a_taps = {0, kTapWords, 2 * kTapWords};
+  // Small powers of two and multiples of them.
+  std::vector<float> factors(kRows * (kWidth + 1)), others(kRows * (kWidth + 1));
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    factors[i] = i % 3 ? 0.5f : 2.0f;
+    others[i] = static_cast<float>(i % 37) - 18;
+  }
+  std::vector<std::int32_t> sums(kWidth);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<std::int32_t>(i * 5) - 70;
   test::for_each_target([&](const std::string& target) {
     for (const Operands operands : {Operands::kFloat, Operands::kBF16, Operands::kInt8})
       for (const std::int64_t width : {kernels::panel_width(), kernels::panel_width() / 2})
         for (const std::int64_t taps : {1, 3})
-          for (std::int64_t rows = 1; rows <= 26; ++rows) {
+          for (std::int64_t rows = 1; rows <= kRows; ++rows) {
             SCOPED_TRACE(fmt::format("{}: operands {}, width {}, taps {}, rows {}", target,
                                      static_cast<int>(operands), width, taps, rows));
-            const std::int64_t in_word = operands == Operands::kFloat  ? 1
-                                         : operands == Operands::kBF16 ? 2
-                                                                       : 4;
-            const std::vector<std::int64_t> a_taps = {0, kTapWords, 2 * kTapWords};
-            std::vector<std::uint32_t> a(static_cast<std::size_t>(rows * kStride)),
-                b(static_cast<std::size_t>(taps * (kDepth * width + 3)));
-            // Values small enough that every sum is exact.
-            std::uint32_t state = 7;
-            const auto value = [&](std::size_t i) {
-              state = state * 1664525 + 1013904223;
-              return static_cast<float>(static_cast<int>(state >> 27) - (i % 2 ? 16 : 12));
-            };
-            const auto word = [&](std::size_t i, bool is_unsigned) {
-              std::uint32_t w = 0;
-              for (std::int64_t j = 0; j < in_word; ++j) {
-                const float v = value(i);
-                std::uint32_t bits = 0;
-                std::memcpy(&bits, &v, sizeof(bits));
-                if (operands == Operands::kFloat) w = bits;
-                if (operands == Operands::kBF16) w |= bits >> 16 << (16 * j);
-                if (operands == Operands::kInt8)
-                  w |= (static_cast<std::uint32_t>(static_cast<int>(v) + (is_unsigned ? 128 : 0)) &
-                        255u)
-                       << (8 * j);
+            const SmallWords a(operands, static_cast<std::size_t>(rows * kStride), true),
+                b(operands, static_cast<std::size_t>(taps * (kDepth * width + 3)), false);
+            std::vector<float> c(static_cast<std::size_t>(rows * (width + 1)), 42.0f);
+            kernels::PanelProduct p = {.operands = operands,
+                                       .a = a.data(),
+                                       .a_stride = kStride,
+                                       .rows = rows,
+                                       .panel = b.data(),
+                                       .depth = kDepth,
+                                       .width = width,
+                                       .taps = taps,
+                                       .a_taps = a_taps.data(),
+                                       .panel_tap = kDepth * width + 3,
+                                       .scales = {.row = factors.data(),
+                                                  .row_step = rows % 2,
+                                                  .zero = 3,
+                                                  .column = factors.data() + 1,
+                                                  .sums = sums.data()},
+                                       .c = c.data(),
+                                       .c_stride = width + 1};
+            for (const int form : {0, 1, 2, 3, 4}) {
+              if (form >= 1) p.before = others.data();
+              if (form >= 2) p.before_stride = width;
+              p.gate = form == 3 ? factors.data() : nullptr;
+              p.add = form >= 3 ? others.data() + 1 : nullptr;
+              kernels::multiply_panel(p);
+              bool right = true;
+              for (std::int64_t r = 0; r < rows; ++r) {
+                const float* row = c.data() + r * (width + 1);
+                for (std::int64_t o = 0; o < width; ++o)
+                  right &= static_cast<double>(row[o]) == plain_product(p, a, b, r, o);
+                right &= row[width] == 42.0f;
               }
-              return w;
-            };
-            for (std::size_t i = 0; i < a.size(); ++i) a[i] = word(i, true);
-            for (std::size_t i = 0; i < b.size(); ++i) b[i] = word(i, false);
-            const auto number = [&](std::uint32_t w, std::int64_t j, bool is_unsigned) -> double {
-              if (operands == Operands::kInt8) {
-                const auto byte = static_cast<std::uint8_t>(w >> (8 * j));
-                return is_unsigned ? byte : static_cast<std::int8_t>(byte);
-              }
-              const std::uint32_t bits = operands == Operands::kFloat ? w : w >> (16 * j) << 16;
-              float v = 0;
-              std::memcpy(&v, &bits, sizeof(v));
-              return static_cast<double>(v);
-            };
-            std::vector<std::uint32_t> c(static_cast<std::size_t>(rows * (width + 1)));
-            const kernels::PanelProduct product = {.operands = operands,
-                                                   .a = a.data(),
-                                                   .a_stride = kStride,
-                                                   .rows = rows,
-                                                   .panel = b.data(),
-                                                   .depth = kDepth,
-                                                   .width = width,
-                                                   .c = c.data(),
-                                                   .c_stride = width + 1,
-                                                   .taps = taps,
-                                                   .a_taps = a_taps.data(),
-                                                   .panel_tap = kDepth * width + 3};
-            kernels::multiply_panel(product, false);
-            kernels::multiply_panel(product, true);  // and once more
-            bool right = true;
-            for (std::int64_t r = 0; r < rows; ++r)
-              for (std::int64_t o = 0; o < width; ++o) {
-                double sum = 0;
-                for (std::int64_t t = 0; t < taps; ++t)
-                  for (std::int64_t k = 0; k < kDepth; ++k)
-                    for (std::int64_t j = 0; j < in_word; ++j)
-                      sum +=
-                          number(a[static_cast<std::size_t>(r * kStride + t * kTapWords + k)], j,
-                                 true) *
-                          number(b[static_cast<std::size_t>(t * product.panel_tap + k * width + o)],
-                                 j, false);
-                const std::uint32_t got = c[static_cast<std::size_t>(r * (width + 1) + o)];
-                double found = static_cast<std::int32_t>(got);
-                if (operands != Operands::kInt8) {
-                  float v = 0;
-                  std::memcpy(&v, &got, sizeof(v));
-                  found = static_cast<double>(v);
-                }
-                right &= found == 2 * sum;
-              }
-            EXPECT_TRUE(right);
+              EXPECT_TRUE(right) << "form " << form;
+            }
           }
   });
+}
+
+TEST(MultiplyPanel, AddsToItsOwnMemory) {
+  const std::int64_t width = kernels::panel_width();
+  const std::size_t n = static_cast<std::size_t>(3 * width);
+  const std::vector<float> a(3, 2.0f), panel(n, 1.5f);
+  std::vector<float> c(n, 10.0f);
+  kernels::PanelProduct p = {.a = a.data(),
+                             .a_stride = 1,
+                             .rows = 3,
+                             .panel = panel.data(),
+                             .depth = 1,
+                             .width = width,
+                             .before = c.data(),
+                             .before_stride = width,
+                             .c = c.data(),
+                             .c_stride = width};
+  kernels::multiply_panel(p);
+  EXPECT_EQ(c, std::vector<float>(n, 13.0f));
+  p.before = nullptr, p.add = c.data();
+  kernels::multiply_panel(p);
+  EXPECT_EQ(c, std::vector<float>(n, 16.0f));
 }
 
 TEST(Interleave, PutsRowsIntoPanelsOnEveryInstructionSet) {

@@ -28,20 +28,18 @@ struct Sizes {
   explicit Sizes(const ProductCall& call) {
     const PackedWeight& w = call.weights;
     copy = round_up(Lines(call).copy_bytes(), footprint::kLine);
-    bias =
-        footprint::floats(call.epilogue.channel_add.defined() ? call.images * w.config().out : 0);
+    bias = footprint::floats(
+        call.epilogue.channel_add.defined() ? call.images * w.panels() * w.panel_width() : 0);
     sums = footprint::floats(rows_of_block(call) * w.panel_width());
     gates = call.epilogue.geglu ? sums : 0;
     space = footprint::floats(w.unpacks() ? w.space(w.slice()) : 0);
-    const bool apart = w.integers() && w.terms() > 1;
-    products = apart ? sums : 0;
     made = Lines(call).space_bytes();
   }
-  std::size_t thread() const { return std::max(sums + gates + space + products, made); }
+  std::size_t thread() const { return std::max(sums + gates + space, made); }
   std::size_t total(int threads) const {
     return copy + bias + static_cast<std::size_t>(threads) * thread();
   }
-  std::size_t copy, bias, sums, gates, space, products, made;
+  std::size_t copy, bias, sums, gates, space, made;
 };
 
 // Pixels of a line.
@@ -79,7 +77,7 @@ class DirectRun {
     const Index out = w_.config().out;
     const float* add = call_.epilogue.channel_add.data<float>();
     for (Index b = 0; b < call_.images; ++b)
-      kernels::add(w_.bias(), add + b * out, out, bias_ + b * out);
+      kernels::add(w_.bias(), add + b * out, out, bias_ + b * w_.panels() * w_.panel_width());
   }
 
   // Blocks of about equal size that fit the cache. Lines that fit are not cut.
@@ -121,54 +119,77 @@ class DirectRun {
     std::byte* own = memory(thread);
     auto* sums = reinterpret_cast<float*>(own);
     auto* gates = reinterpret_cast<float*>(own + sizes_.sums);
+    auto* space = reinterpret_cast<float*>(own + sizes_.sums + sizes_.gates);
     const Panel panel = w_.panel(p);
-    multiply(block, panel, sums, own + sizes_.sums + sizes_.gates);
-    if (!call_.epilogue.geglu) return finish(block, panel, sums);
-    multiply(block, w_.panel(p + results()), gates, own + sizes_.sums + sizes_.gates);
-    finish_geglu(block, panel, sums, gates);
+    if (call_.epilogue.geglu) {
+      multiply(block, panel, sums, space, false);
+      multiply(block, w_.panel(p + results()), gates, space, false);
+      return finish_geglu(block, panel, sums, gates);
+    }
+    // What only adds and multiplies is done to the last sums while they are in registers.
+    const bool at_once =
+        call_.epilogue.activation == Activation::kNone && panel.columns == panel.width;
+    multiply(block, panel, sums, space, at_once);
+    if (!at_once) finish(block, panel, sums);
   }
 
-  // Sums of a block and a panel, its segments one after the other.
-  void multiply(const Block& block, const Panel& panel, float* sums, std::byte* memory) const {
-    auto* const space = reinterpret_cast<float*>(memory);
-    const bool integers = w_.integers();
-    // Integers are added up over a term, then as float32 over the terms.
-    float* const products =
-        sizes_.products ? reinterpret_cast<float*>(memory + sizes_.space) : sums;
-    for (Index i = 0; i < w_.terms(); ++i) {
+  // Sums of a block and a panel, its segments one after the other; or, where they are finished, the
+  // results of these.
+  void multiply(const Block& block, const Panel& panel, float* sums, float* space,
+                bool finishes) const {
+    const Index width = panel.width, terms = w_.terms();
+    for (Index i = 0; i < terms; ++i) {
       const auto term = w_.term(panel, i, space);
-      float* c = products;
+      float* c = sums;
       for (const Segment& s : block) {
-        kernels::multiply_panel(
-            {.operands = w_.operands(),
-             .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + term.first,
-             .a_stride = lines_.stride(),
-             .rows = s.pixels,
-             .panel = term.values.data,
-             .depth = term.depth,
-             .width = panel.width,
-             .c = c,
-             .c_stride = panel.width,
-             .taps = term.taps,
-             .a_taps = left_.taps(),
-             .panel_tap = term.values.tap_stride},
-            i > 0 && !integers);
-        c += s.pixels * panel.width;
+        kernels::PanelProduct p = {
+            .operands = w_.operands(),
+            .a = static_cast<const std::uint32_t*>(left_.at(s.line, s.begin)) + term.first,
+            .a_stride = lines_.stride(),
+            .rows = s.pixels,
+            .panel = term.values.data,
+            .depth = term.depth,
+            .width = width,
+            .taps = term.taps,
+            .a_taps = left_.taps(),
+            .panel_tap = term.values.tap_stride,
+            .scales = scales(s, panel, i),
+            .before = i > 0 ? c : bias(s) + panel.begin,
+            .before_stride = i > 0 ? width : 0,
+            .c = c,
+            .c_stride = width};
+        if (finishes && i == terms - 1) write_results(s, panel, p);
+        kernels::multiply_panel(p);
+        c += s.pixels * width;
       }
-      if (integers) scale(block, panel, i, products, sums);
     }
   }
 
-  void scale(const Block& block, const Panel& panel, Index term, const float* products,
-             float* sums) const {
-    for (const Segment& s : block) {
-      kernels::Scales scales = left_.scales(s.line, s.begin, term);
-      scales.column = w_.scales(term) + panel.begin;
-      scales.sums = w_.sums(term) + panel.begin;
-      kernels::scale_sums(products, s.pixels, panel.width, scales, sums, term > 0);
-      products += s.pixels * panel.width;
-      sums += s.pixels * panel.width;
-    }
+  kernels::Scales scales(const Segment& s, const Panel& panel, Index term) const {
+    if (!w_.integers()) return {};
+    kernels::Scales scales = left_.scales(s.line, s.begin, term);
+    scales.column = w_.scales(term) + panel.begin;
+    scales.sums = w_.sums(term) + panel.begin;
+    return scales;
+  }
+
+  void write_results(const Segment& s, const Panel& panel, kernels::PanelProduct& p) const {
+    const Index out = w_.config().out, at = offset(s, out) + panel.begin;
+    const Epilogue& e = call_.epilogue;
+    p.gate = gate(s, panel);
+    p.add = e.add.defined() ? e.add.data<float>() + at : nullptr;
+    p.c = call_.out.data<float>() + at;
+    p.c_stride = out;
+  }
+
+  // Of the segment's image.
+  const float* bias(const Segment& s) const {
+    return sizes_.bias ? bias_ + lines_.image(s.line) * w_.panels() * w_.panel_width() : w_.bias();
+  }
+  const float* gate(const Segment& s, const Panel& panel) const {
+    const Tensor& gate = call_.epilogue.gate;
+    if (!gate.defined()) return nullptr;
+    return gate.data<float>() + lines_.image(s.line) * gate.stride(0) + panel.begin;
   }
 
   // Values before a segment's first in the result, which has so many channels.
@@ -181,13 +202,9 @@ class DirectRun {
     const Index out = w_.config().out;
     const Epilogue& e = call_.epilogue;
     for (const Segment& s : block) {
-      const Index image = lines_.image(s.line), at = offset(s, out) + panel.begin;
-      const float* gate = e.gate.defined()
-                              ? e.gate.data<float>() + image * e.gate.stride(0) + panel.begin
-                              : nullptr;
+      const Index at = offset(s, out) + panel.begin;
       kernels::finish_rows(sums, panel.width, s.pixels, panel.columns,
-                           {.bias = (sizes_.bias ? bias_ + image * out : w_.bias()) + panel.begin,
-                            .gate = gate,
+                           {.gate = gate(s, panel),
                             .add = e.add.defined() ? e.add.data<float>() + at : nullptr,
                             .activation = e.activation},
                            call_.out.data<float>() + at, out);
@@ -198,9 +215,8 @@ class DirectRun {
   void finish_geglu(const Block& block, const Panel& panel, const float* values,
                     const float* gates) const {
     const Index half = w_.config().out / 2;
-    const float* bias = w_.bias() + panel.begin;
     for (const Segment& s : block) {
-      kernels::finish_geglu({values, gates, bias, bias + half}, panel.width, s.pixels, panel.width,
+      kernels::finish_geglu(values, gates, panel.width, s.pixels, panel.width,
                             call_.out.data<float>() + offset(s, half) + panel.begin, half);
       values += s.pixels * panel.width;
       gates += s.pixels * panel.width;

@@ -53,15 +53,14 @@ inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
   const auto fit =
       static_cast<std::int64_t>(Attention::kPackedLimit / std::max<std::size_t>(a.packed(), 1));
   a.heads_at_once = std::clamp<std::int64_t>(fit, 1, std::max<std::int64_t>(pairs, 1));
-  // Queries and their factors, results, scores, probabilities, products of a block; for packing, a
-  // block of keys and values as float32.
+  // Queries and their factors, results, scores, probabilities; for packing, a block of keys and
+  // values as float32.
   const std::int64_t values = Attention::kRows * a.padded_d;
   const std::size_t rows =
       floats(Attention::kRows * a.d_words) + 3 * floats(Attention::kRows) +
       floats(Attention::kRows * Attention::kMaxLanes) + floats(values) +
       floats(Attention::kRows * Attention::kKeys) +
-      (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) : 0) +
-      (in_word == 4 ? floats(values) : 0);
+      (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) : 0);
   const std::size_t staged = in_word > 1 ? floats(Attention::kKeys * (d + a.padded_d)) : 0;
   a.thread = std::max(rows, staged);
   return a;

@@ -271,10 +271,8 @@ void PackedWeight::encode_15(const Panel& p, const float* values, std::uint32_t*
 
 void PackedWeight::fill(const Tensor& weight, const Tensor& bias, int threads) {
   auto* b = reinterpret_cast<float*>(bias_.data());
-  if (bias.defined())
-    to_float(bias.dtype(), bias.data<std::byte>(), config_.out, b);
-  else
-    std::memset(b, 0, bias_.bytes());
+  std::memset(b, 0, bias_.bytes());
+  if (bias.defined()) to_float(bias.dtype(), bias.data<std::byte>(), config_.out, b);
   if (kept_) {
     check(weight.contiguous() && weight.dtype() == storage_ && weight.bytes() == weights_.bytes(),
           "a kept weight has the type and size that its memory was made for");

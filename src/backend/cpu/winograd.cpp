@@ -209,6 +209,7 @@ class WinogradRun {
         for (std::int64_t i = k.first; i < k.last; ++i) {
           const Panel panel = call_.weights.panel(i);
           const std::int64_t column = panel.begin - k.begin;
+          float* const c = products + p * l_.product_point + column;
           kernels::multiply_panel({.a = picture + p * l_.picture_point + j,
                                    .a_stride = l_.c.in,
                                    .rows = tiles.end - tiles.begin,
@@ -216,9 +217,10 @@ class WinogradRun {
                                             (j - channels.begin) * panel.width,
                                    .depth = std::min(kDepth, channels.end - j),
                                    .width = panel.width,
-                                   .c = products + p * l_.product_point + column,
-                                   .c_stride = k.count},
-                                  j > 0);
+                                   .before = j > 0 ? c : nullptr,
+                                   .before_stride = j > 0 ? k.count : 0,
+                                   .c = c,
+                                   .c_stride = k.count});
         }
   }
 

@@ -42,7 +42,6 @@ struct Block {
   float* out;                         // [rows][out_width]
   float* score;                       // [rows][kKeys]
   char* weights;    // probabilities [rows][kKeys / in_word] words; the scores' memory for float32
-  float* part;      // of integers: [rows][out_width], what a block of keys adds to out
   Index rows;       // in use, of Attention::kRows
   Index out_width;  // whole vectors
 };
@@ -51,34 +50,68 @@ struct Block {
 // odd.
 HWY_INLINE Index panel_vectors(Index left) { return left == 1 ? 1 : left % 2 ? 3 : 2; }
 
-// Scores of `keys` keys: block.score = q k^T.
+// Scores of `keys` keys: block.score = q k^T; of integers but for the factors of the queries.
 template <class Dot>
-void scores(const Attention& a, const Block& b, const std::byte* packed, Index keys) {
+void scores(const Attention& a, const Block& b, const PackedHead& h, Index first_key, Index keys) {
   constexpr Index kStrip = kAccumulators / kKeyVectors;
-  const Index panel = kKeyVectors * lanes();
-  auto* score = reinterpret_cast<typename Dot::Value*>(b.score);
-  for (Index key = 0; key < keys; key += panel)
-    for (Index r = 0; r < b.rows; r += kStrip)
-      tile<Dot, kStrip, kKeyVectors, Result::kWrite>(
-          {b.q + r * a.d_words * kWordBytes, a.d_words, packed + key * a.d_words * kWordBytes,
-           a.d_words},
-          nullptr, score + r * Attention::kKeys + key, Attention::kKeys);
+  const F f;
+  const Index n = lanes(), panel = kKeyVectors * n;
+  for (Index key = 0; key < keys; key += panel) {
+    typename Dot::Sum start[kKeyVectors];
+    V scale[kKeyVectors];
+    for (Index j = 0; j < kKeyVectors; ++j) {
+      if constexpr (is_integer<Dot>) {
+        const Index at = first_key + key + j * n;
+        start[j] = hn::LoadU(I32(), h.key_offsets + at);
+        scale[j] = hn::LoadU(f, h.key_scales + at);
+      } else {
+        start[j] = hn::Zero(f);
+      }
+    }
+    for (Index r = 0; r < b.rows; r += kStrip) {
+      Tile<Dot, kStrip, kKeyVectors> tile(start);
+      tile.add({b.q + r * a.d_words * kWordBytes, a.d_words,
+                h.keys + (first_key + key) * a.d_words * kWordBytes, a.d_words});
+      float* to = b.score + r * Attention::kKeys + key;
+      tile.each([&](Index i, Index j, auto sum) HWY_ATTR {
+        V score;
+        if constexpr (is_integer<Dot>)
+          score = hn::Mul(hn::ConvertTo(f, sum), scale[j]);
+        else
+          score = sum;
+        hn::StoreU(score, f, to + i * Attention::kKeys + j * n);
+      });
+    }
+  }
 }
 
+// Some vectors of block.out = correction * block.out + probabilities * values; `scale`: of integer
+// values.
 template <class Dot, Index kVectors>
 HWY_INLINE void add_panel(const Attention& a, const Block& b, const std::byte* values, Index words,
-                          Index column) {
+                          const float* scale, float* out) {
   constexpr Index kStrip = kAccumulators / kVectors;
-  constexpr auto kResult = is_integer<Dot> ? Result::kWrite : Result::kScaleAndAdd;
-  const Index stride = Attention::kKeys / a.in_word;
-  auto* to = reinterpret_cast<typename Dot::Value*>(is_integer<Dot> ? b.part : b.out) + column;
-  for (Index r = 0; r < b.rows; r += kStrip)
-    tile<Dot, kStrip, kVectors, kResult>(
-        {b.weights + r * stride * kWordBytes, stride, values, words}, b.correction + r,
-        to + r * b.out_width, b.out_width);
+  const F f;
+  const Index n = lanes(), stride = Attention::kKeys / a.in_word;
+  typename Dot::Sum start[kVectors];
+  for (auto& s : start) s = hn::Zero(typename Dot::Tag());
+  for (Index r = 0; r < b.rows; r += kStrip) {
+    Tile<Dot, kStrip, kVectors> tile(start);
+    tile.add({b.weights + r * stride * kWordBytes, stride, values, words});
+    tile.each([&](Index i, Index j, auto sum) HWY_ATTR {
+      float* to = out + (r + i) * b.out_width + j * n;
+      const V before = hn::LoadU(f, to), correction = hn::Set(f, b.correction[r + i]);
+      V after;
+      if constexpr (is_integer<Dot>)
+        after = hn::MulAdd(hn::ConvertTo(f, sum), hn::LoadU(f, scale + j * n),
+                           hn::Mul(correction, before));
+      else
+        after = hn::MulAdd(correction, before, sum);
+      hn::StoreU(after, f, to);
+    });
+  }
 }
 
-// block.out = correction * block.out + probabilities * values.
 template <class Dot>
 void add_values(const Attention& a, const Block& b, const PackedHead& h, Index first_key,
                 Index keys) {
@@ -87,40 +120,17 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
     const Index width = panel_vectors(vectors - v);
     const std::byte* panel =
         h.values + (v * n * a.padded_keys + first_key * width * n) / a.in_word * kWordBytes;
+    const float* scale = is_integer<Dot>
+                             ? h.value_scales + first_key / Attention::kKeys * a.padded_d + v * n
+                             : nullptr;
+    float* out = b.out + v * n;
     if (width == 3)
-      add_panel<Dot, 3>(a, b, panel, words, v * n);
+      add_panel<Dot, 3>(a, b, panel, words, scale, out);
     else if (width == 2)
-      add_panel<Dot, 2>(a, b, panel, words, v * n);
+      add_panel<Dot, 2>(a, b, panel, words, scale, out);
     else
-      add_panel<Dot, 1>(a, b, panel, words, v * n);
+      add_panel<Dot, 1>(a, b, panel, words, scale, out);
     v += width;
-  }
-  if constexpr (is_integer<Dot>) {
-    const F f;
-    const I32 d;
-    const float* scale = h.value_scales + first_key / Attention::kKeys * a.padded_d;
-    for (Index r = 0; r < b.rows; ++r) {
-      const V correction = hn::Set(f, b.correction[r]);
-      for (Index j = 0; j < b.out_width; j += n) {
-        float* out = b.out + r * b.out_width + j;
-        const V part = hn::ConvertTo(
-            f, hn::LoadU(d, reinterpret_cast<std::int32_t*>(b.part) + r * b.out_width + j));
-        hn::StoreU(
-            hn::MulAdd(part, hn::LoadU(f, scale + j), hn::Mul(correction, hn::LoadU(f, out))), f,
-            out);
-      }
-    }
-  }
-}
-
-// Integer scores as numbers, but for the factors of the queries.
-HWY_INLINE void scale_scores(float* s, Index n, const PackedHead& h, Index key) {
-  const F f;
-  const I32 d;
-  for (Index j = 0; j < n; j += lanes()) {
-    const auto sum = hn::Sub(hn::LoadU(d, reinterpret_cast<std::int32_t*>(s) + j),
-                             hn::LoadU(d, h.key_offsets + key + j));
-    hn::StoreU(hn::Mul(hn::ConvertTo(f, sum), hn::LoadU(f, h.key_scales + key + j)), f, s + j);
   }
 }
 
@@ -217,7 +227,6 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   b.score = take(Attention::kRows * Attention::kKeys);
   b.weights = reinterpret_cast<char*>(
       kFloat ? b.score : take(Attention::kRows * Attention::kKeys / a.in_word));
-  b.part = is_integer<Dot> ? take(Attention::kRows * a.padded_d) : nullptr;
   b.rows = end - begin;
   b.out_width = round_up(a.d, lanes());
   take_queries<Dot>(a, h, begin, end, b);
@@ -241,12 +250,10 @@ void attend(const Attention& a, const Head& h, Index begin, Index end, const Pac
   const Index last = h.causal ? std::min(h.lk, end) : h.lk;
   for (Index key = 0; key < last; key += Attention::kKeys) {
     const Index n = std::min(Attention::kKeys, last - key), padded = round_up(n, panel);
-    scores<Dot>(a, b, packed.keys + key * a.d_words * kWordBytes, n);
+    scores<Dot>(a, b, packed, key, n);
     for (Index r = 0; r < b.rows; ++r) {
       const Index valid = h.causal ? std::min(n, begin + r - key + 1) : n;
       const float* bias = h.bias ? h.bias + (begin + r) * h.lk + key : nullptr;
-      if constexpr (is_integer<Dot>)
-        scale_scores(b.score + r * Attention::kKeys, padded, packed, key);
       softmax_row<Dot>(b, r, valid, padded, a.in_word, bias);
     }
     add_values<Dot>(a, b, packed, key, n);
@@ -324,7 +331,7 @@ void encode(const Attention& a, Index first, const Panels& from, const PackedHea
     put(from.keys + key * a.d, a.d, panel, words_at(to.keys, (first + key) * a.d_words),
         to.key_scales + first + key, offsets);
     if (a.in_word == 4)
-      for (Index i = 0; i < panel; ++i) offsets[i] *= 128;
+      for (Index i = 0; i < panel; ++i) offsets[i] *= -128;
   }
   const Index vectors = ceil_div(a.d, n);
   for (Index v = 0; v < vectors;) {

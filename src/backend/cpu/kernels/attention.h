@@ -30,7 +30,7 @@ struct PackedHead {
         value_scales(key_scales + 2 * a.padded_keys) {}
   std::byte *keys, *values;
   float* key_scales;          // of each key
-  std::int32_t* key_offsets;  // 128 times the sum of its integers
+  std::int32_t* key_offsets;  // -128 times the sum of its integers: where its scores begin
   float* value_scales;        // of each column, for each block of footprint::Attention::kKeys keys
 };
 

@@ -16,92 +16,112 @@ using kernels::Operands;
 using kernels::PanelProduct;
 using kernels::Scales;
 
+// What becomes of sums: numbers, added to others. Sums of integers begin with what stands for zeros
+// in the left operand, and have factors.
+template <class Dot, Index kVectors>
+class Numbers {
+ public:
+  using Sum = typename Dot::Sum;
+  HWY_INLINE Numbers(const Scales&, Index) {
+    for (Sum& s : start) s = hn::Zero(F());
+  }
+  HWY_INLINE V add(Index, Index, Sum sum, V before) const { return hn::Add(before, sum); }
+  Sum start[kVectors];
+};
+
+template <bool kFast, Index kVectors>
+class Numbers<Int8Dot<kFast>, kVectors> {
+ public:
+  using Sum = hn::Vec<I32>;
+  HWY_INLINE Numbers(const Scales& s, Index row) : row_(s.row + row * s.row_step), s_(s) {
+    const I32 d;
+    for (Index j = 0; j < kVectors; ++j) {
+      start[j] = hn::Mul(hn::Set(d, -s.zero), hn::LoadU(d, s.sums + j * lanes()));
+      column_[j] = hn::LoadU(F(), s.column + j * lanes());
+    }
+  }
+  HWY_INLINE V add(Index r, Index j, Sum sum, V before) const {
+    const V factor = hn::Mul(hn::Set(F(), row_[r * s_.row_step]), column_[j]);
+    return hn::MulAdd(hn::ConvertTo(F(), sum), factor, before);
+  }
+  Sum start[kVectors];
+
+ private:
+  const float* row_;
+  const Scales& s_;
+  V column_[kVectors];
+};
+
+alignas(HWY_MAX_BYTES) constexpr float kZeros[2 * HWY_MAX_BYTES / sizeof(float)] = {};
+
 template <class Dot, Index kVectors, Index kRows>
-void strip(const PanelProduct& p, Index row, bool accumulate) {
-  using Value = typename Dot::Value;
-  const TileOperands o = {static_cast<const char*>(p.a) + row * p.a_stride * 4,
-                          p.a_stride,
-                          p.panel,
-                          p.depth,
-                          p.taps,
-                          p.a_taps,
-                          p.panel_tap};
-  Value* c = static_cast<Value*>(p.c) + row * p.c_stride;
-  if (accumulate)
-    tile<Dot, kRows, kVectors, Result::kAdd>(o, nullptr, c, p.c_stride);
-  else
-    tile<Dot, kRows, kVectors, Result::kWrite>(o, nullptr, c, p.c_stride);
+void strip(const PanelProduct& p, Index row) {
+  const F f;
+  const Index n = lanes();
+  const Numbers<Dot, kVectors> numbers(p.scales, row);
+  Tile<Dot, kRows, kVectors> tile(numbers.start);
+  tile.add({static_cast<const char*>(p.a) + row * p.a_stride * 4, p.a_stride, p.panel, p.depth,
+            p.taps, p.a_taps, p.panel_tap});
+  const Index before_stride = p.before ? p.before_stride : 0;
+  const float* before = p.before ? p.before + row * before_stride : kZeros;
+  float* c = p.c + row * p.c_stride;
+  const auto value = [&](Index r, Index j, auto sum) HWY_ATTR {
+    return numbers.add(r, j, sum, hn::LoadU(f, before + r * before_stride + j * n));
+  };
+  if (!p.gate && !p.add)
+    return tile.each([&](Index r, Index j, auto sum)
+                         HWY_ATTR { hn::StoreU(value(r, j, sum), f, c + r * p.c_stride + j * n); });
+  const float* add = p.add ? p.add + row * p.c_stride : kZeros;
+  const Index add_stride = p.add ? p.c_stride : 0;
+  V gate[kVectors];
+  for (Index j = 0; j < kVectors; ++j)
+    gate[j] = p.gate ? hn::LoadU(f, p.gate + j * n) : hn::Set(f, 1.0f);
+  tile.each([&](Index r, Index j, auto sum) HWY_ATTR {
+    const V other = hn::LoadU(f, add + r * add_stride + j * n);
+    hn::StoreU(hn::MulAdd(value(r, j, sum), gate[j], other), f, c + r * p.c_stride + j * n);
+  });
 }
 
 template <class Dot, Index kVectors, Index kRows = kAccumulators / 2>
-HWY_INLINE void strip_of(Index rows, const PanelProduct& p, Index row, bool accumulate) {
+HWY_INLINE void strip_of(Index rows, const PanelProduct& p, Index row) {
   if (rows == kRows)
-    strip<Dot, kVectors, kRows>(p, row, accumulate);
+    strip<Dot, kVectors, kRows>(p, row);
   else if constexpr (kRows > 1)
-    strip_of<Dot, kVectors, kRows - 1>(rows, p, row, accumulate);
+    strip_of<Dot, kVectors, kRows - 1>(rows, p, row);
 }
 
 // Strips of about equal height, so that the last one is not too low to be fast.
 template <class Dot, Index kVectors>
-void multiply(const PanelProduct& p, bool accumulate) {
+void multiply(const PanelProduct& p) {
   constexpr Index kMost = kAccumulators / 2;
   const Index strips = (p.rows + kMost - 1) / kMost;
   for (Index i = 0; i < strips; ++i) {
     const Index begin = i * p.rows / strips, end = (i + 1) * p.rows / strips;
-    strip_of<Dot, kVectors>(end - begin, p, begin, accumulate);
+    strip_of<Dot, kVectors>(end - begin, p, begin);
   }
 }
 
 template <class Dot>
-void multiply(const PanelProduct& p, bool accumulate) {
-  p.width == lanes() ? multiply<Dot, 1>(p, accumulate) : multiply<Dot, 2>(p, accumulate);
+void multiply(const PanelProduct& p) {
+  p.width == lanes() ? multiply<Dot, 1>(p) : multiply<Dot, 2>(p);
 }
 
-void MultiplyPanel(const PanelProduct& p, bool accumulate) {
+void MultiplyPanel(const PanelProduct& p) {
   switch (p.operands) {
     case Operands::kFloat:
-      return multiply<FloatDot>(p, accumulate);
+      return multiply<FloatDot>(p);
     case Operands::kBF16:
 #if HWY_TARGET == HWY_AVX3
-      if (cpu_has_bf16()) return multiply<BFloat16Dot<true>>(p, accumulate);
+      if (cpu_has_bf16()) return multiply<BFloat16Dot<true>>(p);
 #endif
-      return multiply<BFloat16Dot<false>>(p, accumulate);
+      return multiply<BFloat16Dot<false>>(p);
     case Operands::kInt8:
     case Operands::kInt15:
 #if HWY_TARGET == HWY_AVX3
-      if (cpu_has_vnni()) return multiply<Int8Dot<true>>(p, accumulate);
+      if (cpu_has_vnni()) return multiply<Int8Dot<true>>(p);
 #endif
-      return multiply<Int8Dot<false>>(p, accumulate);
+      return multiply<Int8Dot<false>>(p);
   }
-}
-
-template <Index kVectors>
-void scale_rows(const void* c, Index rows, const Scales& s, float* out, bool accumulate) {
-  const F f;
-  const I32 d;
-  const Index n = lanes();
-  hn::Vec<I32> middle[kVectors];
-  V column[kVectors];
-  for (Index j = 0; j < kVectors; ++j) {
-    middle[j] = hn::Mul(hn::Set(d, s.zero), hn::LoadU(d, s.sums + j * n));
-    column[j] = hn::LoadU(f, s.column + j * n);
-  }
-  const auto* sums = static_cast<const std::int32_t*>(c);
-  for (Index r = 0; r < rows; ++r) {
-    const V row = hn::Set(f, s.row[r * s.row_step]);
-    for (Index j = 0; j < kVectors; ++j) {
-      const Index at = (r * kVectors + j) * n;
-      const V sum = hn::ConvertTo(f, hn::Sub(hn::LoadU(d, sums + at), middle[j]));
-      const V before = accumulate ? hn::LoadU(f, out + at) : hn::Zero(f);
-      hn::StoreU(hn::MulAdd(sum, hn::Mul(row, column[j]), before), f, out + at);
-    }
-  }
-}
-
-void ScaleSums(const void* c, Index rows, Index width, const Scales& s, float* out,
-               bool accumulate) {
-  width == lanes() ? scale_rows<1>(c, rows, s, out, accumulate)
-                   : scale_rows<2>(c, rows, s, out, accumulate);
 }
 
 template <class Fn>
@@ -109,19 +129,16 @@ HWY_INLINE void finish_row(const float* c, const float* add, Index n, const Fini
                            float* out) {
   if (e.gate && add)
     map(
-        n, out, [&](V v, V b, V g, V o) HWY_ATTR { return hn::MulAdd(f(hn::Add(v, b)), g, o); }, c,
-        e.bias, e.gate, add);
+        n, out, [&](V v, V g, V o) HWY_ATTR { return hn::MulAdd(f(v), g, o); }, c, e.gate, add);
   else if (e.gate)
     map(
-        n, out, [&](V v, V b, V g) HWY_ATTR { return hn::Mul(f(hn::Add(v, b)), g); }, c, e.bias,
-        e.gate);
+        n, out, [&](V v, V g) HWY_ATTR { return hn::Mul(f(v), g); }, c, e.gate);
   else if (add)
     map(
-        n, out, [&](V v, V b, V o) HWY_ATTR { return hn::Add(f(hn::Add(v, b)), o); }, c, e.bias,
-        add);
+        n, out, [&](V v, V o) HWY_ATTR { return hn::Add(f(v), o); }, c, add);
   else
     map(
-        n, out, [&](V v, V b) HWY_ATTR { return f(hn::Add(v, b)); }, c, e.bias);
+        n, out, [&](V v) HWY_ATTR { return f(v); }, c);
 }
 
 void FinishRows(const float* c, Index c_stride, Index rows, Index columns, const Finish& e,
@@ -133,15 +150,14 @@ void FinishRows(const float* c, Index c_stride, Index rows, Index columns, const
   });
 }
 
-void FinishGeglu(const kernels::Geglu& g, Index c_stride, Index rows, Index columns, float* out,
-                 Index out_stride) {
+void FinishGeglu(const float* value, const float* gate, Index c_stride, Index rows, Index columns,
+                 float* out, Index out_stride) {
   const F f;
   for (Index r = 0; r < rows; ++r)
     for (Index j = 0; j < columns; j += lanes()) {
       const Index at = r * c_stride + j;
-      const V value = hn::Add(hn::LoadU(f, g.value + at), hn::LoadU(f, g.value_bias + j)),
-              gate = hn::Add(hn::LoadU(f, g.gate + at), hn::LoadU(f, g.gate_bias + j));
-      hn::StoreU(hn::Mul(value, gelu(gate)), f, out + r * out_stride + j);
+      hn::StoreU(hn::Mul(hn::LoadU(f, value + at), gelu(hn::LoadU(f, gate + at))), f,
+                 out + r * out_stride + j);
     }
 }
 
@@ -154,25 +170,18 @@ HWY_AFTER_NAMESPACE();
 namespace mezzo::kernels {
 HWY_EXPORT(PanelWidth);
 HWY_EXPORT(MultiplyPanel);
-HWY_EXPORT(ScaleSums);
 HWY_EXPORT(FinishRows);
 HWY_EXPORT(FinishGeglu);
 
 Index panel_width() { return HWY_DYNAMIC_DISPATCH(PanelWidth)(); }
-void multiply_panel(const PanelProduct& p, bool accumulate) {
-  HWY_DYNAMIC_DISPATCH(MultiplyPanel)(p, accumulate);
-}
-void scale_sums(const void* c, Index rows, Index width, const Scales& s, float* out,
-                bool accumulate) {
-  HWY_DYNAMIC_DISPATCH(ScaleSums)(c, rows, width, s, out, accumulate);
-}
+void multiply_panel(const PanelProduct& p) { HWY_DYNAMIC_DISPATCH(MultiplyPanel)(p); }
 void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish& finish,
                  float* out, Index out_stride) {
   HWY_DYNAMIC_DISPATCH(FinishRows)(c, c_stride, rows, columns, finish, out, out_stride);
 }
-void finish_geglu(const Geglu& g, Index c_stride, Index rows, Index columns, float* out,
-                  Index out_stride) {
-  HWY_DYNAMIC_DISPATCH(FinishGeglu)(g, c_stride, rows, columns, out, out_stride);
+void finish_geglu(const float* value, const float* gate, Index c_stride, Index rows, Index columns,
+                  float* out, Index out_stride) {
+  HWY_DYNAMIC_DISPATCH(FinishGeglu)(value, gate, c_stride, rows, columns, out, out_stride);
 }
 }  // namespace mezzo::kernels
 #endif

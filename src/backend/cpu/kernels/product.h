@@ -14,6 +14,16 @@ Index panel_width();
 /// sums, those of the left operand without sign; or integers of 15 bits as two of 8 (words.h).
 enum class Operands { kFloat, kBF16, kInt8, kInt15 };
 
+/// Factors of integer products: (sum - zero * sums[j]) * row[i] * column[j]. `zero`: the integer
+/// that stands for 0 in the left operand; `sums`: those of the weight's integers.
+struct Scales {
+  const float* row = nullptr;
+  Index row_step = 0;  // 0: all rows have one factor
+  std::int32_t zero = 0;
+  const float* column = nullptr;
+  const std::int32_t* sums = nullptr;
+};
+
 /// A block of rows times a panel. Depths and strides of `a` are in words of four bytes.
 struct PanelProduct {
   Operands operands = Operands::kFloat;
@@ -21,43 +31,36 @@ struct PanelProduct {
   Index a_stride, rows;
   const void* panel;   // [depth][width]
   Index depth, width;  // width: panel_width() or half of it
-  void* c;             // [rows][width] float32, or int32 of integers; rows c_stride apart
-  Index c_stride;
   /// Of a convolution: the sum goes over `taps` such products. Tap t has its rows a_taps[t] words,
   /// and its panel t * panel_tap words further on.
   Index taps = 1;
   const Index* a_taps = nullptr;
   Index panel_tap = 0;
+  Scales scales = {};  // of integers
+  /// What sums are added to: [rows][width], rows before_stride apart, where 0 means one row for
+  /// all. Null: zeros.
+  const float* before = nullptr;
+  Index before_stride = 0;
+  /// Then they are multiplied by gate[j], and a row of `add` is added. Null: nothing.
+  const float *gate = nullptr, *add = nullptr;
+  float* c;  // [rows][width]; rows, and those of `add`, are c_stride apart
+  Index c_stride;
 };
-/// c = a * panel, or c += a * panel. A value does not depend on the number of rows.
-void multiply_panel(const PanelProduct&, bool accumulate);
+/// c = (before + a * panel) * gate + add. A value does not depend on the number of rows. `before`
+/// and `add` may be in the memory of c.
+void multiply_panel(const PanelProduct&);
 
-/// Factors of integer products: (c - zero * sums[j]) * row[i] * column[j]. `zero`: the integer that
-/// stands for 0 in the left operand; `sums`: those of the weight's integers.
-struct Scales {
-  const float* row;
-  Index row_step;  // 0: all rows have one factor
-  std::int32_t zero;
-  const float* column;
-  const std::int32_t* sums;
-};
-/// Integers c [rows][width] as float32, written to `out` or added to it; `out` may be c.
-void scale_sums(const void* c, Index rows, Index width, const Scales&, float* out, bool accumulate);
-
-/// What happens to finished sums: out = activation(c + bias) * gate + add. Null: nothing.
+/// What happens to finished sums: out = activation(c) * gate + add. Null: nothing.
 struct Finish {
-  const float *bias = nullptr, *gate = nullptr, *add = nullptr;
+  const float *gate = nullptr, *add = nullptr;
   Activation activation = Activation::kNone;
 };
 /// `rows` rows of `columns` sums, c_stride apart; out and add are out_stride apart.
 void finish_rows(const float* c, Index c_stride, Index rows, Index columns, const Finish&,
                  float* out, Index out_stride);
 
-/// out = (value + value_bias) * gelu(gate + gate_bias); `columns` of whole vectors.
-struct Geglu {
-  const float *value, *gate, *value_bias, *gate_bias;
-};
-void finish_geglu(const Geglu&, Index c_stride, Index rows, Index columns, float* out,
-                  Index out_stride);
+/// out = value * gelu(gate); `columns` of whole vectors. Rows of value and gate are c_stride apart.
+void finish_geglu(const float* value, const float* gate, Index c_stride, Index rows, Index columns,
+                  float* out, Index out_stride);
 
 }  // namespace mezzo::kernels
