@@ -3,6 +3,7 @@
 // peak probe taken just before. Run with --benchmark_filter=conv for some of them. precision: 0
 // float32 weights, 1 16 bits, 2 integers of 8 bits.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <ctime>
 
@@ -31,7 +32,10 @@ void report(benchmark::State& state, double flops, double peak) {
   state.counters["of_peak"] = benchmark::Counter(done / peak, benchmark::Counter::kIsRate);
 }
 
-Precision precision(std::int64_t argument) { return static_cast<Precision>(argument); }
+Precision precision(std::int64_t argument) {
+  constexpr std::array kPrecisions = {Precision::kF32, Precision::kBF16, Precision::kInt8};
+  return kPrecisions.at(static_cast<std::size_t>(argument));
+}
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
@@ -75,11 +79,13 @@ BENCHMARK(conv)
     ->ArgNames({"n", "side", "in", "out", "k", "precision"})
     ->Args({1, 64, 320, 320, 3, 0})
     ->Args({2, 64, 320, 320, 3, 1})
+    ->Args({2, 64, 320, 320, 3, 2})
     ->Args({2, 32, 640, 640, 3, 0})
     ->Args({2, 32, 640, 640, 3, 1})
     ->Args({2, 32, 640, 640, 3, 2})
     ->Args({2, 16, 1280, 1280, 3, 0})
     ->Args({2, 16, 1280, 1280, 3, 1})
+    ->Args({2, 16, 1280, 1280, 3, 2})
     ->Args({2, 8, 1280, 1280, 3, 0})
     ->Args({2, 8, 1280, 1280, 3, 1})
     ->Args({2, 64, 960, 320, 1, 0})

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/cpu/isa.h"
 #include "reference.h"
 #include "tensor/convert.h"
 #include "tolerances.h"
@@ -202,6 +203,29 @@ TEST(Linear, IsAsExactAsTheFile) {
     }
     l.x.data<float>()[1] = 30;  // an outlier leaves fewer bits to the other values of its row
     EXPECT_LT(error(), cpu_multiplies_bf16() ? test::kProductBf16 : 10 * test::kProductInt15);
+  }
+}
+
+// Where less than float32 is asked for, integers of 13 bits are: with weights of any type, and sums
+// of more channels than one of 32 bits can hold.
+TEST(Linear, IntegersOf13BitsAreMoreExactThanBFloat16) {
+  if (!cpu_has_vnni() || cpu_multiplies_bf16()) GTEST_SKIP() << "needs AVX512-VNNI";
+  const auto backend = make_cpu_backend();
+  for (const auto& [x, out] : {std::pair{Shape{2, 77, 97}, 40}, std::pair{Shape{1, 3, 67}, 33},
+                               std::pair{Shape{2, 50, 320}, 320}, std::pair{Shape{5, 5121}, 64}}) {
+    SCOPED_TRACE(to_string(x));
+    Layer l = layer(x, out);
+    for (const DType t : {DType::kF32, DType::kF16, DType::kBF16}) {
+      l.weight = cast(l.weight, t);
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+                test::kProductInt13);
+    }
+    // The largest sums: every value at its limit.
+    for (std::int64_t i = 0; i < l.x.numel(); ++i) l.x.data<float>()[i] = 1;
+    l.weight = cast(l.weight, DType::kF32);
+    for (std::int64_t i = 0; i < l.weight.numel(); ++i) l.weight.data<float>()[i] = -1;
+    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+              test::kProduct);
   }
 }
 

@@ -154,7 +154,7 @@ class SmallWords {
       }
   }
   int in_word() const {
-    return operands_ == Operands::kFloat ? 1 : operands_ == Operands::kBF16 ? 2 : 4;
+    return operands_ == Operands::kFloat ? 1 : operands_ == Operands::kInt8 ? 4 : 2;
   }
   const std::uint32_t* data() const { return words_.data(); }
   /// Value j of a word.
@@ -164,6 +164,7 @@ class SmallWords {
       const auto byte = static_cast<std::uint8_t>(w >> (8 * j));
       return unsigned_ ? byte : static_cast<std::int8_t>(byte);
     }
+    if (operands_ == Operands::kInt13) return static_cast<std::int16_t>(w >> (16 * j));
     const std::uint32_t bits = operands_ == Operands::kFloat ? w : w >> (16 * j) << 16;
     return static_cast<double>(std::bit_cast<float>(bits));
   }
@@ -172,6 +173,7 @@ class SmallWords {
   std::uint32_t bits(int value) const {
     if (operands_ == Operands::kInt8)
       return static_cast<std::uint32_t>(value + (unsigned_ ? 128 : 0)) & 255u;
+    if (operands_ == Operands::kInt13) return static_cast<std::uint16_t>(200 * value);
     const auto b = std::bit_cast<std::uint32_t>(static_cast<float>(value));
     return operands_ == Operands::kFloat ? b : b >> 16;
   }
@@ -180,18 +182,29 @@ class SmallWords {
   std::vector<std::uint32_t> words_;
 };
 
-// (before + a * panel) * gate + add by plain loops.
-double plain_product(const kernels::PanelProduct& p, const SmallWords& a, const SmallWords& b,
-                     std::int64_t r, std::int64_t o) {
-  double sum = 0;
-  for (std::int64_t t = 0; t < p.taps; ++t)
-    for (std::int64_t k = 0; k < p.depth; ++k)
-      for (int j = 0; j < a.in_word(); ++j)
-        sum +=
-            a.at(r * p.a_stride + p.a_taps[t] + k, j) * b.at(t * p.panel_tap + k * p.width + o, j);
-  const kernels::Scales& s = p.scales;
-  if (p.operands == Operands::kInt8)
-    sum = (sum - s.zero * s.sums[o]) * static_cast<double>(s.row[r * s.row_step] * s.column[o]);
+// Sums of a product by plain loops, in integers too as numbers.
+std::vector<double> plain_sums(const kernels::PanelProduct& p, const SmallWords& a,
+                               const SmallWords& b) {
+  std::vector<double> sums;
+  for (std::int64_t r = 0; r < p.rows; ++r)
+    for (std::int64_t o = 0; o < p.width; ++o) {
+      double sum = 0;
+      for (std::int64_t t = 0; t < p.taps; ++t)
+        for (std::int64_t k = 0; k < p.depth; ++k)
+          for (int j = 0; j < a.in_word(); ++j)
+            sum += a.at(r * p.a_stride + p.a_taps[t] + k, j) *
+                   b.at(t * p.panel_tap + k * p.width + o, j);
+      const kernels::Scales& s = p.scales;
+      if (p.operands == Operands::kInt8) sum -= s.zero * s.sums[o];
+      if (p.operands == Operands::kInt8 || p.operands == Operands::kInt13)
+        sum *= static_cast<double>(s.row[r * s.row_step] * s.column[o]);
+      sums.push_back(sum);
+    }
+  return sums;
+}
+
+// (before + sum) * gate + add.
+double finished(const kernels::PanelProduct& p, double sum, std::int64_t r, std::int64_t o) {
   if (p.before) sum += static_cast<double>(p.before[r * p.before_stride + o]);
   if (p.gate) sum *= static_cast<double>(p.gate[o]);
   return p.add ? sum + static_cast<double>(p.add[r * p.c_stride + o]) : sum;
@@ -211,7 +224,8 @@ TEST(MultiplyPanel, EqualsThePlainLoops) {
   std::vector<std::int32_t> sums(kWidth);
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<std::int32_t>(i * 5) - 70;
   test::for_each_target([&](const std::string& target) {
-    for (const Operands operands : {Operands::kFloat, Operands::kBF16, Operands::kInt8})
+    for (const Operands operands :
+         {Operands::kFloat, Operands::kBF16, Operands::kInt8, Operands::kInt13})
       for (const std::int64_t width : {kernels::panel_width(), kernels::panel_width() / 2})
         for (const std::int64_t taps : {1, 3})
           for (std::int64_t rows = 1; rows <= kRows; ++rows) {
@@ -220,23 +234,25 @@ TEST(MultiplyPanel, EqualsThePlainLoops) {
             const SmallWords a(operands, static_cast<std::size_t>(rows * kStride), true),
                 b(operands, static_cast<std::size_t>(taps * (kDepth * width + 3)), false);
             std::vector<float> c(static_cast<std::size_t>(rows * (width + 1)), 42.0f);
-            kernels::PanelProduct p = {.operands = operands,
-                                       .a = a.data(),
-                                       .a_stride = kStride,
-                                       .rows = rows,
-                                       .panel = b.data(),
-                                       .depth = kDepth,
-                                       .width = width,
-                                       .taps = taps,
-                                       .a_taps = a_taps.data(),
-                                       .panel_tap = kDepth * width + 3,
-                                       .scales = {.row = factors.data(),
-                                                  .row_step = rows % 2,
-                                                  .zero = 3,
-                                                  .column = factors.data() + 1,
-                                                  .sums = sums.data()},
-                                       .c = c.data(),
-                                       .c_stride = width + 1};
+            kernels::PanelProduct p = {
+                .operands = operands,
+                .a = a.data(),
+                .a_stride = kStride,
+                .rows = rows,
+                .panel = b.data(),
+                .depth = kDepth,
+                .width = width,
+                .taps = taps,
+                .a_taps = a_taps.data(),
+                .panel_tap = kDepth * width + 3,
+                .scales = {.row = factors.data(),
+                           .row_step = rows % 2,
+                           .zero = 3,
+                           .column = factors.data() + 1,
+                           .sums = operands == Operands::kInt8 ? sums.data() : nullptr},
+                .c = c.data(),
+                .c_stride = width + 1};
+            const std::vector<double> plain = plain_sums(p, a, b);
             for (const int form : {0, 1, 2, 3, 4}) {
               if (form >= 1) p.before = others.data();
               if (form >= 2) p.before_stride = width;
@@ -247,7 +263,8 @@ TEST(MultiplyPanel, EqualsThePlainLoops) {
               for (std::int64_t r = 0; r < rows; ++r) {
                 const float* row = c.data() + r * (width + 1);
                 for (std::int64_t o = 0; o < width; ++o)
-                  right &= static_cast<double>(row[o]) == plain_product(p, a, b, r, o);
+                  right &= static_cast<double>(row[o]) ==
+                           finished(p, plain[static_cast<std::size_t>(r * width + o)], r, o);
                 right &= row[width] == 42.0f;
               }
               EXPECT_TRUE(right) << "form " << form;

@@ -169,7 +169,7 @@ class DirectRun {
     if (!w_.integers()) return {};
     kernels::Scales scales = left_.scales(s.line, s.begin, term);
     scales.column = w_.scales(term) + panel.begin;
-    scales.sums = w_.sums(term) + panel.begin;
+    if (const std::int32_t* sums = w_.sums(term)) scales.sums = sums + panel.begin;
     return scales;
   }
 
@@ -236,7 +236,7 @@ class DirectRun {
 
 double direct_cost(const ProductCall& call) {
   // Of products with the operands, in those of float32.
-  constexpr std::array kRates = {1.0, 0.5, 0.27, 0.75};  // kFloat, kBF16, kInt8, kInt15
+  constexpr std::array kRates = {1.0, 0.5, 0.27, 0.75, 0.55};  // as Operands
   const PackedWeight& w = call.weights;
   const double rate = kRates[static_cast<std::size_t>(w.operands())];
   const auto pixels = static_cast<double>(call.out_h() * call.out_w());

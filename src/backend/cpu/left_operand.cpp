@@ -112,8 +112,10 @@ void LeftOperand::convert_rows(Index line, float* space) {
   if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
   const float* x = input_.get(l_.image(line), l_.pixel(line), pixels, space);
   if (!call_.weights.integers()) return convert(x, pixels, nullptr, out);
-  const auto convert_row =
-      call_.weights.operands() == Operands::kInt8 ? kernels::row_to_int8 : kernels::row_to_int15;
+  const Operands operands = call_.weights.operands();
+  const auto convert_row = operands == Operands::kInt8    ? kernels::row_to_int8
+                           : operands == Operands::kInt13 ? kernels::row_to_int13
+                                                          : kernels::row_to_int15;
   float* scales = scales_.data() + at * l_.pixels_;
   for (Index i = 0; i < pixels; ++i) scales[i] = convert_row(x + i * in, in, out + i * l_.words_);
 }

@@ -29,17 +29,17 @@ PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, D
   if (cpu_multiplies_bf16()) return kBF16;
   const bool rows =
       c.kernel == 1 && c.stride == 1 && c.pad_top + c.pad_left + c.pad_bottom + c.pad_right == 0;
+  if (!rows || c.in < kLeastOf15 || c.in > kMostOf15 || !cpu_has_vnni()) return kFloat;
   const bool rounded = source == DType::kF16 || source == DType::kBF16;
-  return rows && c.in >= kLeastOf15 && c.in <= kMostOf15 && cpu_has_vnni() &&
-                 (rounded || (precision != Precision::kAuto && !is_kept(source)))
-             ? kInt15
-             : kFloat;
+  if (precision == Precision::kAuto) return rounded ? kInt15 : kFloat;
+  return is_kept(source) ? kFloat : kInt13;
 }
 
 DType storage_of(PackedWeight::Operands operands, Precision precision, DType source, bool kept) {
   if (kept) return source;
   if (operands == kernels::Operands::kInt8 || operands == kernels::Operands::kInt15)
     return DType::kI8;
+  if (operands == kernels::Operands::kInt13) return DType::kI16;
   if (operands == kernels::Operands::kBF16) return DType::kBF16;
   // 16 bits of the file stay as they are: widened, they are the same numbers.
   if (source == DType::kF16 || source == DType::kBF16) return source;
@@ -67,11 +67,21 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
   if (!integers()) return;
   const std::size_t bytes = static_cast<std::size_t>(panels() * width_ * terms()) * kWord;
   scales_ = WeightMemory(bytes, count, backed);
-  sums_ = WeightMemory(bytes, count, backed);
+  if (operands_ != Operands::kInt13) sums_ = WeightMemory(bytes, count, backed);
 }
 
 std::int64_t PackedWeight::in_word() const {
-  return operands_ == Operands::kFloat ? 1 : operands_ == Operands::kBF16 ? 2 : 4;
+  switch (operands_) {
+    case Operands::kFloat:
+      return 1;
+    case Operands::kBF16:
+    case Operands::kInt13:
+      return 2;
+    case Operands::kInt8:
+    case Operands::kInt15:
+      break;
+  }
+  return 4;
 }
 
 PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
@@ -80,6 +90,7 @@ PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
 }
 
 std::int64_t PackedWeight::slice() const {
+  if (operands_ == Operands::kInt13) return std::min(kernels::kMostDepth, config_.in);
   if (integers()) return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
   return std::min(taps() == 1 ? kDepth : kDepthOfTaps, config_.in);
 }
@@ -235,6 +246,7 @@ void PackedWeight::encode(const Panel& p, const float* values) {
       kernels::panel_to_bf16(values + tap * in * p.width, in, p.width, packed + tap * tap_words);
     return;
   }
+  if (operands_ == Operands::kInt13) return encode_13(p, values, packed);
   if (operands_ == Operands::kInt15) return encode_15(p, values, packed);
   for (std::int64_t begin = 0; begin < in; begin += slice()) {
     const std::int64_t at = begin / slice() * panels() * width_ + p.begin,
@@ -248,6 +260,18 @@ void PackedWeight::encode(const Panel& p, const float* values) {
     for (std::int64_t tap = 0; tap < taps(); ++tap)
       kernels::panel_to_int8(values + (tap * in + begin) * p.width, count, p.width, scale,
                              packed + tap * tap_words + words(begin) * p.width, sum);
+  }
+}
+
+void PackedWeight::encode_13(const Panel& p, const float* values, std::uint32_t* packed) {
+  for (std::int64_t begin = 0; begin < config_.in; begin += slice()) {
+    const std::int64_t count = std::min(slice(), config_.in - begin);
+    float* scale =
+        reinterpret_cast<float*>(scales_.data()) + begin / slice() * panels() * width_ + p.begin;
+    std::fill_n(scale, p.width, 0.0f);
+    kernels::widen_panel_scales(values + begin * p.width, count, p.width, scale);
+    kernels::panel_to_int12(values + begin * p.width, count, p.width, scale,
+                            packed + words(begin) * p.width);
   }
 }
 

@@ -1,8 +1,8 @@
 // A weight as the products read it: panels of kernels::panel_width() output channels, each
 // [taps][input channels][width], a linear layer being a convolution with one tap. The last panel is
 // half as wide where that is enough. What lies beside each other is multiplied at once: float32,
-// two bfloat16 or four 8-bit integers in a word (kernels/words.h). Integers of 15 bits have a panel
-// of their upper parts and behind it one of the lower.
+// two bfloat16 or 16-bit integers, or four of 8 bits in a word (kernels/words.h). Integers of 15
+// bits have a panel of their upper parts and behind it one of the lower.
 #pragma once
 
 #include "backend/backend.h"
@@ -48,6 +48,7 @@ class PackedWeight final : public Packed {
     return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
   }
   const std::int32_t* sums(std::int64_t slice_index) const {
+    if (operands_ == Operands::kInt13) return nullptr;
     return reinterpret_cast<const std::int32_t*>(sums_.data()) + slice_index * panels() * width_;
   }
 
@@ -57,7 +58,7 @@ class PackedWeight final : public Packed {
   std::int64_t words(std::int64_t n) const { return ceil_div(n, in_word()); }
   /// Words of a row of the left operand.
   std::int64_t row_words() const { return parts() * words(config_.in); }
-  bool integers() const { return operands_ == Operands::kInt8 || operands_ == Operands::kInt15; }
+  bool integers() const { return operands_ != Operands::kFloat && operands_ != Operands::kBF16; }
   std::int64_t panels() const { return ceil_div(config_.out, width_); }
   std::int64_t panel_width() const { return width_; }
   struct Panel {
@@ -98,6 +99,7 @@ class PackedWeight final : public Packed {
   Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void expand(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void encode(const Panel&, const float* values);
+  void encode_13(const Panel&, const float* values, std::uint32_t* packed);
   void encode_15(const Panel&, const float* values, std::uint32_t* packed);
 
   Conv2dConfig config_;

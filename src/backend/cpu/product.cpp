@@ -59,6 +59,8 @@ constexpr std::array kAlgorithms = {
     Algorithm{"direct int8", direct_cost_of<kernels::Operands::kInt8>, direct_scratch, run_direct},
     Algorithm{"direct int15", direct_cost_of<kernels::Operands::kInt15>, direct_scratch,
               run_direct},
+    Algorithm{"direct int13", direct_cost_of<kernels::Operands::kInt13>, direct_scratch,
+              run_direct},
     Algorithm{"winograd 4x4 f32", winograd_cost<4>, winograd_bytes<4>, winograd_product<4>},
     Algorithm{"winograd 6x6 f32", winograd_cost<6>, winograd_bytes<6>, winograd_product<6>},
 };

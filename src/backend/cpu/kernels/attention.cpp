@@ -24,7 +24,8 @@ using kernels::Head;
 using kernels::Index;
 using kernels::PackedHead;
 
-constexpr Index kKeyVectors = 2;  // of a panel of keys
+constexpr Index kKeyVectors = 2;   // of a panel of keys
+constexpr Index kBytesAtOnce = 4;  // vectors of probabilities that become bytes
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = -1e30f;            // below every score, and its differences stay finite
 constexpr float kLeastScale = 1e-20f;        // by which kLowest is still very low
@@ -140,17 +141,24 @@ HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V s
   const F f;
   // Integers: 255 is a power of two like the rest of the exponent.
   const V m = hn::Set(f, is_integer<Dot> ? max - kLog2Certain : max);
-  for (Index j = 0; j < padded; j += lanes()) {
-    const V x = hn::MulSub(hn::LoadU(f, s + j), unit, m);
+  const auto exponent = [&](Index j) HWY_ATTR { return hn::MulSub(hn::LoadU(f, s + j), unit, m); };
+  const Index n = lanes();
+  if constexpr (is_integer<Dot>) {
+    for (Index j = 0; j < padded; j += kBytesAtOnce * n) {
+      const V p[] = {rough_exp2(exponent(j)), rough_exp2(exponent(j + n)),
+                     rough_exp2(exponent(j + 2 * n)), rough_exp2(exponent(j + 3 * n))};
+      store_bytes(p, reinterpret_cast<std::uint8_t*>(weights) + j);
+      sum = hn::Add(sum, hn::Add(hn::Add(p[0], p[1]), hn::Add(p[2], p[3])));
+    }
+    return sum;
+  }
+  for (Index j = 0; j < padded; j += n) {
     V p;
     if constexpr (std::is_same_v<Dot, FloatDot>) {
-      p = exp2(x);
+      p = exp2(exponent(j));
       hn::StoreU(p, f, s + j);
-    } else if constexpr (is_integer<Dot>) {
-      p = rough_exp2(x);
-      store_bytes(p, reinterpret_cast<std::uint8_t*>(weights) + j);
     } else {
-      p = rough_exp2(x);
+      p = rough_exp2(exponent(j));
       store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
     }
     sum = hn::Add(sum, p);
@@ -197,7 +205,8 @@ template <class Dot>
 void take_queries(const Attention& a, const Head& h, Index begin, Index end, const Block& b) {
   const V k = hn::Set(F(), h.scale * kLog2E);
   const Index words = a.d_words * kWordBytes;
-  std::memset(b.q, 0, static_cast<std::size_t>(Attention::kRows * words));
+  std::memset(b.q + (end - begin) * words, 0,
+              static_cast<std::size_t>((Attention::kRows - (end - begin)) * words));
   for (Index r = begin; r < end; ++r) {
     char* to = b.q + (r - begin) * words;
     // Nothing is in the memory of the results yet.
@@ -231,11 +240,10 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   b.out_width = round_up(a.d, lanes());
   take_queries<Dot>(a, h, begin, end, b);
   std::fill_n(b.out, Attention::kRows * b.out_width, 0.0f);
-  std::fill_n(b.score, Attention::kRows * Attention::kKeys, 0.0f);
-  if (!kFloat)
-    std::memset(
-        b.weights, 0,
-        static_cast<std::size_t>(Attention::kRows * Attention::kKeys / a.in_word * kWordBytes));
+  // Rows that fill the last tile have probabilities of zero.
+  const Index stride = Attention::kKeys / a.in_word * kWordBytes;
+  std::memset(b.weights + b.rows * stride, 0,
+              static_cast<std::size_t>((Attention::kRows - b.rows) * stride));
   std::fill_n(b.max, Attention::kRows, kLowest);
   std::fill_n(b.sum, Attention::kRows * Attention::kMaxLanes, 0.0f);
   std::fill_n(b.correction, Attention::kRows, 0.0f);
@@ -245,11 +253,12 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
 template <class Dot>
 void attend(const Attention& a, const Head& h, Index begin, Index end, const PackedHead& packed,
             std::byte* scratch) {
-  const Index panel = kKeyVectors * lanes();
+  // The probabilities of a row end with a whole piece of what is done at once.
+  const Index piece = (is_integer<Dot> ? kBytesAtOnce : kKeyVectors) * lanes();
   const Block b = begin_block<Dot>(a, h, begin, end, scratch);
   const Index last = h.causal ? std::min(h.lk, end) : h.lk;
   for (Index key = 0; key < last; key += Attention::kKeys) {
-    const Index n = std::min(Attention::kKeys, last - key), padded = round_up(n, panel);
+    const Index n = std::min(Attention::kKeys, last - key), padded = round_up(n, piece);
     scores<Dot>(a, b, packed, key, n);
     for (Index r = 0; r < b.rows; ++r) {
       const Index valid = h.causal ? std::min(n, begin + r - key + 1) : n;

@@ -1,5 +1,7 @@
 #include "backend/cpu/kernels/product.h"
 
+#include <type_traits>
+
 #include "backend/cpu/isa.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -29,14 +31,16 @@ class Numbers {
   Sum start[kVectors];
 };
 
-template <bool kFast, Index kVectors>
-class Numbers<Int8Dot<kFast>, kVectors> {
+template <class Dot, Index kVectors>
+requires std::is_same_v<typename Dot::Value, std::int32_t>
+class Numbers<Dot, kVectors> {
  public:
-  using Sum = hn::Vec<I32>;
+  using Sum = typename Dot::Sum;
   HWY_INLINE Numbers(const Scales& s, Index row) : row_(s.row + row * s.row_step), s_(s) {
     const I32 d;
     for (Index j = 0; j < kVectors; ++j) {
-      start[j] = hn::Mul(hn::Set(d, -s.zero), hn::LoadU(d, s.sums + j * lanes()));
+      start[j] = hn::Zero(d);
+      if (s.sums) start[j] = hn::Mul(hn::Set(d, -s.zero), hn::LoadU(d, s.sums + j * lanes()));
       column_[j] = hn::LoadU(F(), s.column + j * lanes());
     }
   }
@@ -121,6 +125,11 @@ void MultiplyPanel(const PanelProduct& p) {
       if (cpu_has_vnni()) return multiply<Int8Dot<true>>(p);
 #endif
       return multiply<Int8Dot<false>>(p);
+    case Operands::kInt13:
+#if HWY_TARGET == HWY_AVX3
+      if (cpu_has_vnni()) return multiply<Int16Dot<true>>(p);
+#endif
+      return multiply<Int16Dot<false>>(p);
   }
 }
 

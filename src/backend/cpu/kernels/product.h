@@ -11,11 +11,13 @@ namespace mezzo::kernels {
 Index panel_width();
 
 /// What is multiplied: float32; pairs of bfloat16 with float32 sums; integers of 8 bits with exact
-/// sums, those of the left operand without sign; or integers of 15 bits as two of 8 (words.h).
-enum class Operands { kFloat, kBF16, kInt8, kInt15 };
+/// sums, those of the left operand without sign; integers of 15 bits as two of 8; or pairs of
+/// integers of 13 and 12 bits (words.h).
+enum class Operands { kFloat, kBF16, kInt8, kInt15, kInt13 };
 
 /// Factors of integer products: (sum - zero * sums[j]) * row[i] * column[j]. `zero`: the integer
-/// that stands for 0 in the left operand; `sums`: those of the weight's integers.
+/// that stands for 0 in the left operand; `sums`: those of the weight's integers. kInt13 has no
+/// such sums.
 struct Scales {
   const float* row = nullptr;
   Index row_step = 0;  // 0: all rows have one factor

@@ -1,7 +1,7 @@
 // What a lane of a vector multiplies in one instruction is a word of four bytes: a float32, two
-// bfloat16 or four 8-bit integers. Highway 1.0.3 has no name for the instructions of AVX512-BF16
-// and AVX512-VNNI; where they are missing the same sums are put together from others. Included once
-// per instruction set (hwy/foreach_target.h).
+// bfloat16, two 16-bit or four 8-bit integers. Highway 1.0.3 has no name for the instructions of
+// AVX512-BF16 and AVX512-VNNI; where they are missing the same sums are put together from others.
+// Included once per instruction set (hwy/foreach_target.h).
 #if defined(MEZZO_WORDS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MEZZO_WORDS_INL_H_
 #undef MEZZO_WORDS_INL_H_
@@ -77,6 +77,22 @@ HWY_INLINE void store_bytes(V x, std::uint8_t* out) {
   hn::StoreU(hn::TruncateTo(byte, whole), byte, out);
 #endif
 }
+/// Four vectors, from their nearest integers, or 0 and 255 where these are beyond.
+HWY_INLINE void store_bytes(const V (&x)[4], std::uint8_t* out) {
+#if HWY_TARGET == HWY_AVX3  // where a narrowing store takes two slots of one port
+  const __m512i lower =
+      _mm512_packs_epi32(_mm512_cvtps_epi32(x[0].raw), _mm512_cvtps_epi32(x[1].raw));
+  const __m512i upper =
+      _mm512_packs_epi32(_mm512_cvtps_epi32(x[2].raw), _mm512_cvtps_epi32(x[3].raw));
+  // Both put together what lies in the same 128 bits.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(out, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(lower, upper)));
+#else
+  const F f;
+  for (std::int64_t i = 0; i < 4; ++i)
+    store_bytes(hn::Min(hn::Max(x[i], hn::Zero(f)), hn::Set(f, 255.0f)), out + i * lanes());
+#endif
+}
 HWY_INLINE Words pair_up(V first, V second) {
   return hn::Or(hn::ShiftRight<16>(round_bf16(first)),
                 hn::And(round_bf16(second), hn::Set(U32(), 0xFFFF0000u)));
@@ -144,6 +160,29 @@ struct Int8Dot {
     return hn::Add(sum, rest);
 #endif
 #endif
+  }
+};
+
+/// Two integers with sign a word, the first in the lower half. kFast: as above.
+template <bool kFast>
+struct Int16Dot {
+  using Tag = I32;
+  using Value = std::int32_t;
+  using Sum = hn::Vec<I32>;
+  using Right = Words;
+  static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
+  static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+  static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
+#if HWY_TARGET == HWY_AVX3
+    if constexpr (kFast) {
+      asm("vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+      return sum;
+    }
+#endif
+    const auto x = hn::BitCast(I32(), a), y = hn::BitCast(I32(), b);
+    const auto first =
+        hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(x)), hn::ShiftRight<16>(hn::ShiftLeft<16>(y)));
+    return hn::Add(sum, hn::Add(first, hn::Mul(hn::ShiftRight<16>(x), hn::ShiftRight<16>(y))));
   }
 };
 

@@ -30,17 +30,14 @@ void RowToBF16(const float* x, Index n, std::uint32_t* out) {
 // NaN where there is one.
 HWY_INLINE float largest(const float* x, Index n) {
   const F f;
-  const Index step = lanes();
-  V most = hn::Zero(f), nan = hn::Zero(f);
+  const I32 d;
+  // As integers, magnitudes have the same order, and NaN are above all.
+  auto most = hn::Zero(d);
   Index i = 0;
-  for (; i + step <= n; i += step) {
-    const V v = hn::LoadU(f, x + i);
-    most = hn::Max(hn::Abs(v), most);
-    nan = hn::MulAdd(v, hn::Zero(f), nan);
-  }
-  float all = hn::GetLane(hn::MaxOfLanes(f, most)) + hn::GetLane(hn::SumOfLanes(f, nan));
-  for (; i < n; ++i) all = x[i] == x[i] ? std::max(all, std::abs(x[i])) : x[i];
-  return all;
+  for (; i + lanes() <= n; i += lanes())
+    most = hn::Max(most, hn::BitCast(d, hn::Abs(hn::LoadU(f, x + i))));
+  for (; i < n; ++i) most = hn::Max(most, hn::BitCast(d, hn::Abs(hn::Set(f, x[i]))));
+  return hn::GetLane(hn::BitCast(f, hn::MaxOfLanes(d, most)));
 }
 
 // The factor that makes integers of values: 1 / scale, 0 where that is none.
@@ -53,9 +50,12 @@ float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   const float scale = largest(x, n) / kLargest;
   const V inverse = hn::Set(f, inverse_of(scale)), offset = hn::Set(f, kMiddle);
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
+  const auto whole = [&](Index i)
+                         HWY_ATTR { return hn::MulAdd(hn::LoadU(f, x + i), inverse, offset); };
   Index i = 0;
-  for (; i + lanes() <= n; i += lanes())
-    store_bytes(hn::MulAdd(hn::LoadU(f, x + i), inverse, offset), bytes + i);
+  for (const Index step = lanes(); i + 4 * step <= n; i += 4 * step)
+    store_bytes({whole(i), whole(i + step), whole(i + 2 * step), whole(i + 3 * step)}, bytes + i);
+  for (; i + lanes() <= n; i += lanes()) store_bytes(whole(i), bytes + i);
   for (; i < n; ++i)
     bytes[i] = static_cast<std::uint8_t>(
         hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), inverse, offset))));
@@ -83,6 +83,26 @@ float RowToInt15(const float* x, Index n, std::uint32_t* out) {
         hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Sub(v, whole), base, offset))));
   }
   for (; i % 4 != 0; ++i) upper[i] = lower[i] = static_cast<std::uint8_t>(kMiddle);
+  return scale;
+}
+
+float RowToInt13(const float* x, Index n, std::uint32_t* out) {
+  const F f;
+  const float scale = largest(x, n) / kernels::kMostLeft;
+  const V inverse = hn::Set(f, inverse_of(scale));
+  auto* integers = reinterpret_cast<std::int16_t*>(out);
+  Index i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Rebind<std::int16_t, F> half;
+  for (; i + lanes() <= n; i += lanes()) {
+    const auto whole = hn::NearestInt(hn::Mul(hn::LoadU(f, x + i), inverse));
+    hn::StoreU(hn::DemoteTo(half, whole), half, integers + i);
+  }
+#endif
+  for (; i < n; ++i)
+    integers[i] =
+        static_cast<std::int16_t>(hn::GetLane(hn::NearestInt(hn::Mul(hn::Set(f, x[i]), inverse))));
+  if (n % 2) integers[n] = 0;
   return scale;
 }
 
@@ -121,7 +141,11 @@ void PixelsToInt8(const float* x, Index pixels, const Groups& c, const float* in
       const auto whole = [&](V v) HWY_ATTR {
         return hn::Min(hn::Max(hn::MulAdd(v, k, offset), least), most);
       };
+      const auto near = [&](Index j)
+                            HWY_ATTR { return hn::MulAdd(hn::LoadU(f, pixel + j), k, offset); };
       Index j = g * c.group;
+      for (const Index step = lanes(); j + 4 * step <= end; j += 4 * step)
+        store_bytes({near(j), near(j + step), near(j + 2 * step), near(j + 3 * step)}, bytes + j);
       for (; j + lanes() <= end; j += lanes())
         store_bytes(whole(hn::LoadU(f, pixel + j)), bytes + j);
       for (; j < end; ++j)
@@ -235,6 +259,24 @@ void PanelToInt15(const float* x, Index rows, Index width, const float* scale, s
   }
 }
 
+void PanelToInt12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
+  const F f;
+  const U32 u;
+  for (Index j = 0; j < width; j += lanes()) {
+    const V factor = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest / kernels::kMostRight));
+    hn::StoreU(factor, f, scale + j);
+    const V inverse = inverses_of(scale + j);
+    const auto integer = [&](Index r) HWY_ATTR {
+      if (r >= rows) return hn::Zero(u);
+      return hn::BitCast(u, hn::NearestInt(scaled(hn::LoadU(f, x + r * width + j), inverse)));
+    };
+    for (Index r = 0; r < rows; r += 2) {
+      const auto lower = hn::And(integer(r), hn::Set(u, 0xFFFF));
+      hn::StoreU(hn::Or(lower, hn::ShiftLeft<16>(integer(r + 1))), u, out + r / 2 * width + j);
+    }
+  }
+}
+
 }  // namespace mezzo::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -243,10 +285,12 @@ namespace mezzo::kernels {
 HWY_EXPORT(RowToBF16);
 HWY_EXPORT(RowToInt8);
 HWY_EXPORT(RowToInt15);
+HWY_EXPORT(RowToInt13);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
 HWY_EXPORT(PanelToInt15);
+HWY_EXPORT(PanelToInt12);
 HWY_EXPORT(WidenPanelScales);
 HWY_EXPORT(WidenRanges);
 HWY_EXPORT(PixelsToInt8);
@@ -259,6 +303,12 @@ float row_to_int8(const float* x, Index n, std::uint32_t* out) {
 }
 float row_to_int15(const float* x, Index n, std::uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(RowToInt15)(x, n, out);
+}
+float row_to_int13(const float* x, Index n, std::uint32_t* out) {
+  return HWY_DYNAMIC_DISPATCH(RowToInt13)(x, n, out);
+}
+void panel_to_int12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(PanelToInt12)(x, rows, width, scale, out);
 }
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(PanelToBF16)(x, rows, width, out);

@@ -1,6 +1,6 @@
 // Values as the words that products read (words-inl.h): float32 as it is, bfloat16 in pairs, 8-bit
 // integers in fours. What fills the last word of a row or column is zero. Integers of 15 bits are
-// 128 * upper + lower, whose words are apart.
+// 128 * upper + lower, whose words are apart; those of 13 bits are in pairs.
 #pragma once
 
 #include "backend/cpu/kernels/kernels.h"
@@ -17,6 +17,14 @@ inline constexpr float kBase = 128;
 /// n values -> (n + 3) / 4 words of upper + 128 and as many of lower + 128. Returns the scale of
 /// the upper ones, a 127th of the largest magnitude.
 float row_to_int15(const float* x, Index n, std::uint32_t* out);
+
+/// Largest magnitudes of a row's integers of 13 bits and a panel's of 12: a sum of kMostDepth
+/// products is below 2^31.
+inline constexpr float kMostLeft = 4095, kMostRight = 2047;
+inline constexpr Index kMostDepth = 256;
+/// n values -> (n + 1) / 2 words of integers x / scale. Returns the scale, a 4095th of the largest
+/// magnitude.
+float row_to_int13(const float* x, Index n, std::uint32_t* out);
 
 /// Groups of `group` channels, a multiple of 4 (the last may have fewer), of pixels [pixels]
 /// [channels]. Widens lowest[g] and highest[g] to the values of a group; highest[g] is
@@ -44,5 +52,8 @@ void panel_to_int8(const float* x, Index rows, Index width, const float* scale, 
 /// upper ones. sums, lower_sums: as above.
 void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                     Index lower, std::int32_t* sums, std::int32_t* lower_sums);
+/// -> [(rows + 1) / 2][width] words of integers x / scale of 12 bits. scale: as
+/// widen_panel_scales() gives it; becomes that of these integers.
+void panel_to_int12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out);
 
 }  // namespace mezzo::kernels
