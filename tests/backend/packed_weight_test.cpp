@@ -173,7 +173,7 @@ class SmallWords {
   std::uint32_t bits(int value) const {
     if (operands_ == Operands::kInt8)
       return static_cast<std::uint32_t>(value + (unsigned_ ? 128 : 0)) & 255u;
-    if (operands_ == Operands::kInt13) return static_cast<std::uint16_t>(200 * value);
+    if (operands_ == Operands::kInt13) return static_cast<std::uint16_t>(10 * value);
     const auto b = std::bit_cast<std::uint32_t>(static_cast<float>(value));
     return operands_ == Operands::kFloat ? b : b >> 16;
   }

@@ -8,10 +8,11 @@ constexpr double kProduct = 2e-6;  // convolutions and linear layers, float32
 constexpr double kProductBf16 =
     1.2e-2;                           // weights (and on some CPUs activations) rounded to bfloat16
 constexpr double kProductF16 = 2e-6;  // 16-bit weights that hold float16 values exactly
-constexpr double kProductInt15 = 1e-4;  // rows and weights rounded to 15 bits
-constexpr double kProductInt13 = 4e-4;  // rows rounded to 13 bits, weights to 12
-constexpr double kProductInt8 = 2e-2;   // rows and weights rounded to 8 bits
-constexpr double kWinograd = 4e-5;      // tiles of 6 x 6
+constexpr double kProductInt15 = 1e-4;   // rows and weights rounded to 15 bits
+constexpr double kProductInt13 = 4e-4;   // rows rounded to 13 bits, weights to 12
+constexpr double kProductInt8 = 2e-2;    // rows and weights rounded to 8 bits
+constexpr double kWinograd = 4e-5;       // tiles of 6 x 6
+constexpr double kWinogradInt13 = 8e-3;  // tiles of 4 x 4, whose points are rounded
 constexpr double kAttention = 5e-6;
 constexpr double kAttentionBf16 = 2e-2;  // queries, keys, values and probabilities rounded
 constexpr double kAttentionInt8 = 4e-2;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backend/cpu/isa.h"
 #include "reference.h"
 #include "tensor/convert.h"
 #include "tolerances.h"
@@ -46,11 +47,12 @@ Layer layer(const Case& c, DType type) {
 }
 
 // The layer by tiles of m x m; an undefined tensor where this CPU has no such plan.
-Tensor run(const Case& c, const Layer& l, Precision precision, int m, int threads) {
+Tensor run(const Case& c, const Layer& l, Precision precision, int m, int threads,
+           kernels::Operands operands = kernels::Operands::kFloat) {
   const auto backend = make_cpu_backend();
   const PackedPtr packed = backend->pack_conv2d(l.weight, l.bias, c.config, precision);
   const auto& weights = static_cast<const PackedWeight&>(*packed);
-  const auto plan = plan_winograd(weights, c.h, c.w, m);
+  const auto plan = plan_winograd(weights, c.h, c.w, m, operands);
   if (!plan) return {};
   Tensor out(host(), DType::kF32, test::conv_shape(l.x, c.config));
   const ProductCall call = {weights, l.epilogue, l.x, out, c.images, c.h, c.w, threads, true};
@@ -94,6 +96,45 @@ TEST(Winograd, Float16WeightsAndThreadsGiveTheBitsOfFloat32) {
   }
 }
 
+// Of weights as they are and of 8 bits, whose rounding is not this algorithm's.
+TEST(Winograd, IntegersOf13BitsAreCloseToThePlainLoops) {
+  if (!cpu_has_vnni()) GTEST_SKIP() << "needs AVX512-VNNI";
+  constexpr auto kInt13 = kernels::Operands::kInt13;
+  double worst = 0;
+  for (const Case& c : kCases)
+    for (const DType type : {DType::kF32, DType::kQ8_0}) {
+      if (c.config.in * 9 % info(type).block) continue;
+      SCOPED_TRACE(fmt::format("{} {}x{} {}->{}", name(type), c.h, c.w, c.config.in, c.config.out));
+      const Layer l = layer(c, type);
+      const test::Values y = expected(c, l);
+      const Tensor out = run(c, l, Precision::kBF16, 4, 2, kInt13);
+      ASSERT_TRUE(out.defined());
+      worst = std::max(worst, test::relative_error(out, y));
+      EXPECT_TRUE(test::same_bits(out, run(c, l, Precision::kBF16, 4, 3, kInt13)));
+      const Tensor of_8_bits = run(c, l, Precision::kInt8, 4, 1, kInt13);
+      EXPECT_LT(test::relative_error(of_8_bits, y), test::kProductInt8);
+      EXPECT_TRUE(test::same_bits(of_8_bits, run(c, l, Precision::kInt8, 4, 2, kInt13)));
+      EXPECT_FALSE(run(c, l, Precision::kAuto, 4, 1, kInt13).defined());
+    }
+  RecordProperty("worst", std::to_string(worst));
+  EXPECT_LT(worst, test::kWinogradInt13);
+}
+
+TEST(Winograd, IntegersShowWhatIsNotANumber) {
+  if (!cpu_has_vnni()) GTEST_SKIP() << "needs AVX512-VNNI";
+  const Case c = {1, 12, 12, {.in = 32, .out = 32}};
+  Layer l = layer(c, DType::kF32);
+  l.x.data<float>()[(6 * 12 + 5) * 32 + 7] = NAN;
+  const auto y = test::values(run(c, l, Precision::kBF16, 4, 1, kernels::Operands::kInt13));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t row = i / 32 / 12, column = i / 32 % 12;
+    const bool reads_it = row >= 5 && row <= 7 && column >= 4 && column <= 6,
+               same_tile = row / 4 == 1 && column / 4 == 1;
+    EXPECT_TRUE(std::isnan(y[i]) || !reads_it) << i;
+    EXPECT_TRUE(!std::isnan(y[i]) || same_tile) << i;
+  }
+}
+
 // What two pictures of a batch give is what each gives alone, although a batch may be cut in
 // another way.
 TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
@@ -115,10 +156,11 @@ TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
 TEST(Winograd, IsChosenWhereItSavesTime) {
   if (cpu_multiplies_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
   const auto backend = make_meta_backend();
-  const auto chosen = [&](std::int64_t channels, std::int64_t side) {
+  const auto chosen = [&](std::int64_t channels, std::int64_t side,
+                          Precision precision = Precision::kAuto) {
     const Tensor weight(host(), DType::kF16, {channels, channels, 3, 3});
     const Conv2dConfig config = {.in = channels, .out = channels};
-    const PackedPtr w = backend->pack_conv2d(weight, {}, config, Precision::kBF16);
+    const PackedPtr w = backend->pack_conv2d(weight, {}, config, precision);
     Tensor x(*backend, DType::kF32, {1, side, side, channels}),
         out(*backend, DType::kF32, x.shape());
     OpLog log;
@@ -130,6 +172,10 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
   EXPECT_EQ(chosen(512, 128), "winograd 6x6 f32");
   EXPECT_THAT(chosen(320, 64), testing::HasSubstr("winograd"));
   EXPECT_EQ(chosen(1280, 4), "direct f32");
+  if (!cpu_has_vnni()) return;
+  EXPECT_EQ(chosen(512, 128, Precision::kBF16), "winograd 4x4 int13");
+  EXPECT_EQ(chosen(640, 32, Precision::kInt8), "winograd 4x4 int13");
+  EXPECT_EQ(chosen(1280, 16, Precision::kInt8), "direct int8");
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
     : config_(config),
       operands_(operands_of(config, precision, source)),
       kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
+      rounds_((precision == Precision::kBF16 || precision == Precision::kInt8) && cpu_has_vnni()),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);
@@ -178,10 +179,13 @@ PackedWeight::Values PackedWeight::float_values(const Panel& p, std::int64_t beg
   }
   const std::byte* from = stored(p, begin);
   if (storage_ == DType::kF32) return {from, apart};
-  check(!integers(), "integers are not read as float32");
+  check(!integers() || operands_ == Operands::kInt8, "integers of two parts are not read back");
   for (std::int64_t tap = 0; tap < taps(); ++tap) {
     float* to = space + tap * tap_stride;
-    if (operands_ == Operands::kBF16)
+    if (operands_ == Operands::kInt8)
+      kernels::panel_from_int8(reinterpret_cast<const std::uint32_t*>(from) + tap * apart, count,
+                               p.width, scales(begin / slice()) + p.begin, to);
+    else if (operands_ == Operands::kBF16)
       kernels::panel_from_bf16(reinterpret_cast<const std::uint32_t*>(from) + tap * apart, count,
                                p.width, to);
     else

@@ -36,6 +36,8 @@ class PackedWeight final : public Packed {
   /// quantised values that are expanded there. Else what the words have.
   DType storage() const { return storage_; }
   bool kept() const { return kept_; }
+  /// Whether products may round what they multiply to 13 bits.
+  bool rounds() const { return rounds_; }
   /// Whether values() writes to its `space`.
   bool unpacks() const {
     return kept_ || (operands_ == Operands::kFloat && storage_ != DType::kF32);
@@ -84,8 +86,8 @@ class PackedWeight final : public Packed {
   };
   std::int64_t terms() const;
   Term term(const Panel&, std::int64_t index, float* space) const;
-  /// Input channels begin, ..., begin + count - 1 as float32. begin: any number, or of a kept
-  /// weight a multiple of slice().
+  /// Input channels begin, ..., begin + count - 1 as float32. begin: any number, or where values
+  /// are kept or integers of 8 bits a multiple of slice(), and count at most that.
   Values float_values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   /// Values of `space` for so many input channels.
   std::int64_t space(std::int64_t count) const;
@@ -104,7 +106,7 @@ class PackedWeight final : public Packed {
 
   Conv2dConfig config_;
   Operands operands_;
-  bool kept_;
+  bool kept_, rounds_;
   DType storage_;
   std::int64_t width_;
   WeightMemory weights_, bias_, scales_, sums_;

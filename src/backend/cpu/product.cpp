@@ -25,44 +25,51 @@ void activate(const ProductCall& call) {
   });
 }
 
-template <int kTile>
+using kernels::Operands;
+
+template <int kTile, Operands kOperands>
 std::optional<WinogradPlan> winograd(const ProductCall& call) {
   if (!call.winograd) return {};
-  return plan_winograd(call.weights, call.h, call.w, kTile);
+  return plan_winograd(call.weights, call.h, call.w, kTile, kOperands);
 }
 
-template <int kTile>
+template <int kTile, Operands kOperands>
 double winograd_cost(const ProductCall& call) {
-  const auto plan = winograd<kTile>(call);
+  const auto plan = winograd<kTile, kOperands>(call);
   return plan ? cost(call.weights, *plan) : kNever;
 }
 
-template <int kTile>
+template <int kTile, Operands kOperands>
 std::size_t winograd_bytes(const ProductCall& call) {
-  return winograd_scratch(call, *winograd<kTile>(call));
+  return winograd_scratch(call, *winograd<kTile, kOperands>(call));
 }
 
-template <int kTile>
+template <int kTile, Operands kOperands>
 void winograd_product(const ProductCall& call, std::byte* scratch) {
-  run_winograd(call, *winograd<kTile>(call), scratch);
+  run_winograd(call, *winograd<kTile, kOperands>(call), scratch);
   if (call.epilogue.activation != Activation::kNone) activate(call);
 }
 
-template <kernels::Operands kOperands>
+template <int kTile, Operands kOperands>
+constexpr Algorithm winograd_algorithm(std::string_view name) {
+  return {name, winograd_cost<kTile, kOperands>, winograd_bytes<kTile, kOperands>,
+          winograd_product<kTile, kOperands>};
+}
+
+template <Operands kOperands>
 double direct_cost_of(const ProductCall& call) {
   return call.weights.operands() == kOperands ? direct_cost(call) : kNever;
 }
 
 constexpr std::array kAlgorithms = {
-    Algorithm{"direct f32", direct_cost_of<kernels::Operands::kFloat>, direct_scratch, run_direct},
-    Algorithm{"direct bf16", direct_cost_of<kernels::Operands::kBF16>, direct_scratch, run_direct},
-    Algorithm{"direct int8", direct_cost_of<kernels::Operands::kInt8>, direct_scratch, run_direct},
-    Algorithm{"direct int15", direct_cost_of<kernels::Operands::kInt15>, direct_scratch,
-              run_direct},
-    Algorithm{"direct int13", direct_cost_of<kernels::Operands::kInt13>, direct_scratch,
-              run_direct},
-    Algorithm{"winograd 4x4 f32", winograd_cost<4>, winograd_bytes<4>, winograd_product<4>},
-    Algorithm{"winograd 6x6 f32", winograd_cost<6>, winograd_bytes<6>, winograd_product<6>},
+    Algorithm{"direct f32", direct_cost_of<Operands::kFloat>, direct_scratch, run_direct},
+    Algorithm{"direct bf16", direct_cost_of<Operands::kBF16>, direct_scratch, run_direct},
+    Algorithm{"direct int8", direct_cost_of<Operands::kInt8>, direct_scratch, run_direct},
+    Algorithm{"direct int15", direct_cost_of<Operands::kInt15>, direct_scratch, run_direct},
+    Algorithm{"direct int13", direct_cost_of<Operands::kInt13>, direct_scratch, run_direct},
+    winograd_algorithm<4, Operands::kFloat>("winograd 4x4 f32"),
+    winograd_algorithm<6, Operands::kFloat>("winograd 6x6 f32"),
+    winograd_algorithm<4, Operands::kInt13>("winograd 4x4 int13"),
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "backend/cpu/input_pixels.h"
 #include "backend/cpu/kernels/product.h"
 #include "backend/cpu/kernels/winograd.h"
+#include "backend/cpu/kernels/words.h"
 #include "backend/cpu/parallel.h"
 
 namespace mezzo {
@@ -18,41 +19,58 @@ constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
 // The more tiles share a pass over all of the weights, the fewer passes: as many as the last cache
 // level has room for, of all threads together.
 constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24, kSlabs = 2 * kLargeSlab;
-constexpr std::int64_t kManyColumns = 128;      // output channels multiplied at a time
-constexpr std::int64_t kPieceValues = 5 << 16;  // or of weights that stay in a core's cache
+constexpr std::int64_t kManyColumns = 128;     // output channels multiplied at a time
+constexpr std::int64_t kPieceWords = 5 << 16;  // or of weights that stay in a core's cache
 constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
-constexpr std::int64_t kDepth = 256;  // input channels that are added up, before those after them
+// Input channels that are added up, before those after them: integers have a factor for each.
+constexpr std::int64_t kDepth = kernels::kMostDepth;
 constexpr std::int64_t kWeightChannels = 64;  // of a weight that are transformed at a time
 
-// Sizes of the parts of the scratch, in values. One operand is transformed as a whole and stays;
-// of the other each thread transforms a piece, multiplies it with all of the first, and goes on.
-// Pieces of weights are some output channels, and of these some input channels after the other.
+// Sizes of the parts of the scratch, in words (words-inl.h). One operand is transformed as a whole
+// and stays; of the other each thread transforms a piece, multiplies it with all of the first, and
+// goes on. Pieces of weights are some output channels, and of these some input channels after the
+// other.
 struct Layout {
   Layout(const ProductCall& call, const WinogradPlan& plan)
-      : c(call.weights.config()), points(plan.points()), tiles(call.images * plan.tiles()) {
+      : c(call.weights.config()),
+        integers(plan.integers()),
+        points(plan.points()),
+        tiles(call.images * plan.tiles()) {
     const PackedWeight& w = call.weights;
     weights_stay = 4 * c.out <= 5 * tiles;  // unless they are clearly more than the picture
     slab = std::min(weights_stay ? large_slab(call.threads) : kSlab, tiles);
     depth = weights_stay ? c.in : std::min(kDepth, c.in);
-    const std::int64_t room = weights_stay ? kManyColumns : kPieceValues / (points * depth),
+    const std::int64_t room = weights_stay ? kManyColumns : kPieceWords / (points * words(depth)),
                        panel = w.panel_width();
     panels = std::clamp<std::int64_t>(room / panel, 1, w.panels());
     columns = std::min(panels * panel, c.out);
     channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
-    picture_point = (weights_stay ? slab : tiles) * c.in + kGap;
-    weight_point = (weights_stay ? c.out : columns) * depth + kGap;
-    product_point = (weights_stay ? slab : tiles) * columns + kGap;
-    const std::int64_t picture = points * picture_point, weight = points * weight_point;
-    resident = aligned(weights_stay ? weight : picture);
-    piece = aligned(weights_stay ? picture : weight);
+    rows = weights_stay ? slab : tiles;
+    all_columns = weights_stay ? c.out : columns;
+    picture_point = rows * words(c.in) + kGap;
+    weight_point = all_columns * words(depth) + kGap;
+    product_point = rows * columns + kGap;
+    picture = aligned(points * picture_point);
+    weight = aligned(points * weight_point);
+    const std::int64_t factors = integers ? points * ceil_div(depth, kDepth) : 0,
+                       all_factors = integers ? points * ceil_div(c.in, kDepth) : 0,
+                       whole_picture = picture + aligned(all_factors * rows),
+                       whole_weight = weight + aligned(factors * all_columns);
+    resident = weights_stay ? whole_weight : whole_picture;
+    piece = weights_stay ? whole_picture : whole_weight;
+    panel_point = std::min(kDepth, depth) * panel + kGap;
+    pixel_point = std::min(kDepth, c.in) + kGap;
+    rounded = integers ? aligned(points * panel_point) : 0;
     products = aligned(points * product_point);
     zeros = aligned(c.in);
     spare = aligned(columns);
     space = w.storage() == DType::kF32 ? 0 : aligned(w.space(channels));
     bias = aligned(columns);
     made = call.input.factors.defined() ? aligned(points * c.in) : 0;
+    made_points = integers ? aligned(points * pixel_point) : 0;
   }
+  std::int64_t words(std::int64_t values) const { return integers ? values / 2 : values; }
   static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
   // As many slabs for each thread as for any other, if they are not too small then.
   std::int64_t large_slab(int threads) const {
@@ -60,29 +78,38 @@ struct Layout {
                        slabs = round_up<std::int64_t>(ceil_div(tiles, most), threads);
     return std::max(kSmallSlab, ceil_div(tiles, slabs));
   }
-  std::int64_t thread() const { return piece + products + spare + space + bias; }
+  std::int64_t thread() const { return piece + products + spare + space + bias + rounded; }
   // Threads that have something to do: pieces of the operand that does not stay.
   std::int64_t workers(int threads) const {
     const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
     return std::min<std::int64_t>(threads, pieces);
   }
   std::int64_t total(int threads) const {
-    return resident + zeros + workers(threads) * thread() + threads * made;
+    return resident + zeros + workers(threads) * thread() + threads * (made + made_points);
   }
 
   const Conv2dConfig& c;
+  bool integers, weights_stay;
   std::int64_t points, tiles, slab, panels, columns, channels;
-  std::int64_t depth;  // input channels of a piece of weights
-  bool weights_stay;
+  std::int64_t depth;              // input channels of a piece of weights
+  std::int64_t rows, all_columns;  // tiles and output channels that are transformed together
   std::int64_t picture_point, weight_point, product_point;
-  std::int64_t resident, zeros;                      // shared
-  std::int64_t piece, products, spare, space, bias;  // of each thread that multiplies
-  std::int64_t made;                                 // of each: normalised pixels of a tile
+  std::int64_t picture, weight;                               // before the factors of integers
+  std::int64_t resident, zeros;                               // shared
+  std::int64_t piece, products, spare, space, bias, rounded;  // of each thread that multiplies
+  std::int64_t panel_point, pixel_point;                      // of what becomes integers
+  std::int64_t made, made_points;  // of each: normalised pixels of a tile, points of it
+};
+
+// Points of an operand: float32, or integers and their factors for each kDepth input channels,
+// point and row or column.
+struct Points {
+  float *words, *factors;
 };
 
 // A thread's part of the scratch.
 struct Space {
-  float *piece, *products, *spare, *space, *bias;
+  float *piece, *products, *spare, *space, *bias, *rounded;
 };
 
 // Panels first, ..., last - 1 of the weight, and their output channels.
@@ -116,15 +143,15 @@ class WinogradRun {
   void with_weights_resident() {
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Columns& k = columns_[static_cast<std::size_t>(i)];
-      transform_weight(k, all_channels(), resident_ + k.begin * l_.c.in, space(thread));
+      transform_weight(k, all_channels(), weights_of(resident_, k), space(thread));
     });
     parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
-      transform_picture(begin, end, t.piece, thread);
+      const Points tiles = picture_of(t.piece, 0);
+      transform_picture(begin, end, tiles, thread);
       for (const Columns& k : columns_) {
-        multiply(k, {begin, end}, all_channels(), t.piece, resident_ + k.begin * l_.c.in,
-                 t.products);
+        multiply(k, end - begin, all_channels(), tiles, weights_of(resident_, k), t.products);
         transform_back(k, {begin, end}, t);
       }
     });
@@ -134,26 +161,38 @@ class WinogradRun {
     constexpr std::int64_t kAtOnce = 4;
     parallel_for(call_.threads, ceil_div(l_.tiles, kAtOnce), [&](std::int64_t i, int thread) {
       const std::int64_t begin = i * kAtOnce, end = std::min(begin + kAtOnce, l_.tiles);
-      transform_picture(begin, end, resident_ + begin * l_.c.in, thread);
+      transform_picture(begin, end, picture_of(resident_, begin), thread);
     });
     parallel_for(workers(), size(columns_), [&](std::int64_t i, int thread) {
       const Space t = space(thread);
       const Columns& k = columns_[static_cast<std::size_t>(i)];
       for (std::int64_t j = 0; j < l_.c.in; j += l_.depth) {
         const Range channels{j, std::min(j + l_.depth, l_.c.in)};
-        transform_weight(k, channels, t.piece, t);
-        for (std::int64_t s = 0; s < slabs(); ++s)
-          multiply(k, slab(s), channels, resident_ + slab(s).begin * l_.c.in, t.piece,
-                   t.products + slab(s).begin * k.count);
+        const Points weights = {t.piece, t.piece + l_.weight};
+        transform_weight(k, channels, weights, t);
+        for (std::int64_t s = 0; s < slabs(); ++s) {
+          const auto [begin, end] = slab(s);
+          multiply(k, end - begin, channels, picture_of(resident_, begin), weights,
+                   t.products + begin * k.count);
+        }
       }
       transform_back(k, {0, l_.tiles}, t);
     });
   }
 
+  // Points of tiles from one on, and of the columns k.
+  Points picture_of(float* memory, std::int64_t tile) const {
+    return {memory + tile * l_.words(l_.c.in), memory + l_.picture + tile};
+  }
+  Points weights_of(float* memory, const Columns& k) const {
+    return {memory + k.begin * l_.words(l_.c.in), memory + l_.weight + k.begin};
+  }
+
   // The tiles' points, a row of channels for each tile.
-  void transform_picture(std::int64_t begin, std::int64_t end, float* out, int thread) const {
+  void transform_picture(std::int64_t begin, std::int64_t end, const Points& out,
+                         int thread) const {
     const std::int64_t n = plan_.m + 2;
-    float* const made = made_ + thread * l_.made;
+    float* const made = made_ + thread * (l_.made + l_.made_points);
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t image = tile / plan_.tiles(), place = tile % plan_.tiles();
       const std::int64_t top = place / plan_.across * plan_.m - l_.c.pad_top,
@@ -161,8 +200,25 @@ class WinogradRun {
       const float* pixels[kMaxPoints];
       for (std::int64_t i = 0; i < n; ++i)
         find_pixels({image, top + i, left}, n, made + i * n * l_.c.in, pixels + i * n);
-      kernels::winograd_input(plan_.m, pixels, l_.c.in, out + (tile - begin) * l_.c.in,
-                              l_.picture_point);
+      float* const words = out.words + (tile - begin) * l_.words(l_.c.in);
+      if (l_.integers)
+        round_tile(pixels, {words, out.factors + tile - begin}, made + l_.made);
+      else
+        kernels::winograd_input(plan_.m, pixels, l_.c.in, words, l_.picture_point);
+    }
+  }
+
+  void round_tile(const float* const* pixels, const Points& out, float* space) const {
+    for (std::int64_t j = 0; j < l_.c.in; j += kDepth) {
+      const std::int64_t n = std::min(kDepth, l_.c.in - j);
+      const float* some[kMaxPoints];
+      for (std::int64_t p = 0; p < l_.points; ++p) some[p] = pixels[p] + j;
+      kernels::winograd_input(plan_.m, some, n, space, l_.pixel_point);
+      float* const factors = out.factors + j / kDepth * l_.points * l_.rows;
+      for (std::int64_t p = 0; p < l_.points; ++p)
+        factors[p * l_.rows] = kernels::row_to_int13(
+            space + p * l_.pixel_point, n,
+            reinterpret_cast<std::uint32_t*>(out.words + p * l_.picture_point + l_.words(j)));
     }
   }
 
@@ -186,37 +242,73 @@ class WinogradRun {
   }
 
   // The weights' points, panel by panel.
-  void transform_weight(const Columns& k, Range channels, float* out, const Space& t) const {
-    const PackedWeight& w = call_.weights;
+  void transform_weight(const Columns& k, Range channels, const Points& out, const Space& t) const {
     for (std::int64_t i = k.first; i < k.last; ++i) {
-      const Panel panel = w.panel(i);
-      float* to = out + (panel.begin - k.begin) * l_.depth;
-      for (std::int64_t j = channels.begin; j < channels.end; j += l_.channels) {
-        const std::int64_t n = std::min(l_.channels, channels.end - j);
-        const auto values = w.float_values(panel, j, n, t.space);
-        kernels::winograd_weight(
-            plan_.m, {static_cast<const float*>(values.data), values.tap_stride, n, panel.width},
-            to + (j - channels.begin) * panel.width, l_.weight_point);
+      const Panel panel = call_.weights.panel(i);
+      const std::int64_t column = panel.begin - k.begin;
+      float* const words = out.words + column * l_.words(l_.depth);
+      if (!l_.integers) {
+        transform_panel(panel, channels, words, l_.weight_point, t);
+        continue;
+      }
+      for (std::int64_t j = channels.begin; j < channels.end; j += kDepth) {
+        const Range some = {j, std::min(j + kDepth, channels.end)};
+        const std::int64_t before = j - channels.begin;
+        transform_panel(panel, some, t.rounded, l_.panel_point, t);
+        round_panel(panel, some,
+                    {words + l_.words(before) * panel.width,
+                     out.factors + before / kDepth * l_.points * l_.all_columns + column},
+                    t.rounded);
       }
     }
   }
 
+  void transform_panel(const Panel& panel, Range channels, float* out, std::int64_t point,
+                       const Space& t) const {
+    for (std::int64_t j = channels.begin; j < channels.end; j += l_.channels) {
+      const std::int64_t n = std::min(l_.channels, channels.end - j);
+      const auto values = call_.weights.float_values(panel, j, n, t.space);
+      kernels::winograd_weight(
+          plan_.m, {static_cast<const float*>(values.data), values.tap_stride, n, panel.width},
+          out + (j - channels.begin) * panel.width, point);
+    }
+  }
+
+  void round_panel(const Panel& panel, Range channels, const Points& out, const float* x) const {
+    const std::int64_t n = channels.end - channels.begin;
+    for (std::int64_t p = 0; p < l_.points; ++p) {
+      const float* values = x + p * l_.panel_point;
+      float* const factors = out.factors + p * l_.all_columns;
+      std::fill_n(factors, panel.width, 0.0f);
+      kernels::widen_panel_scales(values, n, panel.width, factors);
+      kernels::panel_to_int12(values, n, panel.width, factors,
+                              reinterpret_cast<std::uint32_t*>(out.words + p * l_.weight_point));
+    }
+  }
+
   // Products of tiles with the columns k, summed over some channels and those before them.
-  void multiply(const Columns& k, Range tiles, Range channels, const float* picture,
-                const float* weight, float* products) const {
+  void multiply(const Columns& k, std::int64_t tiles, Range channels, const Points& picture,
+                const Points& weight, float* products) const {
     for (std::int64_t p = 0; p < l_.points; ++p)
       for (std::int64_t j = channels.begin; j < channels.end; j += kDepth)
         for (std::int64_t i = k.first; i < k.last; ++i) {
           const Panel panel = call_.weights.panel(i);
-          const std::int64_t column = panel.begin - k.begin;
+          const std::int64_t column = panel.begin - k.begin, before = j - channels.begin,
+                             row_factors = (j / kDepth * l_.points + p) * l_.rows,
+                             factors = (before / kDepth * l_.points + p) * l_.all_columns + column;
           float* const c = products + p * l_.product_point + column;
-          kernels::multiply_panel({.a = picture + p * l_.picture_point + j,
-                                   .a_stride = l_.c.in,
-                                   .rows = tiles.end - tiles.begin,
-                                   .panel = weight + p * l_.weight_point + column * l_.depth +
-                                            (j - channels.begin) * panel.width,
-                                   .depth = std::min(kDepth, channels.end - j),
+          kernels::multiply_panel({.operands = plan_.operands,
+                                   .a = picture.words + p * l_.picture_point + l_.words(j),
+                                   .a_stride = l_.words(l_.c.in),
+                                   .rows = tiles,
+                                   .panel = weight.words + p * l_.weight_point +
+                                            column * l_.words(l_.depth) +
+                                            l_.words(before) * panel.width,
+                                   .depth = l_.words(std::min(kDepth, channels.end - j)),
                                    .width = panel.width,
+                                   .scales = {.row = picture.factors + row_factors,
+                                              .row_step = 1,
+                                              .column = weight.factors + factors},
                                    .before = j > 0 ? c : nullptr,
                                    .before_stride = j > 0 ? k.count : 0,
                                    .c = c,
@@ -266,7 +358,8 @@ class WinogradRun {
             .products = take(l_.products),
             .spare = take(l_.spare),
             .space = take(l_.space),
-            .bias = take(l_.bias)};
+            .bias = take(l_.bias),
+            .rounded = take(l_.rounded)};
   }
 
   const ProductCall& call_;
@@ -280,22 +373,27 @@ class WinogradRun {
 }  // namespace
 
 double cost(const PackedWeight& w, const WinogradPlan& p) {
+  // Products of integers take less time than those of float32, values that become integers more.
+  const double rate = p.integers() ? 0.6 : 1, value = p.integers() ? 1.6 * kValueCost : kValueCost;
   const auto points = static_cast<double>(p.points()), tiles = static_cast<double>(p.tiles()),
              in = static_cast<double>(w.config().in), out = static_cast<double>(w.config().out);
-  return points * (tiles * in * out + kValueCost * (tiles * (in + out) + in * out / kPictures));
+  return points * (tiles * in * out * rate + value * (tiles * (in + out) + in * out / kPictures));
 }
 
 std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h, std::int64_t width,
-                                          int m) {
+                                          int m, kernels::Operands operands) {
   const Conv2dConfig& c = w.config();
-  if (c.kernel != 3 || c.stride != 1 || w.operands() == kernels::Operands::kInt8) return {};
+  if (c.kernel != 3 || c.stride != 1) return {};
+  const bool integers = operands == kernels::Operands::kInt13;
+  if (integers ? !w.rounds() : w.integers()) return {};
   const std::int64_t vector = w.panel_width() / 2;
   if (c.out % vector != 0 || c.in % vector != 0) return {};
   WinogradPlan p = {.m = m,
                     .across = 0,
                     .down = 0,
                     .out_h = h + c.pad_top + c.pad_bottom - 2,
-                    .out_w = width + c.pad_left + c.pad_right - 2};
+                    .out_w = width + c.pad_left + c.pad_right - 2,
+                    .operands = operands};
   if (p.out_h < 1 || p.out_w < 1) return {};
   p.across = ceil_div<std::int64_t>(p.out_w, m);
   p.down = ceil_div<std::int64_t>(p.out_h, m);

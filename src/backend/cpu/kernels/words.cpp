@@ -27,16 +27,17 @@ void RowToBF16(const float* x, Index n, std::uint32_t* out) {
     out[i / 2] = hn::GetLane(pair_up(hn::Set(f, x[i]), hn::Set(f, i + 1 < n ? x[i + 1] : 0.0f)));
 }
 
+// Integers that have the order of magnitudes, NaN above all.
+HWY_INLINE hn::Vec<I32> magnitude(V x) { return hn::BitCast(I32(), hn::Abs(x)); }
+
 // NaN where there is one.
 HWY_INLINE float largest(const float* x, Index n) {
   const F f;
   const I32 d;
-  // As integers, magnitudes have the same order, and NaN are above all.
   auto most = hn::Zero(d);
   Index i = 0;
-  for (; i + lanes() <= n; i += lanes())
-    most = hn::Max(most, hn::BitCast(d, hn::Abs(hn::LoadU(f, x + i))));
-  for (; i < n; ++i) most = hn::Max(most, hn::BitCast(d, hn::Abs(hn::Set(f, x[i]))));
+  for (; i + lanes() <= n; i += lanes()) most = hn::Max(most, magnitude(hn::LoadU(f, x + i)));
+  for (; i < n; ++i) most = hn::Max(most, magnitude(hn::Set(f, x[i])));
   return hn::GetLane(hn::BitCast(f, hn::MaxOfLanes(d, most)));
 }
 
@@ -158,14 +159,14 @@ void PixelsToInt8(const float* x, Index pixels, const Groups& c, const float* in
 
 void WidenPanelScales(const float* x, Index rows, Index width, float* scale) {
   const F f;
+  const I32 d;
   for (Index j = 0; j < width; j += lanes()) {
-    V most = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest)), nan = hn::Zero(f);
-    for (Index r = 0; r < rows; ++r) {
-      const V v = hn::LoadU(f, x + r * width + j);
-      most = hn::Max(hn::Abs(v), most);
-      nan = hn::MulAdd(v, hn::Zero(f), nan);
-    }
-    hn::StoreU(hn::Add(hn::Div(most, hn::Set(f, kLargest)), nan), f, scale + j);
+    auto most = hn::Zero(d);
+    for (Index r = 0; r < rows; ++r)
+      most = hn::Max(most, magnitude(hn::LoadU(f, x + r * width + j)));
+    const V wider = hn::Div(hn::BitCast(f, most), hn::Set(f, kLargest));
+    hn::StoreU(hn::BitCast(f, hn::Max(magnitude(wider), magnitude(hn::LoadU(f, scale + j)))), f,
+               scale + j);
   }
 }
 
@@ -234,6 +235,23 @@ void PanelToInt8(const float* x, Index rows, Index width, const float* scale, st
   }
 }
 
+void PanelFromInt8(const std::uint32_t* x, Index rows, Index width, const float* scale,
+                   float* out) {
+  const F f;
+  const U32 u;
+  const I32 d;
+  for (Index r = 0; r < rows; r += 4)
+    for (Index j = 0; j < width; j += lanes()) {
+      auto words = hn::LoadU(u, x + r / 4 * width + j);
+      const V factor = hn::LoadU(f, scale + j);
+      for (Index i = 0; i < std::min<Index>(4, rows - r); ++i) {
+        const auto integers = hn::ShiftRight<24>(hn::BitCast(d, hn::ShiftLeft<24>(words)));
+        hn::StoreU(hn::Mul(hn::ConvertTo(f, integers), factor), f, out + (r + i) * width + j);
+        words = hn::ShiftRight<8>(words);
+      }
+    }
+}
+
 void PanelToInt15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                   Index lower, std::int32_t* sums, std::int32_t* lower_sums) {
   const F f;
@@ -289,6 +307,7 @@ HWY_EXPORT(RowToInt13);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
+HWY_EXPORT(PanelFromInt8);
 HWY_EXPORT(PanelToInt15);
 HWY_EXPORT(PanelToInt12);
 HWY_EXPORT(WidenPanelScales);
@@ -319,6 +338,10 @@ void panel_from_bf16(const std::uint32_t* x, Index rows, Index width, float* out
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                    std::int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(PanelToInt8)(x, rows, width, scale, out, sums);
+}
+void panel_from_int8(const std::uint32_t* x, Index rows, Index width, const float* scale,
+                     float* out) {
+  HWY_DYNAMIC_DISPATCH(PanelFromInt8)(x, rows, width, scale, out);
 }
 void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                     Index lower, std::int32_t* sums, std::int32_t* lower_sums) {

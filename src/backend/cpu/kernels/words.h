@@ -48,6 +48,9 @@ void widen_panel_scales(const float* x, Index rows, Index width, float* scale);
 /// column's integers to `sums`.
 void panel_to_int8(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                    std::int32_t* sums);
+/// And back: integers times the scale of their column.
+void panel_from_int8(const std::uint32_t* x, Index rows, Index width, const float* scale,
+                     float* out);
 /// -> words of the upper integers, `lower` words further on those of the lower ones. scale: of the
 /// upper ones. sums, lower_sums: as above.
 void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
