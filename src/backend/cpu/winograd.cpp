@@ -6,8 +6,8 @@
 #include "backend/cpu/input_pixels.h"
 #include "backend/cpu/kernels/product.h"
 #include "backend/cpu/kernels/winograd.h"
-#include "backend/cpu/kernels/words.h"
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/winograd_layout.h"
 
 namespace mezzo {
 namespace {
@@ -15,91 +15,8 @@ namespace {
 using kernels::WinogradTile;
 using Panel = PackedWeight::Panel;
 
-constexpr std::int64_t kSlab = 48;  // tiles multiplied at a time
-// The more tiles share a pass over all of the weights, the fewer passes: as many as the last cache
-// level has room for, of all threads together.
-constexpr std::int64_t kLargeSlab = 144, kSmallSlab = 24, kSlabs = 2 * kLargeSlab;
-constexpr std::int64_t kManyColumns = 128;     // output channels multiplied at a time
-constexpr std::int64_t kPieceWords = 5 << 16;  // or of weights that stay in a core's cache
-constexpr std::int64_t kGap = 16;  // values between points, so that they differ in cache sets
 constexpr std::int64_t kMaxPoints = 64;
-// Input channels that are added up, before those after them: integers have a factor for each.
-constexpr std::int64_t kDepth = kernels::kMostDepth;
-constexpr std::int64_t kWeightChannels = 64;  // of a weight that are transformed at a time
-
-// Sizes of the parts of the scratch, in words (words-inl.h). One operand is transformed as a whole
-// and stays; of the other each thread transforms a piece, multiplies it with all of the first, and
-// goes on. Pieces of weights are some output channels, and of these some input channels after the
-// other.
-struct Layout {
-  Layout(const ProductCall& call, const WinogradPlan& plan)
-      : c(call.weights.config()),
-        integers(plan.integers()),
-        points(plan.points()),
-        tiles(call.images * plan.tiles()) {
-    const PackedWeight& w = call.weights;
-    weights_stay = 4 * c.out <= 5 * tiles;  // unless they are clearly more than the picture
-    slab = std::min(weights_stay ? large_slab(call.threads) : kSlab, tiles);
-    depth = weights_stay ? c.in : std::min(kDepth, c.in);
-    const std::int64_t room = weights_stay ? kManyColumns : kPieceWords / (points * words(depth)),
-                       panel = w.panel_width();
-    panels = std::clamp<std::int64_t>(room / panel, 1, w.panels());
-    columns = std::min(panels * panel, c.out);
-    channels = std::min(w.kept() ? w.slice() : kWeightChannels, c.in);
-    rows = weights_stay ? slab : tiles;
-    all_columns = weights_stay ? c.out : columns;
-    picture_point = rows * words(c.in) + kGap;
-    weight_point = all_columns * words(depth) + kGap;
-    product_point = rows * columns + kGap;
-    picture = aligned(points * picture_point);
-    weight = aligned(points * weight_point);
-    const std::int64_t factors = integers ? points * ceil_div(depth, kDepth) : 0,
-                       all_factors = integers ? points * ceil_div(c.in, kDepth) : 0,
-                       whole_picture = picture + aligned(all_factors * rows),
-                       whole_weight = weight + aligned(factors * all_columns);
-    resident = weights_stay ? whole_weight : whole_picture;
-    piece = weights_stay ? whole_picture : whole_weight;
-    panel_point = std::min(kDepth, depth) * panel + kGap;
-    pixel_point = std::min(kDepth, c.in) + kGap;
-    rounded = integers ? aligned(points * panel_point) : 0;
-    products = aligned(points * product_point);
-    zeros = aligned(c.in);
-    spare = aligned(columns);
-    space = w.storage() == DType::kF32 ? 0 : aligned(w.space(channels));
-    bias = aligned(columns);
-    made = call.input.factors.defined() ? aligned(points * c.in) : 0;
-    made_points = integers ? aligned(points * pixel_point) : 0;
-  }
-  std::int64_t words(std::int64_t values) const { return integers ? values / 2 : values; }
-  static std::int64_t aligned(std::int64_t n) { return round_up<std::int64_t>(n, 16); }
-  // As many slabs for each thread as for any other, if they are not too small then.
-  std::int64_t large_slab(int threads) const {
-    const std::int64_t most = std::clamp(kSlabs / threads, kSlab, kLargeSlab),
-                       slabs = round_up<std::int64_t>(ceil_div(tiles, most), threads);
-    return std::max(kSmallSlab, ceil_div(tiles, slabs));
-  }
-  std::int64_t thread() const { return piece + products + spare + space + bias + rounded; }
-  // Threads that have something to do: pieces of the operand that does not stay.
-  std::int64_t workers(int threads) const {
-    const std::int64_t pieces = weights_stay ? ceil_div(tiles, slab) : ceil_div(c.out, columns);
-    return std::min<std::int64_t>(threads, pieces);
-  }
-  std::int64_t total(int threads) const {
-    return resident + zeros + workers(threads) * thread() + threads * (made + made_points);
-  }
-
-  const Conv2dConfig& c;
-  bool integers, weights_stay;
-  std::int64_t points, tiles, slab, panels, columns, channels;
-  std::int64_t depth;              // input channels of a piece of weights
-  std::int64_t rows, all_columns;  // tiles and output channels that are transformed together
-  std::int64_t picture_point, weight_point, product_point;
-  std::int64_t picture, weight;                               // before the factors of integers
-  std::int64_t resident, zeros;                               // shared
-  std::int64_t piece, products, spare, space, bias, rounded;  // of each thread that multiplies
-  std::int64_t panel_point, pixel_point;                      // of what becomes integers
-  std::int64_t made, made_points;  // of each: normalised pixels of a tile, points of it
-};
+constexpr std::int64_t kDepth = WinogradLayout::kDepth;
 
 // Points of an operand: float32, or integers and their factors for each kDepth input channels,
 // point and row or column.
@@ -145,7 +62,7 @@ class WinogradRun {
       const Columns& k = columns_[static_cast<std::size_t>(i)];
       transform_weight(k, all_channels(), weights_of(resident_, k), space(thread));
     });
-    parallel_for(workers(), slabs(), [&](std::int64_t s, int thread) {
+    parallel_for(workers(), l_.slabs(), [&](std::int64_t s, int thread) {
       const Space t = space(thread);
       const auto [begin, end] = slab(s);
       const Points tiles = picture_of(t.piece, 0);
@@ -170,7 +87,7 @@ class WinogradRun {
         const Range channels{j, std::min(j + l_.depth, l_.c.in)};
         const Points weights = {t.piece, t.piece + l_.weight};
         transform_weight(k, channels, weights, t);
-        for (std::int64_t s = 0; s < slabs(); ++s) {
+        for (std::int64_t s = 0; s < l_.slabs(); ++s) {
           const auto [begin, end] = slab(s);
           multiply(k, end - begin, channels, picture_of(resident_, begin), weights,
                    t.products + begin * k.count);
@@ -348,7 +265,6 @@ class WinogradRun {
     return static_cast<std::int64_t>(c.size());
   }
   int workers() const { return static_cast<int>(l_.workers(call_.threads)); }
-  std::int64_t slabs() const { return ceil_div(l_.tiles, l_.slab); }
   Range slab(std::int64_t s) const { return {s * l_.slab, std::min(l_.tiles, (s + 1) * l_.slab)}; }
   Range all_channels() const { return {0, l_.c.in}; }
   Space space(int thread) const {
@@ -364,7 +280,7 @@ class WinogradRun {
 
   const ProductCall& call_;
   const WinogradPlan& plan_;
-  const Layout l_;
+  const WinogradLayout l_;
   const InputPixels input_;
   float *resident_, *zeros_, *threads_, *made_;
   std::vector<Columns> columns_;
@@ -401,7 +317,7 @@ std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h,
 }
 
 std::size_t winograd_scratch(const ProductCall& call, const WinogradPlan& plan) {
-  return footprint::floats(Layout(call, plan).total(call.threads));
+  return footprint::floats(WinogradLayout(call, plan).total(call.threads));
 }
 
 void run_winograd(const ProductCall& call, const WinogradPlan& plan, std::byte* scratch) {
