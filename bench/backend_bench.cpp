@@ -33,7 +33,7 @@ void report(benchmark::State& state, double flops, double peak) {
 }
 
 Precision precision(std::int64_t argument) {
-  constexpr std::array kPrecisions = {Precision::kF32, Precision::kBF16, Precision::kInt8};
+  constexpr std::array kPrecisions = {Precision::kF32, Precision::kInt13, Precision::kInt8};
   return kPrecisions.at(static_cast<std::size_t>(argument));
 }
 

@@ -42,10 +42,15 @@ struct Loading {
   Precision precision = Precision::kF32;
   MemoryStrategy strategy = {};
 
-  /// Of text encoders and VAE: integers are for the network that runs in every step.
-  Precision beside_denoiser() const {
+  /// Integers of few bits are for the network that runs in every step, and for the VAE; rows of
+  /// text encoders have outliers, which leave too few to the other values.
+  Precision of_text_encoders() const {
     if (precision == Precision::kAuto) return Precision::kF32;
-    return precision == Precision::kInt8 ? Precision::kBF16 : precision;
+    return precision == Precision::kF32 ? precision : Precision::kBF16;
+  }
+  Precision of_vae() const {
+    if (precision == Precision::kAuto) return Precision::kF32;
+    return precision == Precision::kInt8 ? Precision::kInt13 : precision;
   }
 };
 

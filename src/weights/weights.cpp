@@ -140,10 +140,11 @@ bool Weights::holds(std::string_view tensor, const Shape& shape) const {
   const DType stored = i < 0 ? DType::kF32 : s.source->tensors()[static_cast<std::size_t>(i)].dtype;
   const bool kept =
       is_quantized(stored) || is_float8(stored) || stored == DType::kF16 || stored == DType::kBF16;
-  const DType packed = precision() == Precision::kInt8   ? DType::kI8
-                       : kept                            ? stored
-                       : s.precision == Precision::kBF16 ? DType::kBF16
-                                                         : DType::kF32;
+  const bool whole = s.precision == Precision::kF32 || s.precision == Precision::kAuto;
+  const DType packed = precision() == Precision::kInt8 ? DType::kI8
+                       : kept                          ? stored
+                       : whole                         ? DType::kF32
+                                                       : DType::kBF16;
   const auto bytes = static_cast<std::uint64_t>(byte_size(packed, shape.numel()).value_or(0));
   if (bytes > *s.may_hold) return false;
   *s.may_hold -= bytes;
@@ -187,7 +188,7 @@ Backend& Weights::backend() const { return shared_->backend; }
 Precision Weights::precision() const {
   const Precision p = shared_->precision;
   const bool exact = !integers_ || is_sensitive(prefix_);
-  return p == Precision::kInt8 && exact ? Precision::kBF16 : p;
+  return p == Precision::kInt8 && exact ? Precision::kInt13 : p;
 }
 std::string Weights::path(std::string_view tensor) const {
   return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);

@@ -217,14 +217,14 @@ TEST(Linear, IntegersOf13BitsAreMoreExactThanBFloat16) {
     Layer l = layer(x, out);
     for (const DType t : {DType::kF32, DType::kF16, DType::kBF16}) {
       l.weight = cast(l.weight, t);
-      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+      EXPECT_LT(test::relative_error(run(*backend, l, Precision::kInt13), expected(l)),
                 test::kProductInt13);
     }
     // The largest sums: every value at its limit.
     for (std::int64_t i = 0; i < l.x.numel(); ++i) l.x.data<float>()[i] = 1;
     l.weight = cast(l.weight, DType::kF32);
     for (std::int64_t i = 0; i < l.weight.numel(); ++i) l.weight.data<float>()[i] = -1;
-    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kBF16), expected(l)),
+    EXPECT_LT(test::relative_error(run(*backend, l, Precision::kInt13), expected(l)),
               test::kProduct);
   }
 }
@@ -234,7 +234,7 @@ TEST(Linear, IntegersShowWhatIsNotANumber) {
   Layer l = layer({1, 3, 96}, 40);
   for (std::int64_t i = 0; i < 96; ++i) l.x.data<float>()[i] = 0;  // a row without a factor
   l.weight.data<float>()[5 * 96 + 7] = NAN;
-  for (const Precision p : {Precision::kBF16, Precision::kInt8}) {
+  for (const Precision p : {Precision::kBF16, Precision::kInt13, Precision::kInt8}) {
     const test::Values y = test::values(run(*backend, l, p));
     for (std::size_t i = 0; i < y.size(); ++i) EXPECT_EQ(std::isnan(y[i]), i % 40 == 5) << i;
     EXPECT_FLOAT_EQ(static_cast<float>(y[0]), l.bias.data<float>()[0]);
@@ -257,7 +257,7 @@ TEST(Linear, KeepsTwoBytesAWeight) {
 TEST(Linear, ARowDoesNotDependOnItsBatchNorOnThreads) {
   const Layer all = layer({3, 77, 768}, 320), rows = layer({3, 320}, 640);
   for (const Precision precision :
-       {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt8})
+       {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt13, Precision::kInt8})
     for (const Layer& l : {all, rows}) {
       const Tensor first = run(*make_cpu_backend({.threads = 1}), l, precision);
       for (int threads : {2, 3})

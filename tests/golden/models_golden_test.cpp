@@ -312,6 +312,7 @@ void test_all(Precision precision) {
 
 TEST(ModelsGolden, Float32) { test_all(Precision::kF32); }
 TEST(ModelsGolden, Sixteen) { test_all(Precision::kBF16); }
+TEST(ModelsGolden, Thirteen) { test_all(Precision::kInt13); }
 
 }  // namespace
 }  // namespace mezzo

@@ -306,6 +306,7 @@ void check_all(const Options& how, const std::vector<std::string>& endings) {
 TEST(PipelinesGolden, Folders) { check_all({}, {""}); }
 TEST(PipelinesGolden, SingleFiles) { check_all({.single_file = true}, {".safetensors", ".ckpt"}); }
 TEST(PipelinesGolden, SixteenBitWeights) { check_all({.precision = Precision::kBF16}, {""}); }
+TEST(PipelinesGolden, ThirteenBitProducts) { check_all({.precision = Precision::kInt13}, {""}); }
 
 }  // namespace
 }  // namespace mezzo

@@ -32,7 +32,8 @@ PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, D
   if (!rows || c.in < kLeastOf15 || c.in > kMostOf15 || !cpu_has_vnni()) return kFloat;
   const bool rounded = source == DType::kF16 || source == DType::kBF16;
   if (precision == Precision::kAuto) return rounded ? kInt15 : kFloat;
-  return is_kept(source) ? kFloat : kInt13;
+  if (is_kept(source)) return kFloat;
+  return precision == Precision::kBF16 ? kInt15 : kInt13;
 }
 
 DType storage_of(PackedWeight::Operands operands, Precision precision, DType source, bool kept) {
@@ -60,7 +61,7 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
     : config_(config),
       operands_(operands_of(config, precision, source)),
       kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
-      rounds_((precision == Precision::kBF16 || precision == Precision::kInt8) && cpu_has_vnni()),
+      rounds_((precision == Precision::kInt13 || precision == Precision::kInt8) && cpu_has_vnni()),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);

@@ -30,10 +30,10 @@ struct WinogradLayout {
   const Conv2dConfig& c;
   bool integers, weights_stay;
   std::int64_t points, tiles;
-  std::int64_t slab;             // tiles that are multiplied at a time
-  std::int64_t panels, columns;  // of a piece of weights, or that are multiplied at a time
-  std::int64_t channels;         // of a weight that are transformed at a time
-  std::int64_t depth;            // input channels of a piece of weights
+  std::int64_t slab;               // tiles that are multiplied at a time
+  std::int64_t panels, columns;    // of a piece of weights, or that are multiplied at a time
+  std::int64_t channels;           // of a weight that are transformed at a time
+  std::int64_t depth;              // input channels of a piece of weights
   std::int64_t rows, all_columns;  // tiles and output channels that are transformed together
   std::int64_t picture_point, weight_point, product_point;    // from one point to the next
   std::int64_t picture, weight;                               // before the factors of integers
