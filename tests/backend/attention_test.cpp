@@ -53,8 +53,35 @@ TEST(Attention, EqualsThePlainLoops) {
       EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttention);
       config.precision = Precision::kBF16;
       EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttentionBf16);
+      config.precision = Precision::kInt13;
+      EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact),
+                cpu_multiplies_bf16() ? test::kAttentionBf16 : test::kAttentionInt13);
       config.precision = Precision::kInt8;
       EXPECT_LT(test::relative_error(run(*backend, q, k, v, config), exact), test::kAttentionInt8);
+    }
+  });
+}
+
+TEST(Attention, ShowsWhatIsNotANumber) {
+  const auto backend = make_cpu_backend();
+  AttentionConfig config = {.heads = 1, .scale = 0.2f, .causal = false, .bias = {}};
+  const Shape shape = {1, 70, 24};
+  test::for_each_target([&](const std::string& target) {
+    for (const Precision p :
+         {Precision::kF32, Precision::kBF16, Precision::kInt13, Precision::kInt8}) {
+      SCOPED_TRACE(fmt::format("{} precision {}", target, static_cast<int>(p)));
+      config.precision = p;
+      for (const int operand : {0, 1, 2}) {
+        Tensor parts[] = {test::random_tensor(shape, 1), test::random_tensor(shape, 2),
+                          test::random_tensor(shape, 3)};
+        parts[operand].data<float>()[33 * 24 + 5] = NAN;
+        const auto y = test::values(run(*backend, parts[0], parts[1], parts[2], config));
+        // A query spoils its row, a key every row, a value its column.
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          const bool spoilt = operand == 0 ? i / 24 == 33 : operand == 1 ? true : i % 24 == 5;
+          EXPECT_EQ(std::isnan(y[i]), spoilt) << operand << " " << i;
+        }
+      }
     }
   });
 }

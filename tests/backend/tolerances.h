@@ -16,6 +16,7 @@ constexpr double kWinogradInt13 = 8e-3;  // tiles of 4 x 4, whose points are rou
 constexpr double kAttention = 5e-6;
 constexpr double kAttentionBf16 = 2e-2;  // queries, keys, values and probabilities rounded
 constexpr double kAttentionInt8 = 4e-2;
+constexpr double kAttentionInt13 = 4e-3;
 constexpr double kNorm = 3e-6;
 constexpr double kActivation = 1e-6;  // absolute, for inputs of -8..8
 constexpr double kArithmetic = 1e-7;

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/isa.h"
+#include "backend/cpu/kernels/words.h"
 
 namespace mezzo {
 namespace {
@@ -44,14 +46,17 @@ kernels::Head head_of(const AttentionPart& part, const AttentionConfig& c, const
 
 struct Form {
   std::int64_t in_word;  // values in a word of the operands
+  bool integers;
   std::string_view name;
   double share;  // of the time that float32 takes
 };
 
-Form form_of(Precision p) {
-  if (p == Precision::kInt8) return {4, "int8", 0.5};
-  if (p != Precision::kF32 && cpu_multiplies_bf16()) return {2, "bf16", 0.6};
-  return {1, "f32", 1};
+Form form_of(Precision p, std::int64_t head_size) {
+  if (p == Precision::kInt8) return {4, true, "int8", 0.5};
+  if (p != Precision::kF32 && cpu_multiplies_bf16()) return {2, false, "bf16", 0.6};
+  if (p == Precision::kInt13 && cpu_has_vnni() && head_size <= kernels::kMostDepth)
+    return {2, true, "int13", 0.7};
+  return {1, false, "f32", 1};
 }
 
 // Queries of an image.
@@ -113,10 +118,10 @@ void CpuBackend::attend(Op& op, std::span<const AttentionPart> parts, const Atte
   const std::int64_t pairs = parts[0].k.dim(0) * config.heads, lk = keys_before.back(),
                      d = parts[0].k.dim(2) / config.heads;
   if (pairs * d * blocks_before.back() == 0) return;
-  const Form form = form_of(config.precision);
+  const Form form = form_of(config.precision, d);
   op.computes(form.name, form.share * op.flops());
   const int threads = threads_for(4.0 * static_cast<double>(pairs * lk * d * rows_of(parts)));
-  const Attention sizes = footprint::attention(pairs, lk, d, form.in_word);
+  const Attention sizes = footprint::attention(pairs, lk, d, form.in_word, form.integers);
   const Tensor memory = scratch(sizes.total(threads));
   if (!has_data_) return;
 

@@ -25,6 +25,7 @@ struct Attention {
   static constexpr std::int64_t kMaxLanes = 16;  // of the widest vectors
 
   std::int64_t in_word = 1;
+  bool integers = false;
   std::int64_t d = 0, padded_d = 0, d_words = 0;  // values of a row
   std::int64_t padded_keys = 0;
   std::int64_t heads_at_once = 1;  // (image, head) pairs whose keys and values are packed together
@@ -39,16 +40,17 @@ struct Attention {
 };
 
 inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
-                           std::int64_t in_word) {
+                           std::int64_t in_word, bool integers) {
   Attention a;
   a.in_word = in_word;
+  a.integers = integers;
   a.d = d;
   a.padded_d = round_up(d, Attention::kMaxLanes);
   a.d_words = ceil_div(d, in_word);
   a.padded_keys = round_up(lk, Attention::kKeys);
   a.keys = floats(a.padded_keys * a.d_words);
   a.values = floats(a.padded_keys / in_word * a.padded_d);
-  if (in_word == 4)
+  if (integers)
     a.scales = floats(2 * a.padded_keys + a.padded_keys / Attention::kKeys * a.padded_d);
   const auto fit =
       static_cast<std::int64_t>(Attention::kPackedLimit / std::max<std::size_t>(a.packed(), 1));

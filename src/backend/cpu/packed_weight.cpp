@@ -180,7 +180,8 @@ PackedWeight::Values PackedWeight::float_values(const Panel& p, std::int64_t beg
   }
   const std::byte* from = stored(p, begin);
   if (storage_ == DType::kF32) return {from, apart};
-  check(!integers() || operands_ == Operands::kInt8, "integers of two parts are not read back");
+  check(!integers() || operands_ == Operands::kInt8,
+        "of integers only those of 8 bits are read back");
   for (std::int64_t tap = 0; tap < taps(); ++tap) {
     float* to = space + tap * tap_stride;
     if (operands_ == Operands::kInt8)

@@ -45,7 +45,8 @@ class PackedWeight final : public Packed {
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
   /// Of integers, for each output channel and what fills the last panel: factors and sums over a
-  /// slice of input channels; of 15 bits for the terms of the product (DirectRun).
+  /// slice of input channels; of 15 bits for the terms of the product (DirectRun). Those of 13 bits
+  /// need no sums: null.
   const float* scales(std::int64_t slice_index) const {
     return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
   }

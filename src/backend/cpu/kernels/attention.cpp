@@ -1,8 +1,8 @@
 // Softmax attention one block of rows and keys at a time, with running maxima and sums (Milakov &
 // Gimelshein 2018; Dao et al. 2022, arXiv:2205.14135). The scores of a block stay in the first
-// cache level; no other scores exist. With 8-bit integers (as Zhang et al. 2024, arXiv:2410.02367),
+// cache level; no other scores exist. With integers (as Zhang et al. 2024, arXiv:2410.02367),
 // queries and keys have a factor for each row, values one for each column of a block of keys, and
-// probabilities are 255ths of the largest so far.
+// probabilities are 255ths (of 13 bits: 4095ths) of the largest so far.
 #include "backend/cpu/kernels/attention.h"
 
 #include <algorithm>
@@ -27,13 +27,18 @@ using kernels::PackedHead;
 constexpr Index kKeyVectors = 2;   // of a panel of keys
 constexpr Index kBytesAtOnce = 4;  // vectors of probabilities that become bytes
 constexpr float kLog2E = 1.44269504f;
-constexpr float kLowest = -1e30f;            // below every score, and its differences stay finite
-constexpr float kLeastScale = 1e-20f;        // by which kLowest is still very low
-constexpr float kLog2Certain = 7.99435344f;  // of 255, the integer of probability 1
+constexpr float kLowest = -1e30f;      // below every score, and its differences stay finite
+constexpr float kLeastScale = 1e-20f;  // by which kLowest is still very low
+// Of 255 and 4095, the integers of probability 1.
+constexpr float kLog2Bytes = 7.99435344f, kLog2Of13Bits = 11.99964773f;
 constexpr Index kWordBytes = 4;
 
 template <class Dot>
 constexpr bool is_integer = std::is_same_v<typename Dot::Value, std::int32_t>;
+template <class Dot>
+constexpr bool is_bytes = false;
+template <bool kFast>
+constexpr bool is_bytes<Int8Dot<kFast>> = true;
 
 // What one task works on, in memory of its thread.
 struct Block {
@@ -63,7 +68,7 @@ void scores(const Attention& a, const Block& b, const PackedHead& h, Index first
     for (Index j = 0; j < kKeyVectors; ++j) {
       if constexpr (is_integer<Dot>) {
         const Index at = first_key + key + j * n;
-        start[j] = hn::LoadU(I32(), h.key_offsets + at);
+        start[j] = is_bytes<Dot> ? hn::LoadU(I32(), h.key_offsets + at) : hn::Zero(I32());
         scale[j] = hn::LoadU(f, h.key_scales + at);
       } else {
         start[j] = hn::Zero(f);
@@ -139,11 +144,12 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
 template <class Dot>
 HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V sum) {
   const F f;
-  // Integers: 255 is a power of two like the rest of the exponent.
-  const V m = hn::Set(f, is_integer<Dot> ? max - kLog2Certain : max);
+  // Integers: the largest is a power of two like the rest of the exponent.
+  constexpr float kLargest = is_bytes<Dot> ? kLog2Bytes : is_integer<Dot> ? kLog2Of13Bits : 0;
+  const V m = hn::Set(f, max - kLargest);
   const auto exponent = [&](Index j) HWY_ATTR { return hn::MulSub(hn::LoadU(f, s + j), unit, m); };
   const Index n = lanes();
-  if constexpr (is_integer<Dot>) {
+  if constexpr (is_bytes<Dot>) {
     for (Index j = 0; j < padded; j += kBytesAtOnce * n) {
       const V p[] = {rough_exp2(exponent(j)), rough_exp2(exponent(j + n)),
                      rough_exp2(exponent(j + 2 * n)), rough_exp2(exponent(j + 3 * n))};
@@ -157,6 +163,9 @@ HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V s
     if constexpr (std::is_same_v<Dot, FloatDot>) {
       p = exp2(exponent(j));
       hn::StoreU(p, f, s + j);
+    } else if constexpr (is_integer<Dot>) {
+      p = exp2(exponent(j));
+      store_int16(p, reinterpret_cast<std::int16_t*>(weights) + j);
     } else {
       p = rough_exp2(exponent(j));
       store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
@@ -183,7 +192,8 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
         valid, s, [&](V v, V o) HWY_ATTR { return hn::MulAdd(o, k, hn::Mul(v, unit)); }, s, bias);
     unit = hn::Set(f, 1.0f);
   }
-  for (Index j = std::max<Index>(valid, 0); j < padded; ++j) s[j] = 4 * kLowest;  // weighs 2^-125
+  for (Index j = std::max<Index>(valid, 0); j < padded; ++j)
+    s[j] = 4 * kLowest;  // weighs 2^-125 or nothing
   V most = hn::Set(f, kLowest);
   for (Index j = 0; j < padded; j += n) most = hn::Max(most, hn::LoadU(f, s + j));
   most = hn::Mul(most, unit);
@@ -213,8 +223,10 @@ void take_queries(const Attention& a, const Head& h, Index begin, Index end, con
     float* row = std::is_same_v<Dot, FloatDot> ? reinterpret_cast<float*>(to) : b.out;
     map(
         h.d, row, [&](V v) HWY_ATTR { return hn::Mul(v, k); }, h.q + r * h.q_stride);
-    if constexpr (is_integer<Dot>)
+    if constexpr (is_bytes<Dot>)
       b.q_scale[r - begin] = kernels::row_to_int8(row, h.d, reinterpret_cast<std::uint32_t*>(to));
+    else if constexpr (is_integer<Dot>)
+      b.q_scale[r - begin] = kernels::row_to_int13(row, h.d, reinterpret_cast<std::uint32_t*>(to));
     else if constexpr (!std::is_same_v<Dot, FloatDot>)
       kernels::row_to_bf16(row, h.d, reinterpret_cast<std::uint32_t*>(to));
   }
@@ -254,7 +266,7 @@ template <class Dot>
 void attend(const Attention& a, const Head& h, Index begin, Index end, const PackedHead& packed,
             std::byte* scratch) {
   // The probabilities of a row end with a whole piece of what is done at once.
-  const Index piece = (is_integer<Dot> ? kBytesAtOnce : kKeyVectors) * lanes();
+  const Index piece = (is_bytes<Dot> ? kBytesAtOnce : kKeyVectors) * lanes();
   const Block b = begin_block<Dot>(a, h, begin, end, scratch);
   const Index last = h.causal ? std::min(h.lk, end) : h.lk;
   for (Index key = 0; key < last; key += Attention::kKeys) {
@@ -269,7 +281,7 @@ void attend(const Attention& a, const Head& h, Index begin, Index end, const Pac
   }
   for (Index r = 0; r < b.rows; ++r) {
     const float sum = hn::GetLane(hn::SumOfLanes(F(), hn::LoadU(F(), b.sum + r * lanes())));
-    const V inverse = hn::Set(F(), sum > 0 ? 1.0f / sum : 0.0f);
+    const V inverse = hn::Set(F(), sum == 0 ? 0.0f : 1.0f / sum);
     map(
         h.d, h.out + (begin + r) * h.out_stride, [&](V v) HWY_ATTR { return hn::Mul(v, inverse); },
         b.out + r * b.out_width);
@@ -280,11 +292,15 @@ void AttentionRows(const Attention& a, const Head& h, Index begin, Index end,
                    const PackedHead& packed, std::byte* scratch) {
   if (a.in_word == 1) return attend<FloatDot>(a, h, begin, end, packed, scratch);
 #if HWY_TARGET == HWY_AVX3
-  if (a.in_word == 2 && cpu_has_bf16())
+  if (a.in_word == 2 && a.integers && cpu_has_vnni())
+    return attend<Int16Dot<true>>(a, h, begin, end, packed, scratch);
+  if (a.in_word == 2 && !a.integers && cpu_has_bf16())
     return attend<BFloat16Dot<true>>(a, h, begin, end, packed, scratch);
   if (a.in_word == 4 && cpu_has_vnni())
     return attend<Int8Dot<true>>(a, h, begin, end, packed, scratch);
 #endif
+  if (a.in_word == 2 && a.integers)
+    return attend<Int16Dot<false>>(a, h, begin, end, packed, scratch);
   if (a.in_word == 2) return attend<BFloat16Dot<false>>(a, h, begin, end, packed, scratch);
   attend<Int8Dot<false>>(a, h, begin, end, packed, scratch);
 }
@@ -329,9 +345,10 @@ void encode(const Attention& a, Index first, const Panels& from, const PackedHea
   };
   const auto put = [&](const float* x, Index rows, Index width, std::uint32_t* out, float* scale,
                        std::int32_t* sums) {
-    if (a.in_word == 2) return kernels::panel_to_bf16(x, rows, width, out);
+    if (!a.integers) return kernels::panel_to_bf16(x, rows, width, out);
     std::fill_n(scale, width, 0.0f);
     kernels::widen_panel_scales(x, rows, width, scale);
+    if (a.in_word == 2) return kernels::panel_to_int12(x, rows, width, scale, out);
     kernels::panel_to_int8(x, rows, width, scale, out, sums);
   };
   for (Index key = 0; key < Attention::kKeys; key += panel) {

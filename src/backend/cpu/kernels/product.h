@@ -48,8 +48,8 @@ struct PanelProduct {
   float* c;  // [rows][width]; rows, and those of `add`, are c_stride apart
   Index c_stride;
 };
-/// c = (before + a * panel) * gate + add. A value does not depend on the number of rows. `before`
-/// and `add` may be in the memory of c.
+/// c = (before + a * panel) * gate + add. A value does not depend on the number of rows. `before`,
+/// with c's stride, and `add` may be c itself.
 void multiply_panel(const PanelProduct&);
 
 /// What happens to finished sums: out = activation(c) * gate + add. Null: nothing.

@@ -81,7 +81,7 @@ constexpr float kLeastExponent = -125;  // whose powers are no denormal numbers
 /// 2^x, relative error 2e-7; 2^-125 below that. x <= 126.
 HWY_INLINE V exp2(V x) {
   const F f;
-  const Split s(hn::Max(x, hn::Set(f, kLeastExponent)));
+  const Split s(hn::Max(hn::Set(f, kLeastExponent), x));  // of NaN the second
   const V r = s.rest();
   // least relative error on [-1/2, 1/2], as all coefficients here
   V p = hn::Set(f, 1.326465280726552e-3f);
@@ -109,7 +109,7 @@ HWY_INLINE V rough_exp2(V x) {
 #else
 HWY_INLINE V rough_exp2(V x) {
   const F f;
-  const Split s(hn::Max(x, hn::Set(f, kLeastExponent)));
+  const Split s(hn::Max(hn::Set(f, kLeastExponent), x));  // of NaN the second
   V p = hn::Set(f, 5.500893294811249e-2f);
   p = hn::MulAdd(p, s.rest(), hn::Set(f, 2.4221095442771912e-1f));
   p = hn::MulAdd(p, s.rest(), hn::Set(f, 6.932829022407532e-1f));

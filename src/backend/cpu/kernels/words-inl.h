@@ -77,7 +77,17 @@ HWY_INLINE void store_bytes(V x, std::uint8_t* out) {
   hn::StoreU(hn::TruncateTo(byte, whole), byte, out);
 #endif
 }
-/// Four vectors, from their nearest integers, or 0 and 255 where these are beyond.
+HWY_INLINE void store_int16(V x, std::int16_t* out) {
+  const auto whole = hn::NearestInt(x);
+#if HWY_TARGET == HWY_SCALAR
+  *out = static_cast<std::int16_t>(hn::GetLane(whole));
+#else
+  const hn::Rebind<std::int16_t, F> half;
+  hn::StoreU(hn::DemoteTo(half, whole), half, out);
+#endif
+}
+/// Four vectors of magnitudes below 2^31, from their nearest integers, or 0 and 255 where these are
+/// beyond.
 HWY_INLINE void store_bytes(const V (&x)[4], std::uint8_t* out) {
 #if HWY_TARGET == HWY_AVX3  // where a narrowing store takes two slots of one port
   const __m512i lower =

@@ -93,13 +93,8 @@ float RowToInt13(const float* x, Index n, std::uint32_t* out) {
   const V inverse = hn::Set(f, inverse_of(scale));
   auto* integers = reinterpret_cast<std::int16_t*>(out);
   Index i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::Rebind<std::int16_t, F> half;
-  for (; i + lanes() <= n; i += lanes()) {
-    const auto whole = hn::NearestInt(hn::Mul(hn::LoadU(f, x + i), inverse));
-    hn::StoreU(hn::DemoteTo(half, whole), half, integers + i);
-  }
-#endif
+  for (; i + lanes() <= n; i += lanes())
+    store_int16(hn::Mul(hn::LoadU(f, x + i), inverse), integers + i);
   for (; i < n; ++i)
     integers[i] =
         static_cast<std::int16_t>(hn::GetLane(hn::NearestInt(hn::Mul(hn::Set(f, x[i]), inverse))));
