@@ -86,7 +86,8 @@ test('a result is sent here, and drawn again from the gallery by its number', as
   const { page, faults } = await visit(chrome, 'text');
   await idle(page);
   await compose(page, 'a green tree', 2);
-  await submit(page);
+  await sentJob(page, () => submit(page));
+  await idle(page);  // an earlier picture may have the same words
   await drawn(page, 'a green tree');
   await page.getByRole('button', { name: 'Send to' }).click();
   await page.getByRole('group', { name: 'Send to' }).getByRole('button', { name: 'Image' }).click();
