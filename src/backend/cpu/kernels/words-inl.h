@@ -128,15 +128,18 @@ struct BFloat16Dot {
   }
 };
 
-/// Four integers a word: a without sign, b with one. kFast: with the instruction of AVX512-VNNI.
-template <bool kFast>
-struct Int8Dot {
+struct IntegerWords {
   using Tag = I32;
   using Value = std::int32_t;
   using Sum = hn::Vec<I32>;
   using Right = Words;
   static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
   static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+};
+
+/// Four integers a word: a without sign, b with one. kFast: with the instruction of AVX512-VNNI.
+template <bool kFast>
+struct Int8Dot : IntegerWords {
   static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kFast) {
@@ -175,13 +178,7 @@ struct Int8Dot {
 
 /// Two integers with sign a word, the first in the lower half. kFast: as above.
 template <bool kFast>
-struct Int16Dot {
-  using Tag = I32;
-  using Value = std::int32_t;
-  using Sum = hn::Vec<I32>;
-  using Right = Words;
-  static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
-  static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+struct Int16Dot : IntegerWords {
   static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kFast) {
