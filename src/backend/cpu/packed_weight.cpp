@@ -274,8 +274,6 @@ void PackedWeight::encode_13(const Panel& p, const float* values, std::uint32_t*
     const std::int64_t count = std::min(slice(), config_.in - begin);
     float* scale =
         reinterpret_cast<float*>(scales_.data()) + begin / slice() * panels() * width_ + p.begin;
-    std::fill_n(scale, p.width, 0.0f);
-    kernels::widen_panel_scales(values + begin * p.width, count, p.width, scale);
     kernels::panel_to_int12(values + begin * p.width, count, p.width, scale,
                             packed + words(begin) * p.width);
   }

@@ -194,11 +194,8 @@ class WinogradRun {
   void round_panel(const Panel& panel, Range channels, const Points& out, const float* x) const {
     const std::int64_t n = channels.end - channels.begin;
     for (std::int64_t p = 0; p < l_.points; ++p) {
-      const float* values = x + p * l_.panel_point;
-      float* const factors = out.factors + p * l_.all_columns;
-      std::fill_n(factors, panel.width, 0.0f);
-      kernels::widen_panel_scales(values, n, panel.width, factors);
-      kernels::panel_to_int12(values, n, panel.width, factors,
+      kernels::panel_to_int12(x + p * l_.panel_point, n, panel.width,
+                              out.factors + p * l_.all_columns,
                               reinterpret_cast<std::uint32_t*>(out.words + p * l_.weight_point));
     }
   }

@@ -346,9 +346,9 @@ void encode(const Attention& a, Index first, const Panels& from, const PackedHea
   const auto put = [&](const float* x, Index rows, Index width, std::uint32_t* out, float* scale,
                        std::int32_t* sums) {
     if (!a.integers) return kernels::panel_to_bf16(x, rows, width, out);
+    if (a.in_word == 2) return kernels::panel_to_int12(x, rows, width, scale, out);
     std::fill_n(scale, width, 0.0f);
     kernels::widen_panel_scales(x, rows, width, scale);
-    if (a.in_word == 2) return kernels::panel_to_int12(x, rows, width, scale, out);
     kernels::panel_to_int8(x, rows, width, scale, out, sums);
   };
   for (Index key = 0; key < Attention::kKeys; key += panel) {

@@ -108,15 +108,18 @@ HWY_INLINE Words pair_up(V first, V second) {
                 hn::And(round_bf16(second), hn::Set(U32(), 0xFFFF0000u)));
 }
 
-/// kFast: with the instruction of AVX512-BF16.
-template <bool kFast>
-struct BFloat16Dot {
-  using Tag = F;
-  using Value = float;
-  using Sum = V;
+struct SeveralInAWord {
   using Right = Words;
   static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
   static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
+};
+
+/// kFast: with the instruction of AVX512-BF16.
+template <bool kFast>
+struct BFloat16Dot : SeveralInAWord {
+  using Tag = F;
+  using Value = float;
+  using Sum = V;
   static HWY_INLINE V add(V sum, Words a, Words b) {
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kFast) {
@@ -128,18 +131,15 @@ struct BFloat16Dot {
   }
 };
 
-struct IntegerWords {
+struct IntegerDot : SeveralInAWord {
   using Tag = I32;
   using Value = std::int32_t;
   using Sum = hn::Vec<I32>;
-  using Right = Words;
-  static HWY_INLINE Words right(const std::uint32_t* p) { return hn::LoadU(U32(), p); }
-  static HWY_INLINE Words left(const char* p) { return repeat_word(p); }
 };
 
 /// Four integers a word: a without sign, b with one. kFast: with the instruction of AVX512-VNNI.
 template <bool kFast>
-struct Int8Dot : IntegerWords {
+struct Int8Dot : IntegerDot {
   static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kFast) {
@@ -178,7 +178,7 @@ struct Int8Dot : IntegerWords {
 
 /// Two integers with sign a word, the first in the lower half. kFast: as above.
 template <bool kFast>
-struct Int16Dot : IntegerWords {
+struct Int16Dot : IntegerDot {
   static HWY_INLINE Sum add(Sum sum, Words a, Words b) {
 #if HWY_TARGET == HWY_AVX3
     if constexpr (kFast) {

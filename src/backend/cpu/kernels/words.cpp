@@ -275,6 +275,8 @@ void PanelToInt15(const float* x, Index rows, Index width, const float* scale, s
 void PanelToInt12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
   const F f;
   const U32 u;
+  std::fill_n(scale, width, 0.0f);
+  WidenPanelScales(x, rows, width, scale);
   for (Index j = 0; j < width; j += lanes()) {
     const V factor = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest / kernels::kMostRight));
     hn::StoreU(factor, f, scale + j);

@@ -55,8 +55,8 @@ void panel_from_int8(const std::uint32_t* x, Index rows, Index width, const floa
 /// upper ones. sums, lower_sums: as above.
 void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
                     Index lower, std::int32_t* sums, std::int32_t* lower_sums);
-/// -> [(rows + 1) / 2][width] words of integers x / scale of 12 bits. scale: as
-/// widen_panel_scales() gives it; becomes that of these integers.
+/// -> [(rows + 1) / 2][width] words of integers x / scale[column] of 12 bits, whose scales it
+/// finds: a 2047th of the largest magnitude; NaN where there is one.
 void panel_to_int12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out);
 
 }  // namespace mezzo::kernels
