@@ -16,14 +16,12 @@
 
 namespace mezzo {
 
-/// Arithmetic of products. kF32: the reference. kAuto: linear layers and 1x1 convolutions whose
-/// weights have 16 bits multiply integers of 15 bits where the CPU is fast at them, whose error is
-/// about that of the weights' own rounding; all else is float32. kBF16: all weights have 16 bits,
-/// then the same; or bfloat16 products where they are asked for (cpu_multiplies_bf16()). kInt13: as
-/// kBF16, but integers of 13 bits, and 3x3 convolutions of large pictures multiply them too.
-/// kInt8: operands rounded to 8 bits, with factors for each row or range of pixels and each output,
-/// and exact sums.
-enum class Precision { kF32, kAuto, kBF16, kInt13, kInt8 };
+/// Arithmetic of products. kF32: the reference. kAuto: where the CPU is fast at them, 16-bit
+/// integers, whose error is about that of weights of 16 bits; else float32, or bfloat16 where it is
+/// asked for (cpu_multiplies_bf16()). kBF16: the same, and all weights have 16 bits. kInt8:
+/// operands rounded to 8 bits, with factors for each row or range of pixels and each output, and
+/// exact sums.
+enum class Precision { kF32, kAuto, kBF16, kInt8 };
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 

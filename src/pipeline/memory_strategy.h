@@ -42,15 +42,9 @@ struct Loading {
   Precision precision = Precision::kF32;
   MemoryStrategy strategy = {};
 
-  /// Integers of few bits are for the network that runs in every step, and for the VAE; rows of
-  /// text encoders have outliers, which leave too few to the other values.
-  Precision of_text_encoders() const {
-    if (precision == Precision::kAuto) return Precision::kF32;
-    return precision == Precision::kF32 ? precision : Precision::kBF16;
-  }
-  Precision of_vae() const {
-    if (precision == Precision::kAuto) return Precision::kF32;
-    return precision == Precision::kInt8 ? Precision::kInt13 : precision;
+  /// Text encoders and the VAE, which run once, are not rounded to 8 bits.
+  Precision of_encoders() const {
+    return precision == Precision::kInt8 ? Precision::kBF16 : precision;
   }
 };
 

@@ -20,12 +20,12 @@ Precision precision_of(const EngineOptions& o) {
   if (o.precision == "bf16" && WeightTypes::parse(o.weights).rest() == DType::kF32)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "int8") return Precision::kInt8;
-  if (o.precision == "bf16") return Precision::kInt13;
+  if (o.precision == "bf16") return Precision::kBF16;
   return o.precision == "f32" ? Precision::kF32 : Precision::kAuto;
 }
 
 std::string precision_name(Precision p) {
-  constexpr std::array kNames = {"f32", "auto", "bf16", "bf16", "int8"};
+  constexpr std::array kNames = {"f32", "auto", "bf16", "int8"};
   return kNames[static_cast<std::size_t>(p)];
 }
 

@@ -188,7 +188,7 @@ Backend& Weights::backend() const { return shared_->backend; }
 Precision Weights::precision() const {
   const Precision p = shared_->precision;
   const bool exact = !integers_ || is_sensitive(prefix_);
-  return p == Precision::kInt8 && exact ? Precision::kInt13 : p;
+  return p == Precision::kInt8 && exact ? Precision::kBF16 : p;
 }
 std::string Weights::path(std::string_view tensor) const {
   return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);

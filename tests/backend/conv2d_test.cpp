@@ -178,14 +178,14 @@ TEST(Conv2d, OfOnePixelIsALinearLayer) {
       backend->conv2d(input, *backend->pack_conv2d(weight, bias, c, p), {}, out);
       EXPECT_LT(
           test::relative_error(backend->download(out), test::values(backend->download(exact))),
-          cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt15);
+          cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt16);
     }
 }
 
 TEST(Conv2d, NormalisesAndEnlargesWhereItReads) {
   const auto backend = make_cpu_backend({.threads = 2});
   for (const Precision precision :
-       {Precision::kF32, Precision::kBF16, Precision::kInt13, Precision::kInt8})
+       {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt8})
     for (const auto& [side, c] : {std::pair{std::int64_t{5}, square(20, 9, 3)},
                                   {7, square(64, 96, 3)},
                                   {40, square(64, 64, 3)},
@@ -220,7 +220,7 @@ TEST(Conv2d, NormalisesAndEnlargesWhereItReads) {
 
 TEST(Conv2d, AnImageDoesNotDependOnItsBatchNorOnThreads) {
   for (const Precision precision :
-       {Precision::kF32, Precision::kBF16, Precision::kInt13, Precision::kInt8})
+       {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt8})
     for (const auto& [config, width] : {std::pair{square(64, 80, 3), 17},
                                         {square(96, 40, 1), 17},
                                         {square(20, 36, 3, 2), 17},

@@ -80,7 +80,7 @@ Total measure(std::unique_ptr<Backend> backend, Precision precision) {
 
 TEST(Meta, CountsExactlyWhatTheCpuTakes) {
   for (const Precision precision :
-       {Precision::kF32, Precision::kBF16, Precision::kInt13, Precision::kInt8})
+       {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt8})
     for (const int threads : {1, 3}) {
       const Total cpu = measure(make_cpu_backend({.threads = threads}), precision);
       const Total meta = measure(make_meta_backend({.threads = threads}), precision);

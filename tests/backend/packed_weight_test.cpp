@@ -164,7 +164,7 @@ class SmallWords {
       const auto byte = static_cast<std::uint8_t>(w >> (8 * j));
       return unsigned_ ? byte : static_cast<std::int8_t>(byte);
     }
-    if (operands_ == Operands::kInt13) return static_cast<std::int16_t>(w >> (16 * j));
+    if (operands_ == Operands::kInt16) return static_cast<std::int16_t>(w >> (16 * j));
     const std::uint32_t bits = operands_ == Operands::kFloat ? w : w >> (16 * j) << 16;
     return static_cast<double>(std::bit_cast<float>(bits));
   }
@@ -173,7 +173,7 @@ class SmallWords {
   std::uint32_t bits(int value) const {
     if (operands_ == Operands::kInt8)
       return static_cast<std::uint32_t>(value + (unsigned_ ? 128 : 0)) & 255u;
-    if (operands_ == Operands::kInt13) return static_cast<std::uint16_t>(10 * value);
+    if (operands_ == Operands::kInt16) return static_cast<std::uint16_t>(10 * value);
     const auto b = std::bit_cast<std::uint32_t>(static_cast<float>(value));
     return operands_ == Operands::kFloat ? b : b >> 16;
   }
@@ -196,7 +196,7 @@ std::vector<double> plain_sums(const kernels::PanelProduct& p, const SmallWords&
                    b.at(t * p.panel_tap + k * p.width + o, j);
       const kernels::Scales& s = p.scales;
       if (p.operands == Operands::kInt8) sum -= s.zero * s.sums[o];
-      if (p.operands == Operands::kInt8 || p.operands == Operands::kInt13)
+      if (p.operands == Operands::kInt8 || p.operands == Operands::kInt16)
         sum *= static_cast<double>(s.row[r * s.row_step] * s.column[o]);
       sums.push_back(sum);
     }
@@ -225,7 +225,7 @@ TEST(MultiplyPanel, EqualsThePlainLoops) {
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<std::int32_t>(i * 5) - 70;
   test::for_each_target([&](const std::string& target) {
     for (const Operands operands :
-         {Operands::kFloat, Operands::kBF16, Operands::kInt8, Operands::kInt13})
+         {Operands::kFloat, Operands::kBF16, Operands::kInt8, Operands::kInt16})
       for (const std::int64_t width : {kernels::panel_width(), kernels::panel_width() / 2})
         for (const std::int64_t taps : {1, 3})
           for (std::int64_t rows = 1; rows <= kRows; ++rows) {

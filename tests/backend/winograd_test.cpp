@@ -97,9 +97,9 @@ TEST(Winograd, Float16WeightsAndThreadsGiveTheBitsOfFloat32) {
 }
 
 // Of weights as they are and of 8 bits, whose rounding is not this algorithm's.
-TEST(Winograd, IntegersOf13BitsAreCloseToThePlainLoops) {
+TEST(Winograd, IntegersOf16BitsAreCloseToThePlainLoops) {
   if (!cpu_has_vnni()) GTEST_SKIP() << "needs AVX512-VNNI";
-  constexpr auto kInt13 = kernels::Operands::kInt13;
+  constexpr auto kInt16 = kernels::Operands::kInt16;
   double worst = 0;
   for (const Case& c : kCases)
     for (const DType type : {DType::kF32, DType::kQ8_0}) {
@@ -107,17 +107,17 @@ TEST(Winograd, IntegersOf13BitsAreCloseToThePlainLoops) {
       SCOPED_TRACE(fmt::format("{} {}x{} {}->{}", name(type), c.h, c.w, c.config.in, c.config.out));
       const Layer l = layer(c, type);
       const test::Values y = expected(c, l);
-      const Tensor out = run(c, l, Precision::kInt13, 4, 2, kInt13);
+      const Tensor out = run(c, l, Precision::kBF16, 4, 2, kInt16);
       ASSERT_TRUE(out.defined());
       worst = std::max(worst, test::relative_error(out, y));
-      EXPECT_TRUE(test::same_bits(out, run(c, l, Precision::kInt13, 4, 3, kInt13)));
-      const Tensor of_8_bits = run(c, l, Precision::kInt8, 4, 1, kInt13);
+      EXPECT_TRUE(test::same_bits(out, run(c, l, Precision::kBF16, 4, 3, kInt16)));
+      const Tensor of_8_bits = run(c, l, Precision::kInt8, 4, 1, kInt16);
       EXPECT_LT(test::relative_error(of_8_bits, y), test::kProductInt8);
-      EXPECT_TRUE(test::same_bits(of_8_bits, run(c, l, Precision::kInt8, 4, 2, kInt13)));
-      EXPECT_FALSE(run(c, l, Precision::kAuto, 4, 1, kInt13).defined());
+      EXPECT_TRUE(test::same_bits(of_8_bits, run(c, l, Precision::kInt8, 4, 2, kInt16)));
+      EXPECT_FALSE(run(c, l, Precision::kF32, 4, 1, kInt16).defined());
     }
   RecordProperty("worst", std::to_string(worst));
-  EXPECT_LT(worst, test::kWinogradInt13);
+  EXPECT_LT(worst, test::kWinogradInt16);
 }
 
 TEST(Winograd, IntegersShowWhatIsNotANumber) {
@@ -125,7 +125,7 @@ TEST(Winograd, IntegersShowWhatIsNotANumber) {
   const Case c = {1, 12, 12, {.in = 32, .out = 32}};
   Layer l = layer(c, DType::kF32);
   l.x.data<float>()[(6 * 12 + 5) * 32 + 7] = NAN;
-  const auto y = test::values(run(c, l, Precision::kInt13, 4, 1, kernels::Operands::kInt13));
+  const auto y = test::values(run(c, l, Precision::kBF16, 4, 1, kernels::Operands::kInt16));
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t row = i / 32 / 12, column = i / 32 % 12;
     const bool reads_it = row >= 5 && row <= 7 && column >= 4 && column <= 6,
@@ -157,7 +157,7 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
   if (cpu_multiplies_bf16()) GTEST_SKIP() << "this CPU multiplies bfloat16";
   const auto backend = make_meta_backend();
   const auto chosen = [&](std::int64_t channels, std::int64_t side,
-                          Precision precision = Precision::kAuto) {
+                          Precision precision = Precision::kF32) {
     const Tensor weight(host(), DType::kF16, {channels, channels, 3, 3});
     const Conv2dConfig config = {.in = channels, .out = channels};
     const PackedPtr w = backend->pack_conv2d(weight, {}, config, precision);
@@ -173,8 +173,8 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
   EXPECT_THAT(chosen(320, 64), testing::HasSubstr("winograd"));
   EXPECT_EQ(chosen(1280, 4), "direct f32");
   if (!cpu_has_vnni()) return;
-  EXPECT_EQ(chosen(512, 128, Precision::kInt13), "winograd 4x4 int13");
-  EXPECT_EQ(chosen(640, 32, Precision::kInt8), "winograd 4x4 int13");
+  EXPECT_EQ(chosen(512, 128, Precision::kAuto), "winograd 4x4 int16");
+  EXPECT_EQ(chosen(640, 32, Precision::kInt8), "winograd 4x4 int16");
   EXPECT_EQ(chosen(1280, 16, Precision::kInt8), "direct int8");
 }
 

@@ -54,8 +54,8 @@ struct Form {
 Form form_of(Precision p, std::int64_t head_size) {
   if (p == Precision::kInt8) return {4, true, "int8", 0.5};
   if (p != Precision::kF32 && cpu_multiplies_bf16()) return {2, false, "bf16", 0.6};
-  if (p == Precision::kInt13 && cpu_has_vnni() && head_size <= kernels::kMostDepth)
-    return {2, true, "int13", 0.7};
+  if (p != Precision::kF32 && cpu_has_vnni() && head_size <= kernels::kInt16Depth)
+    return {2, true, "int16", 0.7};
   return {1, false, "f32", 1};
 }
 

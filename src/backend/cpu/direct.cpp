@@ -150,7 +150,7 @@ class DirectRun {
             .panel = term.values.data,
             .depth = term.depth,
             .width = width,
-            .taps = term.taps,
+            .taps = w_.taps(),
             .a_taps = left_.taps(),
             .panel_tap = term.values.tap_stride,
             .scales = scales(s, panel, i),
@@ -236,7 +236,7 @@ class DirectRun {
 
 double direct_cost(const ProductCall& call) {
   // Of products with the operands, in those of float32.
-  constexpr std::array kRates = {1.0, 0.5, 0.27, 0.75, 0.55};  // as Operands
+  constexpr std::array kRates = {1.0, 0.5, 0.27, 0.55};  // as Operands
   const PackedWeight& w = call.weights;
   const double rate = kRates[static_cast<std::size_t>(w.operands())];
   const auto pixels = static_cast<double>(call.out_h() * call.out_w());

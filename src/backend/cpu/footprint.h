@@ -59,7 +59,7 @@ inline Attention attention(std::int64_t pairs, std::int64_t lk, std::int64_t d,
   // values as float32.
   const std::int64_t values = Attention::kRows * a.padded_d;
   const std::size_t rows =
-      floats(Attention::kRows * a.d_words) + 3 * floats(Attention::kRows) +
+      floats(Attention::kRows * a.d_words) + 4 * floats(Attention::kRows) +
       floats(Attention::kRows * Attention::kMaxLanes) + floats(values) +
       floats(Attention::kRows * Attention::kKeys) +
       (in_word > 1 ? floats(Attention::kRows * Attention::kKeys / in_word) : 0);

@@ -72,8 +72,6 @@ LeftOperand::LeftOperand(const ProductCall& call, const Lines& lines, std::byte*
   const Index kernel = call.config().kernel;
   for (Index y = 0; y < kernel; ++y)
     for (Index x = 0; x < kernel; ++x) taps_.push_back((y * lines.padded_ + x) * lines.words_);
-  if (call.weights.operands() == Operands::kInt15)  // the lower parts
-    taps_.push_back(call.weights.words(call.config().in));
 }
 
 void LeftOperand::prepare(Index first, Index count, const Space& space) {
@@ -113,9 +111,8 @@ void LeftOperand::convert_rows(Index line, float* space) {
   const float* x = input_.get(l_.image(line), l_.pixel(line), pixels, space);
   if (!call_.weights.integers()) return convert(x, pixels, nullptr, out);
   const Operands operands = call_.weights.operands();
-  const auto convert_row = operands == Operands::kInt8    ? kernels::row_to_int8
-                           : operands == Operands::kInt13 ? kernels::row_to_int13
-                                                          : kernels::row_to_int15;
+  const auto convert_row =
+      operands == Operands::kInt8 ? kernels::row_to_int8 : kernels::row_to_int16;
   float* scales = scales_.data() + at * l_.pixels_;
   for (Index i = 0; i < pixels; ++i) scales[i] = convert_row(x + i * in, in, out + i * l_.words_);
 }

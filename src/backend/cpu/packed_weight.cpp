@@ -13,14 +13,13 @@
 namespace mezzo {
 namespace {
 
-constexpr std::int64_t kRowsAtOnce = 4;       // of a weight that become columns of a panel
-constexpr std::int64_t kDepth = 256;          // input channels of a slice of one tap
-constexpr std::int64_t kDepthOfTaps = 256;    // and of several: whole blocks of every type
-constexpr std::int64_t kIntegerDepth = 64;    // of several, in integers
-constexpr std::int64_t kCopyBlock = 1 << 20;  // bytes
-constexpr std::int64_t kLeastOf15 = 64;       // input channels that are worth two integers
-constexpr std::int64_t kMostOf15 = 1 << 15;   // whose sums stay below 2^31
-constexpr std::size_t kWord = 4;              // bytes
+constexpr std::int64_t kRowsAtOnce = 4;        // of a weight that become columns of a panel
+constexpr std::int64_t kDepth = 256;           // input channels of a slice of one tap
+constexpr std::int64_t kDepthOfTaps = 256;     // and of several: whole blocks of every type
+constexpr std::int64_t kIntegerDepth = 64;     // of several, in integers
+constexpr std::int64_t kCopyBlock = 1 << 20;   // bytes
+constexpr std::int64_t kLeastOfIntegers = 64;  // input channels whose rounding pays
+constexpr std::size_t kWord = 4;               // bytes
 
 PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, DType source) {
   using enum kernels::Operands;
@@ -29,18 +28,13 @@ PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, D
   if (cpu_multiplies_bf16()) return kBF16;
   const bool rows =
       c.kernel == 1 && c.stride == 1 && c.pad_top + c.pad_left + c.pad_bottom + c.pad_right == 0;
-  if (!rows || c.in < kLeastOf15 || c.in > kMostOf15 || !cpu_has_vnni()) return kFloat;
-  const bool rounded = source == DType::kF16 || source == DType::kBF16;
-  if (precision == Precision::kAuto) return rounded ? kInt15 : kFloat;
-  if (is_kept(source)) return kFloat;
-  return precision == Precision::kBF16 ? kInt15 : kInt13;
+  return rows && c.in >= kLeastOfIntegers && !is_kept(source) && cpu_has_vnni() ? kInt16 : kFloat;
 }
 
 DType storage_of(PackedWeight::Operands operands, Precision precision, DType source, bool kept) {
   if (kept) return source;
-  if (operands == kernels::Operands::kInt8 || operands == kernels::Operands::kInt15)
-    return DType::kI8;
-  if (operands == kernels::Operands::kInt13) return DType::kI16;
+  if (operands == kernels::Operands::kInt8) return DType::kI8;
+  if (operands == kernels::Operands::kInt16) return DType::kI16;
   if (operands == kernels::Operands::kBF16) return DType::kBF16;
   // 16 bits of the file stay as they are: widened, they are the same numbers.
   if (source == DType::kF16 || source == DType::kBF16) return source;
@@ -61,7 +55,7 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
     : config_(config),
       operands_(operands_of(config, precision, source)),
       kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
-      rounds_((precision == Precision::kInt13 || precision == Precision::kInt8) && cpu_has_vnni()),
+      rounds_(precision != Precision::kF32 && cpu_has_vnni()),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);
@@ -69,7 +63,7 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
   if (!integers()) return;
   const std::size_t bytes = static_cast<std::size_t>(panels() * width_ * terms()) * kWord;
   scales_ = WeightMemory(bytes, count, backed);
-  if (operands_ != Operands::kInt13) sums_ = WeightMemory(bytes, count, backed);
+  if (operands_ == Operands::kInt8) sums_ = WeightMemory(bytes, count, backed);
 }
 
 std::int64_t PackedWeight::in_word() const {
@@ -77,10 +71,9 @@ std::int64_t PackedWeight::in_word() const {
     case Operands::kFloat:
       return 1;
     case Operands::kBF16:
-    case Operands::kInt13:
+    case Operands::kInt16:
       return 2;
     case Operands::kInt8:
-    case Operands::kInt15:
       break;
   }
   return 4;
@@ -92,7 +85,7 @@ PackedWeight::Panel PackedWeight::panel(std::int64_t index) const {
 }
 
 std::int64_t PackedWeight::slice() const {
-  if (operands_ == Operands::kInt13) return std::min(kernels::kMostDepth, config_.in);
+  if (operands_ == Operands::kInt16) return std::min(kernels::kInt16Depth, config_.in);
   if (integers()) return taps() == 1 ? config_.in : std::min(kIntegerDepth, config_.in);
   return std::min(taps() == 1 ? kDepth : kDepthOfTaps, config_.in);
 }
@@ -156,19 +149,9 @@ PackedWeight::Values PackedWeight::values(const Panel& p, std::int64_t begin, st
   return {packed, tap_stride};
 }
 
-std::int64_t PackedWeight::terms() const {
-  return std::max(parts(), ceil_div(config_.in, slice()));
-}
-
 PackedWeight::Term PackedWeight::term(const Panel& p, std::int64_t index, float* space) const {
-  if (operands_ != Operands::kInt15) {
-    const std::int64_t begin = index * slice(), count = std::min(slice(), config_.in - begin);
-    return {values(p, begin, count, space), words(begin), words(count), taps()};
-  }
-  const std::int64_t depth = words(config_.in), part = depth * p.width;
-  const auto* upper = reinterpret_cast<const std::uint32_t*>(stored(p, 0));
-  if (index == 0) return {{upper, part}, 0, depth, 1};
-  return {{upper + part, -part}, 0, depth, 2};
+  const std::int64_t begin = index * slice(), count = std::min(slice(), config_.in - begin);
+  return {values(p, begin, count, space), words(begin), words(count)};
 }
 
 PackedWeight::Values PackedWeight::float_values(const Panel& p, std::int64_t begin,
@@ -252,8 +235,12 @@ void PackedWeight::encode(const Panel& p, const float* values) {
       kernels::panel_to_bf16(values + tap * in * p.width, in, p.width, packed + tap * tap_words);
     return;
   }
-  if (operands_ == Operands::kInt13) return encode_13(p, values, packed);
-  if (operands_ == Operands::kInt15) return encode_15(p, values, packed);
+  return operands_ == Operands::kInt8 ? encode_int8(p, values, packed)
+                                      : encode_int16(p, values, packed);
+}
+
+void PackedWeight::encode_int8(const Panel& p, const float* values, std::uint32_t* packed) {
+  const std::int64_t in = config_.in, tap_words = words(in) * p.width;
   for (std::int64_t begin = 0; begin < in; begin += slice()) {
     const std::int64_t at = begin / slice() * panels() * width_ + p.begin,
                        count = std::min(slice(), in - begin);
@@ -269,31 +256,13 @@ void PackedWeight::encode(const Panel& p, const float* values) {
   }
 }
 
-void PackedWeight::encode_13(const Panel& p, const float* values, std::uint32_t* packed) {
+void PackedWeight::encode_int16(const Panel& p, const float* values, std::uint32_t* packed) {
   for (std::int64_t begin = 0; begin < config_.in; begin += slice()) {
     const std::int64_t count = std::min(slice(), config_.in - begin);
     float* scale =
         reinterpret_cast<float*>(scales_.data()) + begin / slice() * panels() * width_ + p.begin;
-    kernels::panel_to_int12(values + begin * p.width, count, p.width, scale,
+    kernels::panel_to_int16(values + begin * p.width, count, p.width, scale,
                             packed + words(begin) * p.width);
-  }
-}
-
-// Upper parts u and lower parts l of both operands: 128^2 u u' + 128 (u l' + l u'), and l l', which
-// is left out: a 30000th of a product. So the second term's factors are a 128th of the first's.
-void PackedWeight::encode_15(const Panel& p, const float* values, std::uint32_t* packed) {
-  const std::int64_t in = config_.in, second = panels() * width_;
-  float* scale = reinterpret_cast<float*>(scales_.data()) + p.begin;
-  auto* sum = reinterpret_cast<std::int32_t*>(sums_.data()) + p.begin;
-  std::fill_n(scale, p.width, 0.0f);
-  std::fill_n(sum, p.width, 0);
-  std::fill_n(sum + second, p.width, 0);
-  kernels::widen_panel_scales(values, in, p.width, scale);
-  kernels::panel_to_int15(values, in, p.width, scale, packed, words(in) * p.width, sum,
-                          sum + second);
-  for (std::int64_t i = 0; i < p.width; ++i) {
-    sum[second + i] += sum[i];
-    scale[second + i] = scale[i] / kernels::kBase;
   }
 }
 

@@ -1,8 +1,7 @@
 // A weight as the products read it: panels of kernels::panel_width() output channels, each
 // [taps][input channels][width], a linear layer being a convolution with one tap. The last panel is
 // half as wide where that is enough. What lies beside each other is multiplied at once: float32,
-// two bfloat16 or 16-bit integers, or four of 8 bits in a word (kernels/words.h). Integers of 15
-// bits have a panel of their upper parts and behind it one of the lower.
+// two bfloat16 or 16-bit integers, or four of 8 bits in a word (kernels/words.h).
 #pragma once
 
 #include "backend/backend.h"
@@ -36,7 +35,7 @@ class PackedWeight final : public Packed {
   /// quantised values that are expanded there. Else what the words have.
   DType storage() const { return storage_; }
   bool kept() const { return kept_; }
-  /// Whether products may round what they multiply to 13 bits.
+  /// Whether convolutions may round what they multiply to 16-bit integers.
   bool rounds() const { return rounds_; }
   /// Whether values() writes to its `space`.
   bool unpacks() const {
@@ -45,13 +44,12 @@ class PackedWeight final : public Packed {
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
   /// Of integers, for each output channel and what fills the last panel: factors and sums over a
-  /// slice of input channels; of 15 bits for the terms of the product (DirectRun). Those of 13 bits
-  /// need no sums: null.
+  /// slice of input channels. Those of 16 bits need no sums: null.
   const float* scales(std::int64_t slice_index) const {
     return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
   }
   const std::int32_t* sums(std::int64_t slice_index) const {
-    if (operands_ == Operands::kInt13) return nullptr;
+    if (operands_ == Operands::kInt16) return nullptr;
     return reinterpret_cast<const std::int32_t*>(sums_.data()) + slice_index * panels() * width_;
   }
 
@@ -60,7 +58,7 @@ class PackedWeight final : public Packed {
   std::int64_t in_word() const;
   std::int64_t words(std::int64_t n) const { return ceil_div(n, in_word()); }
   /// Words of a row of the left operand.
-  std::int64_t row_words() const { return parts() * words(config_.in); }
+  std::int64_t row_words() const { return words(config_.in); }
   bool integers() const { return operands_ != Operands::kFloat && operands_ != Operands::kBF16; }
   std::int64_t panels() const { return ceil_div(config_.out, width_); }
   std::int64_t panel_width() const { return width_; }
@@ -78,14 +76,12 @@ class PackedWeight final : public Packed {
     const void* data;
     std::int64_t tap_stride;
   };
-  /// What a product adds up, one after the other: slices of input channels; or, of 15 bits, upper
-  /// times upper parts, then upper times lower and lower times upper ones as if they were taps.
+  /// A slice of a product: what is multiplied with `depth` words of a row of the left operand.
   struct Term {
     Values values;
-    std::int64_t first, depth;  // words of a row of the left operand
-    std::int64_t taps;
+    std::int64_t first, depth;
   };
-  std::int64_t terms() const;
+  std::int64_t terms() const { return ceil_div(config_.in, slice()); }
   Term term(const Panel&, std::int64_t index, float* space) const;
   /// Input channels begin, ..., begin + count - 1 as float32. begin: any number, or where values
   /// are kept or integers of 8 bits a multiple of slice(), and count at most that.
@@ -95,15 +91,14 @@ class PackedWeight final : public Packed {
 
  private:
   std::int64_t row() const { return config_.in * taps(); }  // values of an output channel
-  std::int64_t parts() const { return operands_ == Operands::kInt15 ? 2 : 1; }
   std::int64_t panel_words(std::int64_t width) const { return row_words() * taps() * width; }
   std::size_t stored_bytes() const;
   const std::byte* stored(const Panel&, std::int64_t begin) const;
   Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void expand(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void encode(const Panel&, const float* values);
-  void encode_13(const Panel&, const float* values, std::uint32_t* packed);
-  void encode_15(const Panel&, const float* values, std::uint32_t* packed);
+  void encode_int8(const Panel&, const float* values, std::uint32_t* packed);
+  void encode_int16(const Panel&, const float* values, std::uint32_t* packed);
 
   Conv2dConfig config_;
   Operands operands_;

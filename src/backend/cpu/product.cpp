@@ -65,11 +65,10 @@ constexpr std::array kAlgorithms = {
     Algorithm{"direct f32", direct_cost_of<Operands::kFloat>, direct_scratch, run_direct},
     Algorithm{"direct bf16", direct_cost_of<Operands::kBF16>, direct_scratch, run_direct},
     Algorithm{"direct int8", direct_cost_of<Operands::kInt8>, direct_scratch, run_direct},
-    Algorithm{"direct int15", direct_cost_of<Operands::kInt15>, direct_scratch, run_direct},
-    Algorithm{"direct int13", direct_cost_of<Operands::kInt13>, direct_scratch, run_direct},
+    Algorithm{"direct int16", direct_cost_of<Operands::kInt16>, direct_scratch, run_direct},
     winograd_algorithm<4, Operands::kFloat>("winograd 4x4 f32"),
     winograd_algorithm<6, Operands::kFloat>("winograd 6x6 f32"),
-    winograd_algorithm<4, Operands::kInt13>("winograd 4x4 int13"),
+    winograd_algorithm<4, Operands::kInt16>("winograd 4x4 int16"),
 };
 
 }  // namespace

@@ -133,7 +133,7 @@ class WinogradRun {
       kernels::winograd_input(plan_.m, some, n, space, l_.pixel_point);
       float* const factors = out.factors + j / kDepth * l_.points * l_.rows;
       for (std::int64_t p = 0; p < l_.points; ++p)
-        factors[p * l_.rows] = kernels::row_to_int13(
+        factors[p * l_.rows] = kernels::row_to_int16(
             space + p * l_.pixel_point, n,
             reinterpret_cast<std::uint32_t*>(out.words + p * l_.picture_point + l_.words(j)));
     }
@@ -194,7 +194,7 @@ class WinogradRun {
   void round_panel(const Panel& panel, Range channels, const Points& out, const float* x) const {
     const std::int64_t n = channels.end - channels.begin;
     for (std::int64_t p = 0; p < l_.points; ++p) {
-      kernels::panel_to_int12(x + p * l_.panel_point, n, panel.width,
+      kernels::panel_to_int16(x + p * l_.panel_point, n, panel.width,
                               out.factors + p * l_.all_columns,
                               reinterpret_cast<std::uint32_t*>(out.words + p * l_.weight_point));
     }
@@ -297,7 +297,7 @@ std::optional<WinogradPlan> plan_winograd(const PackedWeight& w, std::int64_t h,
                                           int m, kernels::Operands operands) {
   const Conv2dConfig& c = w.config();
   if (c.kernel != 3 || c.stride != 1) return {};
-  const bool integers = operands == kernels::Operands::kInt13;
+  const bool integers = operands == kernels::Operands::kInt16;
   if (integers ? !w.rounds() : w.integers()) return {};
   const std::int64_t vector = w.panel_width() / 2;
   if (c.out % vector != 0 || c.in % vector != 0) return {};

@@ -15,9 +15,9 @@ struct WinogradPlan {
   int m;                      // a tile has m x m results
   std::int64_t across, down;  // tiles of a picture
   std::int64_t out_h, out_w;
-  kernels::Operands operands;  // kFloat or kInt13
+  kernels::Operands operands;  // kFloat or kInt16
 
-  bool integers() const { return operands == kernels::Operands::kInt13; }
+  bool integers() const { return operands == kernels::Operands::kInt16; }
   std::int64_t points() const { return (m + 2) * (m + 2); }
   std::int64_t tiles() const { return across * down; }
 };

@@ -11,7 +11,7 @@ namespace mezzo {
 
 struct WinogradLayout {
   /// Input channels that are added up, before those after them: integers have a factor for each.
-  static constexpr std::int64_t kDepth = kernels::kMostDepth;
+  static constexpr std::int64_t kDepth = kernels::kInt16Depth;
 
   WinogradLayout(const ProductCall& call, const WinogradPlan& plan);
 

@@ -2,7 +2,8 @@
 // Gimelshein 2018; Dao et al. 2022, arXiv:2205.14135). The scores of a block stay in the first
 // cache level; no other scores exist. With integers (as Zhang et al. 2024, arXiv:2410.02367),
 // queries and keys have a factor for each row, values one for each column of a block of keys, and
-// probabilities are 255ths (of 13 bits: 4095ths) of the largest so far.
+// probabilities are 255ths of the largest so far or, of 16 bits, have a factor for each row of a
+// block.
 #include "backend/cpu/kernels/attention.h"
 
 #include <algorithm>
@@ -27,10 +28,9 @@ using kernels::PackedHead;
 constexpr Index kKeyVectors = 2;   // of a panel of keys
 constexpr Index kBytesAtOnce = 4;  // vectors of probabilities that become bytes
 constexpr float kLog2E = 1.44269504f;
-constexpr float kLowest = -1e30f;      // below every score, and its differences stay finite
-constexpr float kLeastScale = 1e-20f;  // by which kLowest is still very low
-// Of 255 and 4095, the integers of probability 1.
-constexpr float kLog2Bytes = 7.99435344f, kLog2Of13Bits = 11.99964773f;
+constexpr float kLowest = -1e30f;          // below every score, and its differences stay finite
+constexpr float kLeastScale = 1e-20f;      // by which kLowest is still very low
+constexpr float kLog2Of255 = 7.99435344f;  // the integer of probability 1
 constexpr Index kWordBytes = 4;
 
 template <class Dot>
@@ -39,11 +39,14 @@ template <class Dot>
 constexpr bool is_bytes = false;
 template <bool kFast>
 constexpr bool is_bytes<Int8Dot<kFast>> = true;
+template <class Dot>
+constexpr bool is_int16 = is_integer<Dot> && !is_bytes<Dot>;
 
 // What one task works on, in memory of its thread.
 struct Block {
   char* q;                            // [rows][d_words] words
   float *q_scale, *max, *correction;  // of each row
+  float* weight_scale;                // of each row's 16-bit probabilities
   float* sum;                         // [rows][lanes]
   float* out;                         // [rows][out_width]
   float* score;                       // [rows][kKeys]
@@ -108,11 +111,13 @@ HWY_INLINE void add_panel(const Attention& a, const Block& b, const std::byte* v
       float* to = out + (r + i) * b.out_width + j * n;
       const V before = hn::LoadU(f, to), correction = hn::Set(f, b.correction[r + i]);
       V after;
-      if constexpr (is_integer<Dot>)
-        after = hn::MulAdd(hn::ConvertTo(f, sum), hn::LoadU(f, scale + j * n),
-                           hn::Mul(correction, before));
-      else
+      if constexpr (is_integer<Dot>) {
+        V factor = hn::LoadU(f, scale + j * n);
+        if constexpr (is_int16<Dot>) factor = hn::Mul(factor, hn::Set(f, b.weight_scale[r + i]));
+        after = hn::MulAdd(hn::ConvertTo(f, sum), factor, hn::Mul(correction, before));
+      } else {
         after = hn::MulAdd(correction, before, sum);
+      }
       hn::StoreU(after, f, to);
     });
   }
@@ -140,13 +145,27 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
   }
 }
 
+// Probabilities [padded] as integers; returns what these stand for.
+HWY_INLINE float weights_to_int16(const float* p, Index padded, V square, V most, char* weights) {
+  const F f;
+  const V scale = int16_scale(hn::SumOfLanes(f, square), hn::MaxOfLanes(f, most));
+  const V inverse = hn::Div(hn::Set(f, 1.0f), hn::Max(scale, hn::Set(f, kLeastScale)));
+  const Index n = lanes();
+  for (Index j = 0; j < padded; j += 2 * n) {
+    const V two[] = {hn::Mul(hn::LoadU(f, p + j), inverse),
+                     hn::Mul(hn::LoadU(f, p + j + n), inverse)};
+    store_int16(two, reinterpret_cast<std::int16_t*>(weights) + j);
+  }
+  return hn::GetLane(scale);
+}
+
 // Scores of a row, times `unit`, as its probabilities relative to `max`. Returns `sum` and theirs.
 template <class Dot>
-HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V sum) {
+HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V sum,
+                   float* weight_scale) {
   const F f;
-  // Integers: the largest is a power of two like the rest of the exponent.
-  constexpr float kLargest = is_bytes<Dot> ? kLog2Bytes : is_integer<Dot> ? kLog2Of13Bits : 0;
-  const V m = hn::Set(f, max - kLargest);
+  // Bytes: the largest is a power of two like the rest of the exponent.
+  const V m = hn::Set(f, is_bytes<Dot> ? max - kLog2Of255 : max);
   const auto exponent = [&](Index j) HWY_ATTR { return hn::MulSub(hn::LoadU(f, s + j), unit, m); };
   const Index n = lanes();
   if constexpr (is_bytes<Dot>) {
@@ -158,20 +177,24 @@ HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V s
     }
     return sum;
   }
+  V square = hn::Zero(f), most = hn::Zero(f);
   for (Index j = 0; j < padded; j += n) {
     V p;
-    if constexpr (std::is_same_v<Dot, FloatDot>) {
+    if constexpr (std::is_same_v<Dot, FloatDot>)
       p = exp2(exponent(j));
-      hn::StoreU(p, f, s + j);
-    } else if constexpr (is_integer<Dot>) {
-      p = exp2(exponent(j));
-      store_int16(p, reinterpret_cast<std::int16_t*>(weights) + j);
-    } else {
+    else
       p = rough_exp2(exponent(j));
+    if constexpr (std::is_same_v<Dot, BFloat16Dot<true>> || std::is_same_v<Dot, BFloat16Dot<false>>)
       store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
+    else
+      hn::StoreU(p, f, s + j);
+    if constexpr (is_int16<Dot>) {
+      square = hn::MulAdd(p, p, square);
+      most = hn::Max(most, p);
     }
     sum = hn::Add(sum, p);
   }
+  if constexpr (is_int16<Dot>) *weight_scale = weights_to_int16(s, padded, square, most, weights);
   return sum;
 }
 
@@ -208,7 +231,8 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
     sum = hn::Mul(sum, correction);
   }
   char* weights = b.weights + row * Attention::kKeys / in_word * kWordBytes;
-  hn::StoreU(weigh<Dot>(s, weights, padded, unit, b.max[row], sum), f, b.sum + row * n);
+  sum = weigh<Dot>(s, weights, padded, unit, b.max[row], sum, b.weight_scale + row);
+  hn::StoreU(sum, f, b.sum + row * n);
 }
 
 template <class Dot>
@@ -226,7 +250,7 @@ void take_queries(const Attention& a, const Head& h, Index begin, Index end, con
     if constexpr (is_bytes<Dot>)
       b.q_scale[r - begin] = kernels::row_to_int8(row, h.d, reinterpret_cast<std::uint32_t*>(to));
     else if constexpr (is_integer<Dot>)
-      b.q_scale[r - begin] = kernels::row_to_int13(row, h.d, reinterpret_cast<std::uint32_t*>(to));
+      b.q_scale[r - begin] = kernels::row_to_int16(row, h.d, reinterpret_cast<std::uint32_t*>(to));
     else if constexpr (!std::is_same_v<Dot, FloatDot>)
       kernels::row_to_bf16(row, h.d, reinterpret_cast<std::uint32_t*>(to));
   }
@@ -242,7 +266,8 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   constexpr bool kFloat = std::is_same_v<Dot, FloatDot>;
   Block b;
   b.q = reinterpret_cast<char*>(take(Attention::kRows * a.d_words));
-  for (float** p : {&b.q_scale, &b.max, &b.correction}) *p = take(Attention::kRows);
+  for (float** p : {&b.q_scale, &b.max, &b.correction, &b.weight_scale})
+    *p = take(Attention::kRows);
   b.sum = take(Attention::kRows * Attention::kMaxLanes);
   b.out = take(Attention::kRows * a.padded_d);
   b.score = take(Attention::kRows * Attention::kKeys);
@@ -259,6 +284,7 @@ Block begin_block(const Attention& a, const Head& h, Index begin, Index end, std
   std::fill_n(b.max, Attention::kRows, kLowest);
   std::fill_n(b.sum, Attention::kRows * Attention::kMaxLanes, 0.0f);
   std::fill_n(b.correction, Attention::kRows, 0.0f);
+  std::fill_n(b.weight_scale, Attention::kRows, 0.0f);
   return b;
 }
 
@@ -346,7 +372,7 @@ void encode(const Attention& a, Index first, const Panels& from, const PackedHea
   const auto put = [&](const float* x, Index rows, Index width, std::uint32_t* out, float* scale,
                        std::int32_t* sums) {
     if (!a.integers) return kernels::panel_to_bf16(x, rows, width, out);
-    if (a.in_word == 2) return kernels::panel_to_int12(x, rows, width, scale, out);
+    if (a.in_word == 2) return kernels::panel_to_int16(x, rows, width, scale, out);
     std::fill_n(scale, width, 0.0f);
     kernels::widen_panel_scales(x, rows, width, scale);
     kernels::panel_to_int8(x, rows, width, scale, out, sums);

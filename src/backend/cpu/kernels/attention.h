@@ -1,5 +1,5 @@
 // Softmax attention of one head, a block of rows and keys at a time (attention.cpp). Scores and
-// values are products of float32, bfloat16 or 8-bit integers (product.h), as footprint::Attention
+// values are products of float32, bfloat16 or integers (product.h), as footprint::Attention
 // says.
 #pragma once
 

@@ -58,11 +58,26 @@ class Numbers<Dot, kVectors> {
 
 alignas(HWY_MAX_BYTES) constexpr float kZeros[2 * HWY_MAX_BYTES / sizeof(float)] = {};
 
+// Where results go lies in no cache of the core, unlike a block's sums: asked for before the sums
+// are made, it is there when they are.
+template <Index kVectors>
+HWY_INLINE void prefetch_results(const PanelProduct& p, Index row, Index rows) {
+  if (p.c_stride == p.width) return;
+  constexpr int kToWrite = 1;
+  for (Index r = row; r < row + rows; ++r)
+    for (Index j = 0; j < kVectors; ++j) {
+      const Index at = r * p.c_stride + j * lanes();
+      __builtin_prefetch(p.c + at, kToWrite);
+      if (p.add) __builtin_prefetch(p.add + at);
+    }
+}
+
 template <class Dot, Index kVectors, Index kRows>
 void strip(const PanelProduct& p, Index row) {
   const F f;
   const Index n = lanes();
   const Numbers<Dot, kVectors> numbers(p.scales, row);
+  prefetch_results<kVectors>(p, row, kRows);
   Tile<Dot, kRows, kVectors> tile(numbers.start);
   tile.add({static_cast<const char*>(p.a) + row * p.a_stride * 4, p.a_stride, p.panel, p.depth,
             p.taps, p.a_taps, p.panel_tap});
@@ -120,12 +135,11 @@ void MultiplyPanel(const PanelProduct& p) {
 #endif
       return multiply<BFloat16Dot<false>>(p);
     case Operands::kInt8:
-    case Operands::kInt15:
 #if HWY_TARGET == HWY_AVX3
       if (cpu_has_vnni()) return multiply<Int8Dot<true>>(p);
 #endif
       return multiply<Int8Dot<false>>(p);
-    case Operands::kInt13:
+    case Operands::kInt16:
 #if HWY_TARGET == HWY_AVX3
       if (cpu_has_vnni()) return multiply<Int16Dot<true>>(p);
 #endif

@@ -10,13 +10,12 @@ namespace mezzo::kernels {
 /// Output channels of a panel: two vectors. Where half of them are enough, it may be that narrow.
 Index panel_width();
 
-/// What is multiplied: float32; pairs of bfloat16 with float32 sums; integers of 8 bits with exact
-/// sums, those of the left operand without sign; integers of 15 bits as two of 8; or pairs of
-/// integers of 13 and 12 bits (words.h).
-enum class Operands { kFloat, kBF16, kInt8, kInt15, kInt13 };
+/// What is multiplied: float32; pairs of bfloat16 with float32 sums; or, with exact sums, integers
+/// of 8 bits, those of the left operand without sign, or pairs of 16-bit ones (words.h).
+enum class Operands { kFloat, kBF16, kInt8, kInt16 };
 
 /// Factors of integer products: (sum - zero * sums[j]) * row[i] * column[j]. `zero`: the integer
-/// that stands for 0 in the left operand; `sums`: those of the weight's integers. kInt13 has no
+/// that stands for 0 in the left operand; `sums`: those of the weight's integers. kInt16 has no
 /// such sums.
 struct Scales {
   const float* row = nullptr;

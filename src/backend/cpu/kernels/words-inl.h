@@ -13,6 +13,7 @@
 
 #include "backend/cpu/kernels/kernels.h"
 #include "backend/cpu/kernels/vector_math-inl.h"
+#include "backend/cpu/kernels/words.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
@@ -85,6 +86,33 @@ HWY_INLINE void store_int16(V x, std::int16_t* out) {
   const hn::Rebind<std::int16_t, F> half;
   hn::StoreU(hn::DemoteTo(half, whole), half, out);
 #endif
+}
+/// Two vectors, from their nearest integers, or the nearest of 16 bits.
+HWY_INLINE void store_int16(const V (&x)[2], std::int16_t* out) {
+#if HWY_TARGET == HWY_AVX3  // where a narrowing store takes two slots of one port
+  const __m512i both =
+      _mm512_packs_epi32(_mm512_cvtps_epi32(x[0].raw), _mm512_cvtps_epi32(x[1].raw));
+  // Each 128 bits hold some of both.
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+  _mm512_storeu_si512(out, _mm512_permutexvar_epi64(order, both));
+#else
+  store_int16(x[0], out);
+  store_int16(x[1], out + lanes());
+#endif
+}
+/// What integers of 16 bits stand for (words.h), of values whose squares add up to `square`, the
+/// largest of them `most`.
+HWY_INLINE V int16_scale(V square, V most) {
+  const F f;
+  const V by_norm = hn::Mul(hn::Sqrt(square), hn::Set(f, 1 / kernels::kInt16Norm)),
+          by_most = hn::Mul(most, hn::Set(f, 1 / 32767.0f));
+  // Where squares leave float32's range, or there is a NaN, as if all values were the largest.
+  const auto known =
+      hn::And(hn::And(hn::Gt(square, hn::Set(f, 1e-30f)), hn::Lt(square, hn::Set(f, 1e30f))),
+              hn::Eq(most, most));
+  constexpr float kMostRoot = 16;  // of kInt16Depth
+  return hn::IfThenElse(known, hn::Max(by_norm, by_most),
+                        hn::Mul(most, hn::Set(f, kMostRoot / kernels::kInt16Norm)));
 }
 /// Four vectors of magnitudes below 2^31, from their nearest integers, or 0 and 255 where these are
 /// beyond.

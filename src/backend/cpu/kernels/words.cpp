@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/kernels/words.cpp"
@@ -13,7 +14,6 @@ HWY_BEFORE_NAMESPACE();
 namespace mezzo::HWY_NAMESPACE {
 using kernels::Groups;
 using kernels::Index;
-using kernels::kBase;
 
 constexpr float kLargest = 127;
 constexpr float kMiddle = 128;  // stands for 0 where integers have no sign
@@ -64,37 +64,39 @@ float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   return scale;
 }
 
-float RowToInt15(const float* x, Index n, std::uint32_t* out) {
+HWY_INLINE float int16_scale_of(const float* x, Index n) {
   const F f;
-  const float scale = largest(x, n) / kLargest;
-  const V inverse = hn::Set(f, inverse_of(scale)), offset = hn::Set(f, kMiddle),
-          base = hn::Set(f, kBase);
-  auto* upper = reinterpret_cast<std::uint8_t*>(out);
-  std::uint8_t* lower = upper + (n + 3) / 4 * 4;
-  Index i = 0;
-  for (; i + lanes() <= n; i += lanes()) {
-    const V v = hn::Mul(hn::LoadU(f, x + i), inverse), whole = hn::Round(v);
-    store_bytes(hn::Add(whole, offset), upper + i);
-    store_bytes(hn::MulAdd(hn::Sub(v, whole), base, offset), lower + i);
+  auto most = hn::Zero(I32());
+  V square = hn::Zero(f);
+  for (Index begin = 0; begin < n; begin += kernels::kInt16Depth) {
+    const Index end = std::min(begin + kernels::kInt16Depth, n);
+    V sum = hn::Zero(f), rest = hn::Zero(f);
+    Index i = begin;
+    for (; i + lanes() <= end; i += lanes()) {
+      const V v = hn::LoadU(f, x + i);
+      most = hn::Max(most, magnitude(v));
+      sum = hn::MulAdd(v, v, sum);
+    }
+    for (; i < end; ++i) {
+      const V v = hn::Set(f, x[i]);
+      most = hn::Max(most, magnitude(v));
+      rest = hn::MulAdd(v, v, rest);
+    }
+    square = hn::Max(square, hn::Add(hn::SumOfLanes(f, sum), rest));
   }
-  for (; i < n; ++i) {
-    const V v = hn::Mul(hn::Set(f, x[i]), inverse), whole = hn::Round(v);
-    upper[i] = static_cast<std::uint8_t>(hn::GetLane(hn::NearestInt(hn::Add(whole, offset))));
-    lower[i] = static_cast<std::uint8_t>(
-        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Sub(v, whole), base, offset))));
-  }
-  for (; i % 4 != 0; ++i) upper[i] = lower[i] = static_cast<std::uint8_t>(kMiddle);
-  return scale;
+  return hn::GetLane(int16_scale(square, hn::BitCast(f, hn::MaxOfLanes(I32(), most))));
 }
 
-float RowToInt13(const float* x, Index n, std::uint32_t* out) {
+float RowToInt16(const float* x, Index n, std::uint32_t* out) {
   const F f;
-  const float scale = largest(x, n) / kernels::kMostLeft;
+  const float scale = int16_scale_of(x, n);
   const V inverse = hn::Set(f, inverse_of(scale));
   auto* integers = reinterpret_cast<std::int16_t*>(out);
+  const auto scaled_at = [&](Index i) HWY_ATTR { return hn::Mul(hn::LoadU(f, x + i), inverse); };
   Index i = 0;
-  for (; i + lanes() <= n; i += lanes())
-    store_int16(hn::Mul(hn::LoadU(f, x + i), inverse), integers + i);
+  for (const Index step = lanes(); i + 2 * step <= n; i += 2 * step)
+    store_int16({scaled_at(i), scaled_at(i + step)}, integers + i);
+  for (; i + lanes() <= n; i += lanes()) store_int16(scaled_at(i), integers + i);
   for (; i < n; ++i)
     integers[i] =
         static_cast<std::int16_t>(hn::GetLane(hn::NearestInt(hn::Mul(hn::Set(f, x[i]), inverse))));
@@ -201,11 +203,12 @@ HWY_INLINE Words word_of(Index rows, const Integers& q, hn::Vec<I32>& sum) {
   return word;
 }
 
-// 1 / scale of each column, 0 of columns of zeros.
+// 1 / scale of each column, 0 where that is none.
 HWY_INLINE V inverses_of(const float* scale) {
   const F f;
   const V s = hn::LoadU(f, scale);
-  return hn::IfThenElseZero(hn::Gt(s, hn::Zero(f)), hn::Div(hn::Set(f, 1.0f), s));
+  const auto least = hn::Set(f, std::numeric_limits<float>::min());
+  return hn::IfThenElseZero(hn::Gt(s, least), hn::Div(hn::Set(f, 1.0f), s));
 }
 
 // x * inverse; 0 in columns without a factor, whatever x is.
@@ -247,39 +250,18 @@ void PanelFromInt8(const std::uint32_t* x, Index rows, Index width, const float*
     }
 }
 
-void PanelToInt15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
-                  Index lower, std::int32_t* sums, std::int32_t* lower_sums) {
-  const F f;
-  const I32 d;
-  for (Index j = 0; j < width; j += lanes()) {
-    const V inverse = inverses_of(scale + j);
-    auto sum = hn::LoadU(d, sums + j), lower_sum = hn::LoadU(d, lower_sums + j);
-    for (Index r = 0; r < rows; r += 4) {
-      const auto value = [&](Index i) HWY_ATTR {
-        return scaled(hn::LoadU(f, x + (r + i) * width + j), inverse);
-      };
-      const auto upper = [&](Index i) HWY_ATTR { return hn::NearestInt(value(i)); };
-      const auto rest = [&](Index i) HWY_ATTR {
-        const V v = value(i);
-        return hn::NearestInt(hn::Mul(hn::Sub(v, hn::Round(v)), hn::Set(f, kBase)));
-      };
-      std::uint32_t* to = out + r / 4 * width + j;
-      hn::StoreU(word_of(rows - r, upper, sum), U32(), to);
-      hn::StoreU(word_of(rows - r, rest, lower_sum), U32(), to + lower);
-    }
-    hn::StoreU(sum, d, sums + j);
-    hn::StoreU(lower_sum, d, lower_sums + j);
-  }
-}
-
-void PanelToInt12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
+void PanelToInt16(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
   const F f;
   const U32 u;
-  std::fill_n(scale, width, 0.0f);
-  WidenPanelScales(x, rows, width, scale);
   for (Index j = 0; j < width; j += lanes()) {
-    const V factor = hn::Mul(hn::LoadU(f, scale + j), hn::Set(f, kLargest / kernels::kMostRight));
-    hn::StoreU(factor, f, scale + j);
+    auto most = hn::Zero(I32());
+    V square = hn::Zero(f);
+    for (Index r = 0; r < rows; ++r) {
+      const V v = hn::LoadU(f, x + r * width + j);
+      most = hn::Max(most, magnitude(v));
+      square = hn::MulAdd(v, v, square);
+    }
+    hn::StoreU(int16_scale(square, hn::BitCast(f, most)), f, scale + j);
     const V inverse = inverses_of(scale + j);
     const auto integer = [&](Index r) HWY_ATTR {
       if (r >= rows) return hn::Zero(u);
@@ -299,14 +281,12 @@ HWY_AFTER_NAMESPACE();
 namespace mezzo::kernels {
 HWY_EXPORT(RowToBF16);
 HWY_EXPORT(RowToInt8);
-HWY_EXPORT(RowToInt15);
-HWY_EXPORT(RowToInt13);
+HWY_EXPORT(RowToInt16);
 HWY_EXPORT(PanelToBF16);
 HWY_EXPORT(PanelFromBF16);
 HWY_EXPORT(PanelToInt8);
 HWY_EXPORT(PanelFromInt8);
-HWY_EXPORT(PanelToInt15);
-HWY_EXPORT(PanelToInt12);
+HWY_EXPORT(PanelToInt16);
 HWY_EXPORT(WidenPanelScales);
 HWY_EXPORT(WidenRanges);
 HWY_EXPORT(PixelsToInt8);
@@ -317,14 +297,11 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out) {
 float row_to_int8(const float* x, Index n, std::uint32_t* out) {
   return HWY_DYNAMIC_DISPATCH(RowToInt8)(x, n, out);
 }
-float row_to_int15(const float* x, Index n, std::uint32_t* out) {
-  return HWY_DYNAMIC_DISPATCH(RowToInt15)(x, n, out);
+float row_to_int16(const float* x, Index n, std::uint32_t* out) {
+  return HWY_DYNAMIC_DISPATCH(RowToInt16)(x, n, out);
 }
-float row_to_int13(const float* x, Index n, std::uint32_t* out) {
-  return HWY_DYNAMIC_DISPATCH(RowToInt13)(x, n, out);
-}
-void panel_to_int12(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
-  HWY_DYNAMIC_DISPATCH(PanelToInt12)(x, rows, width, scale, out);
+void panel_to_int16(const float* x, Index rows, Index width, float* scale, std::uint32_t* out) {
+  HWY_DYNAMIC_DISPATCH(PanelToInt16)(x, rows, width, scale, out);
 }
 void panel_to_bf16(const float* x, Index rows, Index width, std::uint32_t* out) {
   HWY_DYNAMIC_DISPATCH(PanelToBF16)(x, rows, width, out);
@@ -339,10 +316,6 @@ void panel_to_int8(const float* x, Index rows, Index width, const float* scale, 
 void panel_from_int8(const std::uint32_t* x, Index rows, Index width, const float* scale,
                      float* out) {
   HWY_DYNAMIC_DISPATCH(PanelFromInt8)(x, rows, width, scale, out);
-}
-void panel_to_int15(const float* x, Index rows, Index width, const float* scale, std::uint32_t* out,
-                    Index lower, std::int32_t* sums, std::int32_t* lower_sums) {
-  HWY_DYNAMIC_DISPATCH(PanelToInt15)(x, rows, width, scale, out, lower, sums, lower_sums);
 }
 void widen_panel_scales(const float* x, Index rows, Index width, float* scale) {
   HWY_DYNAMIC_DISPATCH(WidenPanelScales)(x, rows, width, scale);
