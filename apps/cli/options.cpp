@@ -179,7 +179,7 @@ void add_engine_flags(CLI::App& app, ModelFlags& flags) {
   EngineOptions& engine = flags.engine;
   in_model_group(add_text(app, "--precision", engine.precision,
                           "Arithmetic: auto, f32, bf16 or int8 (the fastest, and a little "
-                          "less exact). Default: auto, which is as exact as the model's file."))
+                          "less exact). Default: auto, which is as exact as weights of 16 bits."))
       .type_name("NAME");
   in_model_group(
       add_text(

@@ -22,6 +22,10 @@ namespace mezzo {
 /// operands rounded to 8 bits, with factors for each row or range of pixels and each output, and
 /// exact sums.
 enum class Precision { kF32, kAuto, kBF16, kInt8 };
+/// The same for what must not be rounded to 8 bits.
+constexpr Precision without_int8(Precision p) {
+  return p == Precision::kInt8 ? Precision::kBF16 : p;
+}
 
 enum class Activation { kNone, kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kTanh, kExp };
 

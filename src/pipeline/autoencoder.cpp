@@ -8,7 +8,7 @@ namespace {
 /// Reads the weights of one half; what belongs to the other half is not an unused tensor.
 template <class Half, class Config>
 std::unique_ptr<Half> build(const Component& vae, const Loading& loading, const Config& config) {
-  Weights w(vae.weights, loading.backend, loading.of_encoders(), "vae");
+  Weights w(vae.weights, loading.backend, loading.of_vae(), "vae");
   if (loading.strategy.vae == MemoryStrategy::Vae::kStreamed) w.stream(0);
   auto half = std::make_unique<Half>(w, config);
   w.finish();

@@ -189,7 +189,7 @@ void Engine::State::load(const PlannedMemory& planned, const RunOptions& run) {
   backend->trim();
   std::optional<PromptCache> prompts;
   if (!options.prompt_cache.empty())
-    prompts.emplace(options.prompt_cache, typed, loading.of_encoders());
+    prompts.emplace(options.prompt_cache, typed, loading.of_text_encoders());
   conditioning = std::make_unique<Conditioning>(*model, std::move(prompts));
 }
 

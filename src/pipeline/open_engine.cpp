@@ -17,11 +17,12 @@ Precision precision_of(const EngineOptions& o) {
         o.precision.find("16") == std::string::npos
             ? ""
             : " (float16 is a type of weights: --weights f16, and auto computes with them)");
-  if (o.precision == "bf16" && WeightTypes::parse(o.weights).rest() == DType::kF32)
+  const bool exact_weights = WeightTypes::parse(o.weights).rest() == DType::kF32;
+  if (o.precision == "bf16" && exact_weights)
     fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
   if (o.precision == "int8") return Precision::kInt8;
   if (o.precision == "bf16") return Precision::kBF16;
-  return o.precision == "f32" ? Precision::kF32 : Precision::kAuto;
+  return o.precision == "f32" || exact_weights ? Precision::kF32 : Precision::kAuto;
 }
 
 std::string precision_name(Precision p) {

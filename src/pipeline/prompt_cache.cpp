@@ -15,7 +15,7 @@
 namespace mezzo {
 namespace {
 
-constexpr std::string_view kVersion = "mezzotint prompt 1";  // changes when numbers do
+constexpr std::string_view kVersion = "mezzotint prompt 2";  // changes when numbers do
 constexpr std::uint64_t kMostBytes = 1'000'000'000;          // of the folder
 constexpr std::uint64_t kMostFile = std::uint64_t{64} << 20;
 constexpr std::size_t kSample = 4096;  // bytes of a tensor's beginning and end that are looked at

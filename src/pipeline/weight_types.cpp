@@ -129,7 +129,7 @@ void apply_weight_types(ModelBundle& bundle, const WeightTypes& types) {
 void keep_in_16_bits(ModelBundle& bundle) {
   for (auto& [name, component] : bundle.components)
     component.weights = cast_to(component.weights, [](const TensorInfo& t) {
-      return t.dtype == DType::kF32 && t.shape.rank() > 1 ? DType::kBF16 : t.dtype;
+      return t.dtype == DType::kF32 && t.shape.rank() > 1 ? DType::kF16 : t.dtype;
     });
 }
 

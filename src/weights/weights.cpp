@@ -186,9 +186,8 @@ std::vector<std::string> Weights::finish() const {
 
 Backend& Weights::backend() const { return shared_->backend; }
 Precision Weights::precision() const {
-  const Precision p = shared_->precision;
   const bool exact = !integers_ || is_sensitive(prefix_);
-  return p == Precision::kInt8 && exact ? Precision::kBF16 : p;
+  return exact ? without_int8(shared_->precision) : shared_->precision;
 }
 std::string Weights::path(std::string_view tensor) const {
   return fmt::format("{}.{}{}", shared_->name, prefix_, tensor);

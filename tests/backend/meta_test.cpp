@@ -27,8 +27,9 @@ void run_network(Backend& backend, Precision precision) {
   backend.rms_norm(z, gain, 1e-5f, z);
   const Tensor tokens = z.view({2, 90, 328});
   Tensor mixed(backend, DType::kF32, tokens.shape());
-  backend.attention(tokens, tokens, tokens,
-                    {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}}, mixed);
+  backend.attention(
+      tokens, tokens, tokens,
+      {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}, .precision = precision}, mixed);
   Epilogue residual;
   residual.add = tokens;
   Tensor sum(backend, DType::kF32, tokens.shape());
@@ -54,7 +55,9 @@ void run_network(Backend& backend, Precision precision) {
     backend.linear(modulated, *small, gated, next);
     const std::array parts = {AttentionPart{next, next, next}, AttentionPart{{}, next, next}};
     std::array outs = {Tensor(backend, DType::kF32, next.shape()), Tensor()};
-    backend.joint_attention(parts, {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}}, outs);
+    backend.joint_attention(
+        parts, {.heads = 8, .scale = 0.1f, .causal = false, .bias = {}, .precision = precision},
+        outs);
   }
   backend.add(sum, mixed, sum);
   backend.multiply(sum, gain, sum);

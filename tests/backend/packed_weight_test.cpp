@@ -2,11 +2,12 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/kernels/kernels.h"
+#include "backend/cpu/kernels/words.h"
 #include "reference.h"
 #include "tensor/blocks.h"
 #include "tensor/convert.h"
@@ -270,6 +271,54 @@ TEST(MultiplyPanel, EqualsThePlainLoops) {
               EXPECT_TRUE(right) << "form " << form;
             }
           }
+  });
+}
+
+// What keeps sums within 32 bits, and how far a value is from its integer.
+TEST(Words, IntegersOf16BitsHaveABoundedNorm) {
+  constexpr double kNorm = 46300 + 8;  // and what rounding adds to 256 of them
+  const auto check = [&](const std::vector<float>& x, const std::int16_t* q, double scale) {
+    double squares = 0, most = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double integer = q[i];
+      squares += integer * integer;
+      most = std::max(most, std::abs(static_cast<double>(x[i]) - scale * integer));
+    }
+    EXPECT_LE(std::sqrt(squares), kNorm);
+    EXPECT_LE(most, scale * 0.501);
+  };
+  test::for_each_target([&](const std::string& target) {
+    const std::int64_t width = kernels::panel_width();
+    for (const std::int64_t n : {1, 2, 15, 40, 77, 256})
+      for (const float size : {1.0f, 1e-25f, 1e25f})
+        for (const float outlier : {1.0f, 50.0f, 1e6f}) {
+          SCOPED_TRACE(fmt::format("{}: {} values of {}, one of {}", target, n, size, outlier));
+          const Tensor random = test::random_tensor({n}, 5);
+          std::vector<float> x(random.data<float>(), random.data<float>() + n);
+          for (float& v : x) v *= size;
+          x[static_cast<std::size_t>(n / 2)] *= outlier;
+          std::vector<std::uint32_t> words(static_cast<std::size_t>(n + 1) / 2 + 1, 42);
+          const auto* row = reinterpret_cast<const std::int16_t*>(words.data());
+          check(x, row, static_cast<double>(kernels::row_to_int16(x.data(), n, words.data())));
+          EXPECT_EQ(words.back(), 42u);
+          EXPECT_EQ(n % 2 ? row[n] : 0, 0);
+
+          std::vector<float> panel(static_cast<std::size_t>(n * width)),
+              scales(static_cast<std::size_t>(width));
+          for (std::size_t i = 0; i < panel.size(); ++i)
+            panel[i] = x[i / static_cast<std::size_t>(width)];
+          std::vector<std::uint32_t> columns(static_cast<std::size_t>((n + 1) / 2 * width));
+          kernels::panel_to_int16(panel.data(), n, width, scales.data(), columns.data());
+          std::vector<std::int16_t> last;  // of the panel's columns
+          for (std::int64_t i = 0; i < n; ++i)
+            last.push_back(static_cast<std::int16_t>(
+                columns[static_cast<std::size_t>(i / 2 * width + width - 1)] >> (16 * (i % 2))));
+          check(x, last.data(), static_cast<double>(scales.back()));
+        }
+    std::vector<float> x(40, 1.0f);
+    x[33] = NAN;
+    std::vector<std::uint32_t> words(20);
+    EXPECT_TRUE(std::isnan(kernels::row_to_int16(x.data(), 40, words.data())));
   });
 }
 

@@ -31,6 +31,8 @@ const std::vector<Case> kCases = {
      14,
      {.in = 32, .out = 64, .pad_top = 0, .pad_left = 2, .pad_bottom = 1, .pad_right = 0}}};
 
+bool multiplies_int16() { return cpu_has_vnni() && !cpu_multiplies_bf16(); }
+
 struct Layer {
   Tensor x, weight, bias;
   Epilogue epilogue;
@@ -98,7 +100,7 @@ TEST(Winograd, Float16WeightsAndThreadsGiveTheBitsOfFloat32) {
 
 // Of weights as they are and of 8 bits, whose rounding is not this algorithm's.
 TEST(Winograd, IntegersOf16BitsAreCloseToThePlainLoops) {
-  if (!cpu_has_vnni()) GTEST_SKIP() << "needs AVX512-VNNI";
+  if (!multiplies_int16()) GTEST_SKIP() << "needs AVX512-VNNI";
   constexpr auto kInt16 = kernels::Operands::kInt16;
   double worst = 0;
   for (const Case& c : kCases)
@@ -121,7 +123,7 @@ TEST(Winograd, IntegersOf16BitsAreCloseToThePlainLoops) {
 }
 
 TEST(Winograd, IntegersShowWhatIsNotANumber) {
-  if (!cpu_has_vnni()) GTEST_SKIP() << "needs AVX512-VNNI";
+  if (!multiplies_int16()) GTEST_SKIP() << "needs AVX512-VNNI";
   const Case c = {1, 12, 12, {.in = 32, .out = 32}};
   Layer l = layer(c, DType::kF32);
   l.x.data<float>()[(6 * 12 + 5) * 32 + 7] = NAN;
@@ -135,19 +137,34 @@ TEST(Winograd, IntegersShowWhatIsNotANumber) {
   }
 }
 
+// Equal pixels and weights give the largest sums, of every point that is not zero.
+TEST(Winograd, IntegersOf16BitsDoNotOverflow) {
+  if (!multiplies_int16()) GTEST_SKIP() << "needs AVX512-VNNI";
+  const Case c = {1, 12, 12, {.in = 320, .out = 32}};
+  Layer l = layer(c, DType::kF32);
+  std::fill_n(l.x.data<float>(), l.x.numel(), 1.0f);
+  std::fill_n(l.weight.data<float>(), l.weight.numel(), 1.0f);
+  EXPECT_LT(test::relative_error(run(c, l, Precision::kAuto, 4, 2, kernels::Operands::kInt16),
+                                 expected(c, l)),
+            test::kWinogradInt16);
+}
+
 // What two pictures of a batch give is what each gives alone, although a batch may be cut in
 // another way.
 TEST(Winograd, APictureIsTheSameAloneAndInABatch) {
   const Conv2dConfig config = {.in = 64, .out = 64};
   const Case both = {2, 20, 20, config}, one = {1, 20, 20, config};
   const Layer l = layer(both, DType::kF32);
-  const Tensor out = run(both, l, Precision::kF32, 4, 2);
-  for (std::int64_t i = 0; i < 2; ++i) {
-    Layer alone = l;
-    alone.x = l.x.slice(0, i, i + 1);
-    alone.epilogue = {.channel_add = l.epilogue.channel_add.slice(0, i, i + 1),
-                      .add = l.epilogue.add.slice(0, i, i + 1)};
-    EXPECT_TRUE(test::same_bits(run(one, alone, Precision::kF32, 4, 2), out.slice(0, i, i + 1)));
+  for (const auto operands : {kernels::Operands::kFloat, kernels::Operands::kInt16}) {
+    const Tensor out = run(both, l, Precision::kAuto, 4, 2, operands);
+    for (std::int64_t i = 0; out.defined() && i < 2; ++i) {
+      Layer alone = l;
+      alone.x = l.x.slice(0, i, i + 1);
+      alone.epilogue = {.channel_add = l.epilogue.channel_add.slice(0, i, i + 1),
+                        .add = l.epilogue.add.slice(0, i, i + 1)};
+      EXPECT_TRUE(test::same_bits(run(one, alone, Precision::kAuto, 4, 2, operands),
+                                  out.slice(0, i, i + 1)));
+    }
   }
 }
 
@@ -172,7 +189,7 @@ TEST(Winograd, IsChosenWhereItSavesTime) {
   EXPECT_EQ(chosen(512, 128), "winograd 6x6 f32");
   EXPECT_THAT(chosen(320, 64), testing::HasSubstr("winograd"));
   EXPECT_EQ(chosen(1280, 4), "direct f32");
-  if (!cpu_has_vnni()) return;
+  if (!multiplies_int16()) return;
   EXPECT_EQ(chosen(512, 128, Precision::kAuto), "winograd 4x4 int16");
   EXPECT_EQ(chosen(640, 32, Precision::kInt8), "winograd 4x4 int16");
   EXPECT_EQ(chosen(1280, 16, Precision::kInt8), "direct int8");

@@ -180,6 +180,7 @@ class DirectRun {
     p.add = e.add.defined() ? e.add.data<float>() + at : nullptr;
     p.c = call_.out.data<float>() + at;
     p.c_stride = out;
+    p.c_is_far = true;
   }
 
   // Of the segment's image.

@@ -78,7 +78,9 @@ void LeftOperand::prepare(Index first, Index count, const Space& space) {
   first_ = l_.group(first);
   if (!l_.copies_) return;
   const bool integers = call_.weights.integers();
-  if (integers) scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : count * l_.pixels_));
+  rows_ = count * l_.pixels_;
+  if (integers)
+    scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : rows_ * call_.weights.terms()));
   if (integers) ranges_.resize(static_cast<std::size_t>(l_.pads_ ? l_.band_ : 0));
   const Index groups = l_.group(first + count - 1) - first_ + 1;
   parallel_for(call_.threads, groups, [&](Index i, int thread) {
@@ -110,11 +112,15 @@ void LeftOperand::convert_rows(Index line, float* space) {
   if (call_.weights.operands() == Operands::kFloat) space = reinterpret_cast<float*>(out);
   const float* x = input_.get(l_.image(line), l_.pixel(line), pixels, space);
   if (!call_.weights.integers()) return convert(x, pixels, nullptr, out);
-  const Operands operands = call_.weights.operands();
+  const PackedWeight& w = call_.weights;
   const auto convert_row =
-      operands == Operands::kInt8 ? kernels::row_to_int8 : kernels::row_to_int16;
-  float* scales = scales_.data() + at * l_.pixels_;
-  for (Index i = 0; i < pixels; ++i) scales[i] = convert_row(x + i * in, in, out + i * l_.words_);
+      w.operands() == Operands::kInt8 ? kernels::row_to_int8 : kernels::row_to_int16;
+  for (Index begin = 0; begin < in; begin += w.slice()) {
+    float* scales = scales_.data() + begin / w.slice() * rows_ + at * l_.pixels_;
+    const Index n = std::min(w.slice(), in - begin);
+    for (Index i = 0; i < pixels; ++i)
+      scales[i] = convert_row(x + i * in + begin, n, out + i * l_.words_ + w.words(begin));
+  }
 }
 
 // The lines of x that a group of results looks at, with zeros around the picture.
@@ -202,7 +208,7 @@ kernels::Scales LeftOperand::scales(Index line, Index pixel, Index slice) const 
   constexpr std::int32_t kMiddle = 128;
   kernels::Scales s = {};
   if (!l_.pads_) {
-    s.row = scales_.data() + (line - first_) * l_.pixels_ + pixel;
+    s.row = scales_.data() + slice * rows_ + (line - first_) * l_.pixels_ + pixel;
     s.row_step = 1;
     s.zero = kMiddle;
     return s;

@@ -82,7 +82,8 @@ class LeftOperand {
   std::uint32_t* copy_;
   std::vector<std::int64_t> taps_;
   std::int64_t first_ = 0;     // group of the band
-  std::vector<float> scales_;  // of integer rows of one tap
+  std::int64_t rows_ = 0;      // of the band, or a few more
+  std::vector<float> scales_;  // of integer rows of one tap: [slices][rows of the band]
   std::vector<Range> ranges_;  // of the band's groups
 };
 

@@ -55,7 +55,7 @@ PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DTyp
     : config_(config),
       operands_(operands_of(config, precision, source)),
       kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
-      rounds_(precision != Precision::kF32 && cpu_has_vnni()),
+      rounds_(precision != Precision::kF32 && cpu_has_vnni() && !cpu_multiplies_bf16()),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);

@@ -1,6 +1,6 @@
 // 3x3 convolutions with stride 1 by Winograd's algorithm (kernels/winograd.h): a quarter (m = 4) or
 // a fifth (m = 6) of the multiplications. Transforms are float32; what is multiplied is float32 or,
-// where less is asked for, integers of 13 bits. Weights are transformed from their packed form at
+// where it is not excluded, 16-bit integers. Weights are transformed from their packed form at
 // every use, so the choice costs no memory and can differ between sizes.
 #pragma once
 

@@ -42,8 +42,8 @@ struct NetworkSource {
 template <class Network, class Config>
 Network build(const NetworkSource& from, const Loading& loading, const Config& config) {
   const bool denoises = !is_text_encoder(from.name);
-  Weights w(from.weights, loading.backend, denoises ? loading.precision : loading.of_encoders(),
-            from.name);
+  Weights w(from.weights, loading.backend,
+            denoises ? loading.precision : loading.of_text_encoders(), from.name);
   if (from.held) w.stream(*from.held);
   Network network(w, config);
   if (const auto unused = w.finish();

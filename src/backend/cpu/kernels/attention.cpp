@@ -42,6 +42,8 @@ constexpr bool is_bytes<Int8Dot<kFast>> = true;
 template <class Dot>
 constexpr bool is_int16 = is_integer<Dot> && !is_bytes<Dot>;
 
+static_assert(Attention::kKeys <= kernels::kInt16Depth);
+
 // What one task works on, in memory of its thread.
 struct Block {
   char* q;                            // [rows][d_words] words
@@ -145,24 +147,11 @@ void add_values(const Attention& a, const Block& b, const PackedHead& h, Index f
   }
 }
 
-// Probabilities [padded] as integers; returns what these stand for.
-HWY_INLINE float weights_to_int16(const float* p, Index padded, V square, V most, char* weights) {
-  const F f;
-  const V scale = int16_scale(hn::SumOfLanes(f, square), hn::MaxOfLanes(f, most));
-  const V inverse = hn::Div(hn::Set(f, 1.0f), hn::Max(scale, hn::Set(f, kLeastScale)));
-  const Index n = lanes();
-  for (Index j = 0; j < padded; j += 2 * n) {
-    const V two[] = {hn::Mul(hn::LoadU(f, p + j), inverse),
-                     hn::Mul(hn::LoadU(f, p + j + n), inverse)};
-    store_int16(two, reinterpret_cast<std::int16_t*>(weights) + j);
-  }
-  return hn::GetLane(scale);
-}
-
 // Scores of a row, times `unit`, as its probabilities relative to `max`. Returns `sum` and theirs.
+// Of 16-bit integers they stay float32 so far, and their squares are added up.
 template <class Dot>
 HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V sum,
-                   float* weight_scale) {
+                   float* square_sum) {
   const F f;
   // Bytes: the largest is a power of two like the rest of the exponent.
   const V m = hn::Set(f, is_bytes<Dot> ? max - kLog2Of255 : max);
@@ -177,24 +166,21 @@ HWY_INLINE V weigh(float* s, char* weights, Index padded, V unit, float max, V s
     }
     return sum;
   }
-  V square = hn::Zero(f), most = hn::Zero(f);
+  V square = hn::Zero(f);
   for (Index j = 0; j < padded; j += n) {
     V p;
     if constexpr (std::is_same_v<Dot, FloatDot>)
       p = exp2(exponent(j));
     else
       p = rough_exp2(exponent(j));
-    if constexpr (std::is_same_v<Dot, BFloat16Dot<true>> || std::is_same_v<Dot, BFloat16Dot<false>>)
-      store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
-    else
+    if constexpr (std::is_same_v<Dot, FloatDot> || is_int16<Dot>)
       hn::StoreU(p, f, s + j);
-    if constexpr (is_int16<Dot>) {
-      square = hn::MulAdd(p, p, square);
-      most = hn::Max(most, p);
-    }
+    else
+      store_bf16(p, reinterpret_cast<std::uint16_t*>(weights) + j);
+    if constexpr (is_int16<Dot>) square = hn::MulAdd(p, p, square);
     sum = hn::Add(sum, p);
   }
-  if constexpr (is_int16<Dot>) *weight_scale = weights_to_int16(s, padded, square, most, weights);
+  if constexpr (is_int16<Dot>) *square_sum = hn::GetLane(hn::SumOfLanes(f, square));
   return sum;
 }
 
@@ -233,6 +219,32 @@ HWY_INLINE void softmax_row(const Block& b, Index row, Index valid, Index padded
   char* weights = b.weights + row * Attention::kKeys / in_word * kWordBytes;
   sum = weigh<Dot>(s, weights, padded, unit, b.max[row], sum, b.weight_scale + row);
   hn::StoreU(sum, f, b.sum + row * n);
+}
+
+// Probabilities of a block as integers of 16 bits. All rows' factors are found at once: one root
+// after the other would be waited for.
+HWY_INLINE void round_weights(const Block& b, Index padded) {
+  const F f;
+  const Index n = lanes();
+  HWY_ALIGN float inverse[Attention::kRows];
+  for (Index r = 0; r < Attention::kRows; r += n) {
+    const V norm = hn::Sqrt(hn::LoadU(f, b.weight_scale + r)),
+            most = hn::Min(norm, hn::Set(f, 1.0f));  // no probability is above either
+    V scale = hn::Max(hn::Mul(norm, hn::Set(f, 1 / kernels::kInt16Norm)),
+                      hn::Mul(most, hn::Set(f, 1 / kernels::kInt16Most)));
+    scale = hn::Max(scale, hn::Set(f, kLeastScale));
+    hn::StoreU(scale, f, b.weight_scale + r);
+    hn::StoreU(hn::Div(hn::Set(f, 1.0f), scale), f, inverse + r);
+  }
+  for (Index r = 0; r < b.rows; ++r) {
+    const float* p = b.score + r * Attention::kKeys;
+    auto* to = reinterpret_cast<std::int16_t*>(b.weights) + r * Attention::kKeys;
+    const V k = hn::Set(f, inverse[r]);
+    for (Index j = 0; j < padded; j += 2 * n) {
+      const V two[] = {hn::Mul(hn::LoadU(f, p + j), k), hn::Mul(hn::LoadU(f, p + j + n), k)};
+      store_int16(two, to + j);
+    }
+  }
 }
 
 template <class Dot>
@@ -303,6 +315,7 @@ void attend(const Attention& a, const Head& h, Index begin, Index end, const Pac
       const float* bias = h.bias ? h.bias + (begin + r) * h.lk + key : nullptr;
       softmax_row<Dot>(b, r, valid, padded, a.in_word, bias);
     }
+    if constexpr (is_int16<Dot>) round_weights(b, padded);
     add_values<Dot>(a, b, packed, key, n);
   }
   for (Index r = 0; r < b.rows; ++r) {

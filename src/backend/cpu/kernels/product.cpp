@@ -58,11 +58,9 @@ class Numbers<Dot, kVectors> {
 
 alignas(HWY_MAX_BYTES) constexpr float kZeros[2 * HWY_MAX_BYTES / sizeof(float)] = {};
 
-// Where results go lies in no cache of the core, unlike a block's sums: asked for before the sums
-// are made, it is there when they are.
+// Asks for where results go, which is there then when their sums are made.
 template <Index kVectors>
 HWY_INLINE void prefetch_results(const PanelProduct& p, Index row, Index rows) {
-  if (p.c_stride == p.width) return;
   constexpr int kToWrite = 1;
   for (Index r = row; r < row + rows; ++r)
     for (Index j = 0; j < kVectors; ++j) {
@@ -77,7 +75,7 @@ void strip(const PanelProduct& p, Index row) {
   const F f;
   const Index n = lanes();
   const Numbers<Dot, kVectors> numbers(p.scales, row);
-  prefetch_results<kVectors>(p, row, kRows);
+  if (p.c_is_far) prefetch_results<kVectors>(p, row, kRows);
   Tile<Dot, kRows, kVectors> tile(numbers.start);
   tile.add({static_cast<const char*>(p.a) + row * p.a_stride * 4, p.a_stride, p.panel, p.depth,
             p.taps, p.a_taps, p.panel_tap});

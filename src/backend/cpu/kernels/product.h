@@ -46,6 +46,7 @@ struct PanelProduct {
   const float *gate = nullptr, *add = nullptr;
   float* c;  // [rows][width]; rows, and those of `add`, are c_stride apart
   Index c_stride;
+  bool c_is_far = false;  // in no cache of this core
 };
 /// c = (before + a * panel) * gate + add. A value does not depend on the number of rows. `before`,
 /// with c's stride, and `add` may be c itself.

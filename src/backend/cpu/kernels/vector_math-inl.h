@@ -23,23 +23,36 @@ using V = hn::Vec<F>;
 
 HWY_INLINE std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(F())); }
 
-/// Calls f(i, load, store) for each vector of 0..n-1; the last one is loaded from and stored to a
-/// copy of what is left. `body` maps (vectors at i of each input) to the vector at i of the output.
+/// The first n values of a vector, fewer than it has, and zeros; nothing beyond them is touched.
+HWY_INLINE V load_first(const float* p, std::int64_t n) {
+  const F f;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(f, static_cast<std::size_t>(n)), f, p);
+#else
+  HWY_ALIGN float values[HWY_MAX_BYTES / sizeof(float)] = {};
+  for (std::int64_t i = 0; i < n; ++i) values[i] = p[i];
+  return hn::Load(f, values);
+#endif
+}
+HWY_INLINE void store_first(V v, float* p, std::int64_t n) {
+  const F f;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(f, static_cast<std::size_t>(n)), f, p);
+#else
+  HWY_ALIGN float values[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(v, f, values);
+  for (std::int64_t i = 0; i < n; ++i) p[i] = values[i];
+#endif
+}
+
+/// Maps vectors of 0..n-1 of each input by `body` to the vector of the output.
 template <class Body, class... In>
 HWY_INLINE void map(std::int64_t n, float* out, const Body& body, const In*... in) {
   const F f;
   const std::int64_t step = lanes();
   std::int64_t i = 0;
   for (; i + step <= n; i += step) hn::StoreU(body(hn::LoadU(f, in + i)...), f, out + i);
-  if (i == n) return;
-  const auto load_rest = [&](const float* p) {
-    HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)] = {};
-    for (std::int64_t j = i; j < n; ++j) rest[j - i] = p[j];
-    return hn::Load(f, rest);
-  };
-  HWY_ALIGN float result[HWY_MAX_BYTES / sizeof(float)];
-  hn::Store(body(load_rest(in)...), f, result);
-  for (std::int64_t j = i; j < n; ++j) out[j] = result[j - i];
+  if (i < n) store_first(body(load_first(in + i, n - i)...), out + i, n - i);
 }
 
 /// x = whole + rest with |rest| <= 1/2, and p * 2^whole. |x| < 2^21.

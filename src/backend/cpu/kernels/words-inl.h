@@ -87,7 +87,7 @@ HWY_INLINE void store_int16(V x, std::int16_t* out) {
   hn::StoreU(hn::DemoteTo(half, whole), half, out);
 #endif
 }
-/// Two vectors, from their nearest integers, or the nearest of 16 bits.
+/// Two vectors, from their nearest integers, or what 16 bits have that is nearest to them.
 HWY_INLINE void store_int16(const V (&x)[2], std::int16_t* out) {
 #if HWY_TARGET == HWY_AVX3  // where a narrowing store takes two slots of one port
   const __m512i both =
@@ -101,16 +101,17 @@ HWY_INLINE void store_int16(const V (&x)[2], std::int16_t* out) {
 #endif
 }
 /// What integers of 16 bits stand for (words.h), of values whose squares add up to `square`, the
-/// largest of them `most`.
-HWY_INLINE V int16_scale(V square, V most) {
-  const F f;
-  const V by_norm = hn::Mul(hn::Sqrt(square), hn::Set(f, 1 / kernels::kInt16Norm)),
-          by_most = hn::Mul(most, hn::Set(f, 1 / 32767.0f));
+/// largest of them `most`. D: of vectors, or of one value, whose root takes less time.
+template <class D, class VD = hn::Vec<D>>
+HWY_INLINE VD int16_scale(D f, VD square, VD most) {
+  const VD by_norm = hn::Mul(hn::Sqrt(square), hn::Set(f, 1 / kernels::kInt16Norm)),
+           by_most = hn::Mul(most, hn::Set(f, 1 / kernels::kInt16Most));
   // Where squares leave float32's range, or there is a NaN, as if all values were the largest.
   const auto known =
       hn::And(hn::And(hn::Gt(square, hn::Set(f, 1e-30f)), hn::Lt(square, hn::Set(f, 1e30f))),
               hn::Eq(most, most));
-  constexpr float kMostRoot = 16;  // of kInt16Depth
+  constexpr float kMostRoot = 16;
+  static_assert(kMostRoot * kMostRoot == kernels::kInt16Depth);
   return hn::IfThenElse(known, hn::Max(by_norm, by_most),
                         hn::Mul(most, hn::Set(f, kMostRoot / kernels::kInt16Norm)));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -51,16 +52,19 @@ float RowToInt8(const float* x, Index n, std::uint32_t* out) {
   const float scale = largest(x, n) / kLargest;
   const V inverse = hn::Set(f, inverse_of(scale)), offset = hn::Set(f, kMiddle);
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
-  const auto whole = [&](Index i)
-                         HWY_ATTR { return hn::MulAdd(hn::LoadU(f, x + i), inverse, offset); };
+  const auto whole = [&](V v) HWY_ATTR { return hn::MulAdd(v, inverse, offset); };
+  const auto whole_at = [&](Index i) HWY_ATTR { return whole(hn::LoadU(f, x + i)); };
   Index i = 0;
   for (const Index step = lanes(); i + 4 * step <= n; i += 4 * step)
-    store_bytes({whole(i), whole(i + step), whole(i + 2 * step), whole(i + 3 * step)}, bytes + i);
-  for (; i + lanes() <= n; i += lanes()) store_bytes(whole(i), bytes + i);
-  for (; i < n; ++i)
-    bytes[i] = static_cast<std::uint8_t>(
-        hn::GetLane(hn::NearestInt(hn::MulAdd(hn::Set(f, x[i]), inverse, offset))));
-  for (; i % 4 != 0; ++i) bytes[i] = static_cast<std::uint8_t>(kMiddle);
+    store_bytes({whole_at(i), whole_at(i + step), whole_at(i + 2 * step), whole_at(i + 3 * step)},
+                bytes + i);
+  for (; i + lanes() <= n; i += lanes()) store_bytes(whole_at(i), bytes + i);
+  if (i < n) {
+    HWY_ALIGN std::uint8_t rest[HWY_MAX_BYTES / sizeof(float)];
+    store_bytes(whole(load_first(x + i, n - i)), rest);
+    std::memcpy(bytes + i, rest, static_cast<std::size_t>(n - i));
+  }
+  for (i = n; i % 4 != 0; ++i) bytes[i] = static_cast<std::uint8_t>(kMiddle);
   return scale;
 }
 
@@ -68,23 +72,17 @@ HWY_INLINE float int16_scale_of(const float* x, Index n) {
   const F f;
   auto most = hn::Zero(I32());
   V square = hn::Zero(f);
-  for (Index begin = 0; begin < n; begin += kernels::kInt16Depth) {
-    const Index end = std::min(begin + kernels::kInt16Depth, n);
-    V sum = hn::Zero(f), rest = hn::Zero(f);
-    Index i = begin;
-    for (; i + lanes() <= end; i += lanes()) {
-      const V v = hn::LoadU(f, x + i);
-      most = hn::Max(most, magnitude(v));
-      sum = hn::MulAdd(v, v, sum);
-    }
-    for (; i < end; ++i) {
-      const V v = hn::Set(f, x[i]);
-      most = hn::Max(most, magnitude(v));
-      rest = hn::MulAdd(v, v, rest);
-    }
-    square = hn::Max(square, hn::Add(hn::SumOfLanes(f, sum), rest));
-  }
-  return hn::GetLane(int16_scale(square, hn::BitCast(f, hn::MaxOfLanes(I32(), most))));
+  const auto take = [&](V v) HWY_ATTR {
+    most = hn::Max(most, magnitude(v));
+    square = hn::MulAdd(v, v, square);
+  };
+  Index i = 0;
+  for (; i + lanes() <= n; i += lanes()) take(hn::LoadU(f, x + i));
+  if (i < n) take(load_first(x + i, n - i));
+  const hn::CappedTag<float, 1> one;
+  const auto first = [&](V v) HWY_ATTR { return hn::Set(one, hn::GetLane(v)); };
+  return hn::GetLane(int16_scale(one, first(hn::SumOfLanes(f, square)),
+                                 first(hn::BitCast(f, hn::MaxOfLanes(I32(), most)))));
 }
 
 float RowToInt16(const float* x, Index n, std::uint32_t* out) {
@@ -97,9 +95,11 @@ float RowToInt16(const float* x, Index n, std::uint32_t* out) {
   for (const Index step = lanes(); i + 2 * step <= n; i += 2 * step)
     store_int16({scaled_at(i), scaled_at(i + step)}, integers + i);
   for (; i + lanes() <= n; i += lanes()) store_int16(scaled_at(i), integers + i);
-  for (; i < n; ++i)
-    integers[i] =
-        static_cast<std::int16_t>(hn::GetLane(hn::NearestInt(hn::Mul(hn::Set(f, x[i]), inverse))));
+  if (i < n) {
+    HWY_ALIGN std::int16_t rest[HWY_MAX_BYTES / sizeof(float)];
+    store_int16(hn::Mul(load_first(x + i, n - i), inverse), rest);
+    std::memcpy(integers + i, rest, static_cast<std::size_t>(n - i) * sizeof(std::int16_t));
+  }
   if (n % 2) integers[n] = 0;
   return scale;
 }
@@ -261,7 +261,7 @@ void PanelToInt16(const float* x, Index rows, Index width, float* scale, std::ui
       most = hn::Max(most, magnitude(v));
       square = hn::MulAdd(v, v, square);
     }
-    hn::StoreU(int16_scale(square, hn::BitCast(f, most)), f, scale + j);
+    hn::StoreU(int16_scale(f, square, hn::BitCast(f, most)), f, scale + j);
     const V inverse = inverses_of(scale + j);
     const auto integer = [&](Index r) HWY_ATTR {
       if (r >= rows) return hn::Zero(u);

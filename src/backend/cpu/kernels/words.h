@@ -11,13 +11,13 @@ void row_to_bf16(const float* x, Index n, std::uint32_t* out);
 /// n values -> (n + 3) / 4 words of integers x / scale + 128. Returns the scale, a 127th of the
 /// largest magnitude; 0 for a row of zeros.
 float row_to_int8(const float* x, Index n, std::uint32_t* out);
-/// Integers of 16 bits are scaled so that over any kInt16Depth values, counted from the first, the
-/// root of the sum of their squares is at most kInt16Norm: a sum of products of two such operands
-/// is then below 2^31 (Cauchy and Schwarz), and values far larger than the others cost these few
-/// bits.
+/// Integers of 16 bits: at most kInt16Depth values at a time are scaled so that the root of the sum
+/// of their squares is at most kInt16Norm. A sum of products of two such operands is then below
+/// 2^31 (Cauchy and Schwarz).
 inline constexpr Index kInt16Depth = 256;
-inline constexpr float kInt16Norm = 46300;
-/// n values -> (n + 1) / 2 words of integers x / scale. Returns the scale; 0 for a row of zeros.
+inline constexpr float kInt16Norm = 46300, kInt16Most = 32767;
+/// n values, kInt16Depth at most -> (n + 1) / 2 words of integers x / scale. Returns the scale; 0
+/// of zeros.
 float row_to_int16(const float* x, Index n, std::uint32_t* out);
 
 /// Groups of `group` channels, a multiple of 4 (the last may have fewer), of pixels [pixels]
