@@ -65,10 +65,10 @@ TEST(KeptWeights, GiveTheProductOfTheirValues) {
       const Tensor x = test::random_tensor({2, 5, in}, 1), bias = test::random_tensor({out}, 3);
       const Tensor weight = quantised(test::random_tensor({out, in}, 2), t);
       const auto expected = test::values(linear(*backend, x, cast(weight, DType::kF32), bias));
-      for (const Precision p : {Precision::kF32, Precision::kBF16}) {
-        const bool rounds = p == Precision::kBF16 && cpu_multiplies_bf16();
+      for (const Precision p : {Precision::kF32, Precision::kAuto}) {
+        const double rounded = cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt16;
         EXPECT_LT(test::relative_error(linear(*backend, x, weight, bias, p), expected),
-                  rounds ? test::kProductBf16 : kSame);
+                  p == Precision::kF32 ? kSame : rounded);
       }
     }
 }

@@ -153,7 +153,7 @@ class DirectRun {
             .taps = w_.taps(),
             .a_taps = left_.taps(),
             .panel_tap = term.values.tap_stride,
-            .scales = scales(s, panel, i),
+            .scales = scales(s, panel, i, term.values.scales),
             .before = i > 0 ? c : bias(s) + panel.begin,
             .before_stride = i > 0 ? width : 0,
             .c = c,
@@ -165,10 +165,11 @@ class DirectRun {
     }
   }
 
-  kernels::Scales scales(const Segment& s, const Panel& panel, Index term) const {
+  kernels::Scales scales(const Segment& s, const Panel& panel, Index term,
+                         const float* columns) const {
     if (!w_.integers()) return {};
     kernels::Scales scales = left_.scales(s.line, s.begin, term);
-    scales.column = w_.scales(term) + panel.begin;
+    scales.column = columns;
     if (const std::int32_t* sums = w_.sums(term)) scales.sums = sums + panel.begin;
     return scales;
   }

@@ -21,14 +21,14 @@ constexpr std::int64_t kCopyBlock = 1 << 20;   // bytes
 constexpr std::int64_t kLeastOfIntegers = 64;  // input channels whose rounding pays
 constexpr std::size_t kWord = 4;               // bytes
 
-PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision, DType source) {
+PackedWeight::Operands operands_of(const Conv2dConfig& c, Precision precision) {
   using enum kernels::Operands;
   if (precision == Precision::kInt8) return kInt8;
   if (precision == Precision::kF32) return kFloat;
   if (cpu_multiplies_bf16()) return kBF16;
   const bool rows =
       c.kernel == 1 && c.stride == 1 && c.pad_top + c.pad_left + c.pad_bottom + c.pad_right == 0;
-  return rows && c.in >= kLeastOfIntegers && !is_kept(source) && cpu_has_vnni() ? kInt16 : kFloat;
+  return rows && c.in >= kLeastOfIntegers && cpu_has_vnni() ? kInt16 : kFloat;
 }
 
 DType storage_of(PackedWeight::Operands operands, Precision precision, DType source, bool kept) {
@@ -53,14 +53,14 @@ std::unique_ptr<float[]> floats(std::int64_t n) {
 PackedWeight::PackedWeight(const Conv2dConfig& config, Precision precision, DType source,
                            const ByteCount& count, bool backed)
     : config_(config),
-      operands_(operands_of(config, precision, source)),
-      kept_(is_kept(source) && !integers() && row() % info(source).block == 0),
+      operands_(operands_of(config, precision)),
+      kept_(is_kept(source) && operands_ != Operands::kInt8 && row() % info(source).block == 0),
       rounds_(precision != Precision::kF32 && cpu_has_vnni() && !cpu_multiplies_bf16()),
       storage_(storage_of(operands_, precision, source, kept_)),
       width_(kernels::panel_width()) {
   weights_ = WeightMemory(stored_bytes(), count, backed);
   bias_ = WeightMemory(footprint::floats(config.out), count, backed);
-  if (!integers()) return;
+  if (!integers() || kept_) return;
   const std::size_t bytes = static_cast<std::size_t>(panels() * width_ * terms()) * kWord;
   scales_ = WeightMemory(bytes, count, backed);
   if (operands_ == Operands::kInt8) sums_ = WeightMemory(bytes, count, backed);
@@ -91,10 +91,10 @@ std::int64_t PackedWeight::slice() const {
 }
 
 std::int64_t PackedWeight::space(std::int64_t count) const {
-  // As float32, with room for one more row of each tap where a pair is not full, and the rows of a
-  // kept weight on the way there.
+  // As float32, with room for one more row of each tap where a pair is not full; of a kept weight
+  // also its rows on the way there, and factors of integers.
   const std::int64_t values = taps() * (count + in_word() - 1) * width_;
-  return values + (kept_ ? values + kRowsAtOnce * count * taps() : 0);
+  return values + (kept_ ? values + kRowsAtOnce * count * taps() + width_ : 0);
 }
 
 std::size_t PackedWeight::stored_bytes() const {
@@ -138,11 +138,18 @@ void PackedWeight::expand(const Panel& p, std::int64_t begin, std::int64_t count
 PackedWeight::Values PackedWeight::values(const Panel& p, std::int64_t begin, std::int64_t count,
                                           float* space) const {
   if (operands_ == Operands::kFloat) return float_values(p, begin, count, space);
-  if (!kept_) return {stored(p, begin), words(config_.in) * p.width};
+  if (!kept_)
+    return {stored(p, begin), words(config_.in) * p.width,
+            integers() ? scales(begin / slice()) + p.begin : nullptr};
   const std::int64_t tap_stride = words(count) * p.width;
   auto* packed = reinterpret_cast<std::uint32_t*>(space);
   float* expanded = space + taps() * tap_stride;
   expand(p, begin, count, expanded);
+  if (operands_ == Operands::kInt16) {  // of one tap
+    float* scales = space + this->space(count) - width_;
+    kernels::panel_to_int16(expanded, count, p.width, scales, packed);
+    return {packed, tap_stride, scales};
+  }
   for (std::int64_t tap = 0; tap < taps(); ++tap)
     kernels::panel_to_bf16(expanded + tap * count * p.width, count, p.width,
                            packed + tap * tap_stride);

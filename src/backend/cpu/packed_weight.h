@@ -31,7 +31,7 @@ class PackedWeight final : public Packed {
   }
   const Conv2dConfig& config() const { return config_; }
   Operands operands() const { return operands_; }
-  /// Of kFloat: float32, 16 bits that are widened where they are used, or, where kept(), rows of
+  /// Of kFloat: float32, or 16 bits that are widened where they are used. Where kept(): rows of
   /// quantised values that are expanded there. Else what the words have.
   DType storage() const { return storage_; }
   bool kept() const { return kept_; }
@@ -43,8 +43,8 @@ class PackedWeight final : public Packed {
   }
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
-  /// Of integers, for each output channel and what fills the last panel: factors and sums over a
-  /// slice of input channels. Those of 16 bits need no sums: null.
+  /// Of integers that are not kept(), for each output channel and what fills the last panel:
+  /// factors and sums over a slice of input channels. Those of 16 bits need no sums: null.
   const float* scales(std::int64_t slice_index) const {
     return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
   }
@@ -75,6 +75,7 @@ class PackedWeight final : public Packed {
   struct Values {
     const void* data;
     std::int64_t tap_stride;
+    const float* scales = nullptr;  // of each column of integers
   };
   /// A slice of a product: what is multiplied with `depth` words of a row of the left operand.
   struct Term {
