@@ -105,6 +105,23 @@ class BodyShare {
   return watch;
 }
 
+void take_address(Tcp::acceptor& acceptor, const std::string& host, unsigned short port,
+                  bool listens) {
+  ErrorCode error;
+  const auto address = net::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
+  if (error)
+    throw UsageError(
+        fmt::format("host: \"{}\" is not an address; give one such as 127.0.0.1 or 0.0.0.0", host));
+  const Tcp::endpoint endpoint(address, port);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(net::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error && listens) acceptor.listen(net::socket_base::max_listen_connections, error);
+  if (error)
+    throw DeviceError(fmt::format("cannot listen on {}:{}: {}; choose another --port", host, port,
+                                  error.message()));
+}
+
 }  // namespace
 
 struct HttpServer::State {
@@ -117,7 +134,6 @@ struct HttpServer::State {
   std::atomic<std::size_t> bodies = 0, answers = 0;
   std::thread thread;
 
-  void listen();
   net::awaitable<void> accept();
   net::awaitable<void> serve(Tcp::socket socket);
   net::awaitable<void> linger(beast::tcp_stream& stream);
@@ -127,23 +143,6 @@ struct HttpServer::State {
   net::awaitable<void> write_stream(beast::tcp_stream& stream, std::shared_ptr<Stream> source);
   net::awaitable<Response> wait_for(beast::tcp_stream& stream, std::shared_ptr<Later> later);
 };
-
-void HttpServer::State::listen() {
-  ErrorCode error;
-  const auto address =
-      net::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
-  if (error)
-    throw UsageError(fmt::format(
-        "host: \"{}\" is not an address; give one such as 127.0.0.1 or 0.0.0.0", options.host));
-  const Tcp::endpoint endpoint(address, options.port);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(net::socket_base::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
-  if (error)
-    throw DeviceError(fmt::format("cannot listen on {}:{}: {}; choose another --port", options.host,
-                                  options.port, error.message()));
-}
 
 net::awaitable<void> HttpServer::State::accept() {
   net::steady_timer pause(io);
@@ -354,9 +353,15 @@ net::awaitable<void> HttpServer::State::write_stream(beast::tcp_stream& stream,
   }
 }
 
+void HttpServer::check_address(const std::string& host, unsigned short port) {
+  net::io_context io{1};
+  Tcp::acceptor acceptor{io};
+  take_address(acceptor, host, port, false);
+}
+
 HttpServer::HttpServer(HttpOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
-  state_->listen();
+  take_address(state_->acceptor, state_->options.host, state_->options.port, true);
   net::co_spawn(state_->io, state_->accept(), net::detached);
   state_->thread = std::thread([state = state_.get()] { state->io.run(); });
 }

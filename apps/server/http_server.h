@@ -25,6 +25,8 @@ class HttpServer {
  public:
   /// Listens. Throws DeviceError: the port is taken, the address is not this machine's.
   explicit HttpServer(HttpOptions options);
+  /// Throws where listening would, and leaves nothing behind.
+  static void check_address(const std::string& host, unsigned short port);
   ~HttpServer();  // closes every connection
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

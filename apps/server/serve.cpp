@@ -153,6 +153,8 @@ void recover(Gallery& gallery, Questions& questions) {
 
 int serve(const ServeOptions& options, std::stop_token stop) {
   check(options);
+  const auto port = static_cast<unsigned short>(options.port);
+  HttpServer::check_address(options.host, port);  // before a folder is made
   // An answer does not interrupt a thread that draws, for which all the others would wait: it comes
   // some milliseconds later.
   const sched_param usual = {};
@@ -180,7 +182,7 @@ int serve(const ServeOptions& options, std::stop_token stop) {
   add_page(router);
   const Security security(security_options(options));
   HttpServer http({.host = options.host,
-                   .port = static_cast<unsigned short>(options.port),
+                   .port = port,
                    .refuse = [&](const Request& r) { return security.refuse(r); },
                    .handle = [&](Request r) { return router(std::move(r)); },
                    .headers = Security::headers()});

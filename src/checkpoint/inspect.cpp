@@ -144,8 +144,7 @@ std::string family_of(const ModelBundle& bundle) {
   if (it == bundle.components.end()) return {};
   const TensorSource& unet = *it->second.weights;
   const std::int64_t context = context_width(unet);
-  std::string family = context > 0 ? fmt::format("Stable Diffusion, context width {}", context)
-                                   : "unconditional UNet";
+  std::string family = context > 0 ? "Stable Diffusion of its own size" : "unconditional UNet";
   for (const auto& row : kFamilies)
     if (row.context == context) family = row.name;
   if (const auto* conv = tensor(unet, "conv_in.weight"); conv && conv->shape.rank() == 4) {

@@ -192,7 +192,8 @@ TEST(Linear, IntegersOf16BitsAreAsExactAsWeightsOf16Bits) {
   const auto backend = make_cpu_backend();
   const double tolerance = cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt16;
   for (const auto& [x, out] : {std::pair{Shape{2, 77, 97}, 40}, std::pair{Shape{1, 3, 67}, 33},
-                               std::pair{Shape{2, 50, 320}, 320}, std::pair{Shape{5, 5121}, 64}}) {
+                               std::pair{Shape{2, 50, 320}, 320}, std::pair{Shape{5, 5121}, 64},
+                               std::pair{Shape{2, 300, 320}, 40}}) {
     SCOPED_TRACE(to_string(x));
     Layer l = layer(x, out);
     for (const DType t : {DType::kF32, DType::kF16, DType::kBF16}) {
@@ -252,7 +253,7 @@ TEST(Linear, KeepsTwoBytesAWeight) {
 }
 
 TEST(Linear, ARowDoesNotDependOnItsBatchNorOnThreads) {
-  const Layer all = layer({3, 77, 768}, 320), rows = layer({3, 320}, 640);
+  const Layer all = layer({3, 300, 768}, 64), rows = layer({3, 320}, 640);
   for (const Precision precision :
        {Precision::kF32, Precision::kAuto, Precision::kBF16, Precision::kInt8})
     for (const Layer& l : {all, rows}) {

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/cpu/isa.h"
 #include "backend/cpu/kernels/words.h"
 #include "reference.h"
 #include "tensor/blocks.h"
@@ -67,8 +68,12 @@ TEST(KeptWeights, GiveTheProductOfTheirValues) {
       const auto expected = test::values(linear(*backend, x, cast(weight, DType::kF32), bias));
       for (const Precision p : {Precision::kF32, Precision::kAuto}) {
         const double rounded = cpu_multiplies_bf16() ? test::kProductBf16 : test::kProductInt16;
-        EXPECT_LT(test::relative_error(linear(*backend, x, weight, bias, p), expected),
-                  p == Precision::kF32 ? kSame : rounded);
+        const Tensor y = linear(*backend, x, weight, bias, p);
+        EXPECT_LT(test::relative_error(y, expected), p == Precision::kF32 ? kSame : rounded);
+        // What is expanded where it is used gives what is expanded before.
+        if (p == Precision::kAuto && cpu_has_vnni()) {
+          EXPECT_TRUE(test::same_bits(y, linear(*backend, x, cast(weight, DType::kF32), bias, p)));
+        }
       }
     }
 }
@@ -134,8 +139,9 @@ TEST(KeptWeights, GiveTheSameBytesWithAnyNumberOfThreads) {
     for (const int threads : {2, 4}) {
       const auto more = make_cpu_backend({.threads = threads});
       EXPECT_TRUE(test::same_bits(conv2d(*one, x, kernel, c), conv2d(*more, x, kernel, c)));
-      EXPECT_TRUE(
-          test::same_bits(linear(*one, tokens, matrix, bias), linear(*more, tokens, matrix, bias)));
+      for (const Precision p : {Precision::kF32, Precision::kAuto})
+        EXPECT_TRUE(test::same_bits(linear(*one, tokens, matrix, bias, p),
+                                    linear(*more, tokens, matrix, bias, p)));
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "mezzotint/files.h"
+#include "pipeline/open_engine.h"
 #include "support/goldens.h"
 
 namespace mezzo {
@@ -39,6 +40,13 @@ Image half_mask(int side) {
   Image mask = grey(side, side, 1, 0);
   for (int y = 0; y < side; ++y) std::fill(mask.row(y) + side / 2, mask.row(y) + side, 255);
   return mask;
+}
+
+// Whoever asks for all weights as float32 wants products of them too.
+TEST(Engine, WeightsOfFloat32AreMultipliedAsFloat32) {
+  EXPECT_EQ(precision_of({.weights = "f32"}), Precision::kF32);
+  EXPECT_EQ(precision_of({.weights = "unet=f32"}), Precision::kAuto);
+  EXPECT_EQ(precision_of({}), Precision::kAuto);
 }
 
 TEST(Engine, DefaultsComeFromTheModelFile) {

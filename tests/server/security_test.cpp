@@ -1,4 +1,7 @@
 // Who may ask what: docs/http_api.md, rule by rule.
+#include <cstdlib>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -150,6 +153,14 @@ TEST(Token, IsNeededForEverythingButHealth) {
   EXPECT_THAT(cookie, HasSubstr("HttpOnly"));
   EXPECT_THAT(cookie, HasSubstr("SameSite=Strict"));
   EXPECT_EQ(c.get("/", {{"Cookie", cookie.substr(0, cookie.find(';'))}}).status, 200);
+}
+
+TEST_F(Security, APortThatIsTakenLeavesNoFolder) {
+  const auto folder = server_->outputs() / "second";
+  const std::string command = fmt::format("'{}' serve --port {} --outputs-dir '{}' 2>/dev/null",
+                                          program_path(), server_->port(), folder.string());
+  EXPECT_NE(std::system(command.c_str()), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder));
 }
 
 TEST(Token, IsNeededToListenForOthers) {

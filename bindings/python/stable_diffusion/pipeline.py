@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import json
 import os
 import threading
@@ -53,7 +54,7 @@ def _prompts(prompt: Prompt) -> List[str]:
         return prompts
     if isinstance(prompt, str):
         return [prompt]
-    prompts = list(prompt)
+    prompts = list(prompt) if isinstance(prompt, collections.abc.Iterable) else [prompt]
     if not all(isinstance(p, str) for p in prompts):
         raise UsageError("prompt: give a text, a list of texts, or the path of a text file")
     return prompts

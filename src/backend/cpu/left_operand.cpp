@@ -79,9 +79,9 @@ void LeftOperand::prepare(Index first, Index count, const Space& space) {
   if (!l_.copies_) return;
   const bool integers = call_.weights.integers();
   rows_ = count * l_.pixels_;
-  if (integers)
-    scales_.resize(static_cast<std::size_t>(l_.pads_ ? 0 : rows_ * call_.weights.terms()));
-  if (integers) ranges_.resize(static_cast<std::size_t>(l_.pads_ ? l_.band_ : 0));
+  if (integers && !l_.pads_)
+    scales_.resize(static_cast<std::size_t>(rows_ * call_.weights.terms()));
+  if (integers && l_.pads_) ranges_.resize(static_cast<std::size_t>(l_.band_));
   const Index groups = l_.group(first + count - 1) - first_ + 1;
   parallel_for(call_.threads, groups, [&](Index i, int thread) {
     l_.pads_ ? copy_group(first_ + i, space(thread)) : convert_rows(first_ + i, space(thread));

@@ -143,10 +143,10 @@ PackedWeight::Values PackedWeight::values(const Panel& p, std::int64_t begin, st
             integers() ? scales(begin / slice()) + p.begin : nullptr};
   const std::int64_t tap_stride = words(count) * p.width;
   auto* packed = reinterpret_cast<std::uint32_t*>(space);
-  float* expanded = space + taps() * tap_stride;
+  float* expanded = space + taps() * tap_stride + width_;  // behind factors of integers
   expand(p, begin, count, expanded);
   if (operands_ == Operands::kInt16) {  // of one tap
-    float* scales = space + this->space(count) - width_;
+    float* scales = space + taps() * tap_stride;
     kernels::panel_to_int16(expanded, count, p.width, scales, packed);
     return {packed, tap_stride, scales};
   }

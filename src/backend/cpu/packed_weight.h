@@ -43,13 +43,10 @@ class PackedWeight final : public Packed {
   }
 
   const float* bias() const { return reinterpret_cast<const float*>(bias_.data()); }
-  /// Of integers that are not kept(), for each output channel and what fills the last panel:
-  /// factors and sums over a slice of input channels. Those of 16 bits need no sums: null.
-  const float* scales(std::int64_t slice_index) const {
-    return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
-  }
+  /// Sums of 8-bit integers over a slice of input channels, for each output channel and what fills
+  /// the last panel; null of others.
   const std::int32_t* sums(std::int64_t slice_index) const {
-    if (operands_ == Operands::kInt16) return nullptr;
+    if (operands_ != Operands::kInt8) return nullptr;
     return reinterpret_cast<const std::int32_t*>(sums_.data()) + slice_index * panels() * width_;
   }
 
@@ -68,7 +65,7 @@ class PackedWeight final : public Packed {
   Panel panel(std::int64_t index) const;
 
   /// Input channels that are multiplied at a time: so many of all taps, then the next. Integer
-  /// pixels have one range of values for each slice, rows of one tap have it for all of theirs.
+  /// pixels have one range of values for each slice, rows of one tap a factor.
   std::int64_t slice() const;
   /// A piece of a panel as [taps][depth][width] words, taps tap_stride words apart: where it lies,
   /// or in `space`.
@@ -94,6 +91,10 @@ class PackedWeight final : public Packed {
   std::int64_t row() const { return config_.in * taps(); }  // values of an output channel
   std::int64_t panel_words(std::int64_t width) const { return row_words() * taps() * width; }
   std::size_t stored_bytes() const;
+  /// Factors of integers that are not kept(), as their sums are.
+  const float* scales(std::int64_t slice_index) const {
+    return reinterpret_cast<const float*>(scales_.data()) + slice_index * panels() * width_;
+  }
   const std::byte* stored(const Panel&, std::int64_t begin) const;
   Values values(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;
   void expand(const Panel&, std::int64_t begin, std::int64_t count, float* space) const;

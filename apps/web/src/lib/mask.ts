@@ -123,3 +123,14 @@ export function nextBrushSize(size: number, direction: 1 | -1, largest = 512): n
   const step = Math.max(1, Math.round(size / 6));
   return Math.min(largest, Math.max(1, size + direction * step));
 }
+
+/** Of colours written #rrggbb, the one that stands out most from RGBA pixels: from the tenth of them that it is nearest to. */
+export function clearestColour(colours: readonly string[], pixels: Uint8ClampedArray): string {
+  const distance = (colour: string) => {
+    const channels = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+    const all = Array.from({ length: pixels.length / 4 }, (_, i) => Math.hypot(...channels.map((c, k) => c - pixels[4 * i + k]!)));
+    return all.sort((a, b) => a - b)[Math.floor(all.length / 10)] ?? 0;
+  };
+  const clearness = colours.map(distance);
+  return colours[clearness.indexOf(Math.max(...clearness))]!;
+}

@@ -151,3 +151,11 @@ export function drawWithEdges(
     for (const [sy, sh, y, h] of rows) if (w > 0 && h > 0) c.drawImage(source, sx, sy, sw, sh, x, y, w, h);
   }
 }
+
+/** A picture's colours, a few of them: RGBA of 16 x 16 pixels. */
+export function roughPixels(image: CanvasImageSource): Uint8ClampedArray {
+  const side = 16;
+  const c = contextOf(newCanvas(side, side));
+  c.drawImage(image, 0, 0, side, side);
+  return c.getImageData(0, 0, side, side).data;
+}

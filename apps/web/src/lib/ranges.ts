@@ -102,3 +102,15 @@ export function accepted(field: Field, value: number, model?: Model): number {
   }
   return Math.min(field.max, Math.max(field.min, n));
 }
+
+const farMore = 2.25;
+
+/** The size at which a starting picture is drawn where none is asked for, as src/pipeline/resolve.cpp has it. */
+export function drawnSize(picture: { width: number; height: number }, model: Model | undefined): { width: number; height: number } {
+  const own = Number(model?.defaults['width'] ?? 512) * Number(model?.defaults['height'] ?? 512);
+  const area = picture.width * picture.height;
+  const shrink = area > farMore * own ? Math.sqrt(own / area) : 1;
+  const step = sizeStep(model);
+  const side = (length: number) => Math.max(1, Math.floor(Math.floor(length * shrink) / step)) * step;
+  return { width: side(picture.width), height: side(picture.height) };
+}

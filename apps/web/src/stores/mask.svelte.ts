@@ -1,10 +1,9 @@
 // The mask of the picture that is repainted, and its tools.
-import { MaskHistory, type MaskStep, type Rect } from '../lib/mask';
-import { applyStep, maskPng, newCanvas, paintedRect, replay } from '../lib/mask_canvas';
+import { clearestColour, MaskHistory, type MaskStep, type Rect } from '../lib/mask';
+import { applyStep, maskPng, newCanvas, paintedRect, replay, roughPixels } from '../lib/mask_canvas';
 
 export type Tool = 'brush' | 'eraser' | 'lasso' | 'rectangle' | 'move';
 
-/** Seen on most pictures; the choice is for the rest. */
 export const maskColours = ['#e0531f', '#1f6fe0', '#12875a', '#c2189b'] as const;
 
 export interface KeptMask {
@@ -27,12 +26,23 @@ class Mask {
   empty = $derived(this.painted === null);
   canvas = newCanvas(1, 1);
   private history = new MaskHistory();
+  private coloured = false;
 
   resize(picture: { width: number; height: number; url: string } | null): void {
     this.canvas = newCanvas(picture?.width ?? 1, picture?.height ?? 1);
     this.history.reset();
     this.size = Math.max(4, Math.round(Math.min(this.canvas.width, this.canvas.height) / 8));
     this.changed();
+  }
+
+  pickColour(colour: string): void {
+    this.colour = colour;
+    this.coloured = true;
+  }
+
+  /** The colour that is seen best on a picture, unless one was picked. */
+  suitColour(image: HTMLImageElement): void {
+    if (!this.coloured) this.colour = clearestColour(maskColours, roughPixels(image));
   }
 
   add(step: MaskStep, drawn = false): void {

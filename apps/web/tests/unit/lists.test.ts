@@ -7,7 +7,7 @@ import { explain } from '../../src/lib/errors';
 import { GridError, gridFields, gridRequests, gridSize, parseAxis, parseSizes } from '../../src/lib/grid';
 import { inside, sheetsAcross } from '../../src/lib/grid_picture';
 import { PromptWalk } from '../../src/lib/history';
-import { accepted, defaultOf, rangeOf, twice } from '../../src/lib/ranges';
+import { accepted, defaultOf, drawnSize, rangeOf, twice } from '../../src/lib/ranges';
 import { countTags } from '../../src/lib/tags';
 
 const field = (name: string, type: Field['type'], min = 0, max = 100, fallback = "the model's"): Field => ({ name, type, min, max, choices: [], default: fallback, help: '' });
@@ -137,6 +137,17 @@ describe('errors of the API', () => {
   });
   it('says how to start a server that is not there', () => expect(explain(new ApiError(0, 'offline', '')).text).toContain('mezzo serve'));
   it('leaves unset filters out of the address', () => expect(queryText({ query: 'a b', favourite: false, model: '', limit: 60 })).toBe('?query=a+b&limit=60'));
+});
+
+describe('the size at which a starting picture is drawn', () => {
+  const model = { defaults: { width: 512, height: 512 }, size_step: 8 } as unknown as Parameters<typeof drawnSize>[1];
+  it.each([
+    ['its own, in whole steps', [515, 390], [512, 384]],
+    ['up to twice and a quarter of the model\'s area', [768, 768], [768, 768]],
+    ['else as many pixels as the model\'s own', [2048, 1024], [720, 360]],
+  ])('is %s', (_, [w, h], [width, height]) => {
+    expect(drawnSize({ width: w!, height: h! }, model)).toEqual({ width, height });
+  });
 });
 
 describe('ranges and defaults', () => {

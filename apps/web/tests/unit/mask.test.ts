@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
-import { clipRectangle, drawnArea, extendStroke, MaskHistory, nextBrushSize, penWidth, type MaskStep, type Point } from '../../src/lib/mask';
+import { clearestColour, clipRectangle, drawnArea, extendStroke, MaskHistory, nextBrushSize, penWidth, type MaskStep, type Point } from '../../src/lib/mask';
 import { greyPng } from '../../src/lib/png';
 import { fit, pinch, toImage, zoomAt } from '../../src/lib/view';
 
@@ -119,4 +119,19 @@ it('writes a grey PNG of 8 bits whose pixels come back', async () => {
   expect(rows).toEqual([...pixels]);
   // The CRC of an empty IEND chunk is known from the specification.
   expect(bytes.subarray(-4).toString('hex')).toBe('ae426082');
+});
+
+describe('the colour of a mask', () => {
+  const pixels = (...colours: [number, number, number][]) => new Uint8ClampedArray(colours.flatMap((c) => [...c, 255]));
+  const [orange, blue] = ['#e0531f', '#1f6fe0'];
+  it('stands out from the picture', () => {
+    expect(clearestColour([orange, blue], pixels([220, 60, 30], [200, 50, 40]))).toBe(blue);
+    expect(clearestColour([orange, blue], pixels([30, 110, 220], [60, 140, 240]))).toBe(orange);
+  });
+  it('stands out from a part of it too', () => {
+    // On the mean of these, which is blue, orange would be the clearer one.
+    const sky: [number, number, number] = [60, 60, 255];
+    expect(clearestColour([orange, blue], pixels(sky, sky, sky, sky, [224, 83, 31]))).toBe(blue);
+  });
+  it('is the first where all are as clear', () => expect(clearestColour([orange, blue], pixels())).toBe(orange));
 });

@@ -229,7 +229,10 @@ HWY_INLINE void round_weights(const Block& b, Index padded) {
   HWY_ALIGN float inverse[Attention::kRows];
   for (Index r = 0; r < Attention::kRows; r += n) {
     const V norm = hn::Sqrt(hn::LoadU(f, b.weight_scale + r)),
-            most = hn::Min(norm, hn::Set(f, 1.0f));  // no probability is above either
+            most = hn::Min(
+                norm,
+                hn::Set(f,
+                        1.0f));  // no probability is above either by more than scores are rounded
     V scale = hn::Max(hn::Mul(norm, hn::Set(f, 1 / kernels::kInt16Norm)),
                       hn::Mul(most, hn::Set(f, 1 / kernels::kInt16Most)));
     scale = hn::Max(scale, hn::Set(f, kLeastScale));
