@@ -35,6 +35,15 @@ std::int64_t job_in(const Request& request) {
   return *id;
 }
 
+/// A job without the pictures that were deleted since.
+Json with_its_pictures(Context& context, Json job) {
+  Json held = Json::array();
+  for (Json& image : job.at("images"))
+    if (context.gallery.holds(image.at("id").get<std::int64_t>())) held.push_back(std::move(image));
+  job["images"] = std::move(held);
+  return job;
+}
+
 Response list_jobs(Context& context, const Request& request) {
   std::vector<JobState> states;
   std::string_view names = request.query_text("state");
@@ -48,8 +57,9 @@ Response list_jobs(Context& context, const Request& request) {
     names.remove_prefix(std::min(end + 1, names.size()));
   }
   const auto limit = query_number(request, "limit", 50, 1, 1000);
-  return json_response(
-      dump({{"jobs", context.queue.list(states, static_cast<std::size_t>(limit))}}));
+  Json jobs = context.queue.list(states, static_cast<std::size_t>(limit));
+  for (Json& job : jobs) job = with_its_pictures(context, std::move(job));
+  return json_response(dump({{"jobs", std::move(jobs)}}));
 }
 
 Response change_job(Context& context, const Request& request) {
@@ -59,7 +69,7 @@ Response change_job(Context& context, const Request& request) {
     throw ApiError(400, "usage", "position: give {\"position\": 1}", "position");
   const auto id = job_in(request);
   context.queue.move(id, it->get<std::int64_t>());
-  return json_response(dump(context.queue.get(id)));
+  return json_response(dump(with_its_pictures(context, context.queue.get(id))));
 }
 
 Response events(Context& context, const Request& request) {
@@ -127,8 +137,9 @@ void add_job_routes(Router& router, Context& context) {
     c->queue.cancel_all();
     return Response{.status = 204, .type = ""};
   });
-  router.add("GET", one,
-             [c](const Request& r) { return json_response(dump(c->queue.get(job_in(r)))); });
+  router.add("GET", one, [c](const Request& r) {
+    return json_response(dump(with_its_pictures(*c, c->queue.get(job_in(r)))));
+  });
   router.add("DELETE", one, [c](const Request& r) {
     c->queue.cancel(job_in(r));
     return Response{.status = 204, .type = ""};

@@ -205,6 +205,13 @@ Json Gallery::details(std::int64_t id) {
   return json;
 }
 
+bool Gallery::holds(std::int64_t id) {
+  const auto lock = db_.lock();
+  Statement s(db_, "SELECT 1 FROM images WHERE id = ? AND trashed IS NULL");
+  s.bind(id);
+  return s.step();
+}
+
 std::string Gallery::relative_file(std::int64_t id, bool trashed) {
   const auto lock = db_.lock();
   Statement s(db_, fmt::format("SELECT file FROM images WHERE id = ? AND trashed IS {} NULL",

@@ -18,8 +18,11 @@ using testing::StartsWith;
 TEST(Gallery, FindsMarksRemovesAndRestores) {
   const ServerProgram server("gallery");
   const Client c = server.client();
-  for (const char* prompt : {"a red apple", "a lion cub"})
-    server.wait_for(server.submit({{"prompt", prompt}, {"steps", 2}, {"seed", 3}}), {"completed"});
+  std::string last;  // job
+  for (const char* prompt : {"a red apple", "a lion cub"}) {
+    last = server.submit({{"prompt", prompt}, {"steps", 2}, {"seed", 3}});
+    server.wait_for(last, {"completed"});
+  }
 
   const auto found = [&](const std::string& query) {
     return c.get("/api/v1/images?" + query).json();
@@ -50,7 +53,10 @@ TEST(Gallery, FindsMarksRemovesAndRestores) {
   EXPECT_EQ(c.send("DELETE", path, "", {}).status, 204);
   EXPECT_EQ(c.get(path).status, 404);
   EXPECT_EQ(found("")["total"], 1);
+  EXPECT_EQ(server.job(last)["images"].size(), 0u);
+  EXPECT_EQ(c.get("/api/v1/jobs?limit=1").json()["jobs"][0]["images"].size(), 0u);
   EXPECT_EQ(c.send("POST", path + "/restore", "", {}).status, 200);
+  EXPECT_EQ(server.job(last)["images"].size(), 1u);
   EXPECT_EQ(c.get(path + "/file").body, file.body);
 
   // From the gallery into the next job.

@@ -89,6 +89,7 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
   const known = new Map(fields.map((f) => [f.name, f]));
   const add = (line: number, entries: [string, unknown][]) => {
     const values: Record<string, Value> = {};
+    const before = batch.problems.length;
     for (const [rawKey, raw] of entries) {
       const lower = rawKey.trim().toLowerCase();
       const key = aliases[lower] ?? lower;
@@ -103,7 +104,8 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
       }
     }
     if (!values['prompt']) batch.problems.push({ line, kind: 'prompt', what: '' });
-    else batch.rows.push({ line, values });
+    // As mezzo batch: a line of which something cannot be used is not drawn as something else.
+    else if (batch.problems.length === before) batch.rows.push({ line, values });
   };
   const plain = text.replace(/^\uFEFF/, '');
   if (format === 'csv') readCsv(plain, batch, add);

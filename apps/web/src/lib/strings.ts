@@ -374,8 +374,8 @@ export const t = {
       `Line ${line}: ${
         ({
           json: `"${what}" is not a JSON object`,
-          key: `"${what}" is not a setting; it is left out`,
-          value: `${what} is out of range; it is left out`,
+          key: `"${what}" is not a setting; the line is left out`,
+          value: `${what} is not a value of this setting; the line is left out`,
           prompt: 'there is no prompt; the line is left out',
           quote: 'a quotation mark is never closed',
           columns: `${what} values are more than the first line has names`,

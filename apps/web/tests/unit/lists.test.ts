@@ -46,9 +46,9 @@ describe('batch', () => {
     expect(problems).toEqual([]);
     expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a', steps: 12, guidance: 2.5, sampler: 'ddim' }, { prompt: 'b' }]);
   });
-  it('names the line of everything it cannot use', () => {
-    const { rows, problems } = parseBatch('{"prompt":"a","steps":0}\nnot json\n{"steps":3}\n{"prompt":"b","colour":1}\n[1]', fields, 'jsonl');
-    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a' }, { prompt: 'b' }]);
+  it('names the line of everything it cannot use, and leaves it out', () => {
+    const { rows, problems } = parseBatch('{"prompt":"a","steps":0}\nnot json\n{"steps":3}\n{"prompt":"b","colour":1}\n[1]\n{"prompt":"c"}', fields, 'jsonl');
+    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'c' }]);
     expect(problems.map((p) => [p.line, p.kind])).toEqual([[1, 'value'], [2, 'json'], [3, 'prompt'], [4, 'key'], [5, 'json']]);
   });
 });
