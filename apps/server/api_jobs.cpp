@@ -1,6 +1,7 @@
 // /api/v1/jobs, /api/v1/events and /api/v1/plan.
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -35,13 +36,24 @@ std::int64_t job_in(const Request& request) {
   return *id;
 }
 
-/// A job without the pictures that were deleted since.
-Json with_its_pictures(Context& context, Json job) {
-  Json held = Json::array();
-  for (Json& image : job.at("images"))
-    if (context.gallery.holds(image.at("id").get<std::int64_t>())) held.push_back(std::move(image));
-  job["images"] = std::move(held);
-  return job;
+/// Jobs without the pictures that were deleted since.
+void drop_deleted(Context& context, Json& jobs) {
+  Json ids = Json::array();
+  for (const Json& job : jobs)
+    for (const Json& image : job.at("images")) ids.push_back(image.at("id"));
+  if (ids.empty()) return;
+  const std::set<std::int64_t> held = context.gallery.held(ids);
+  for (Json& job : jobs) {
+    auto& images = job.at("images").get_ref<Json::array_t&>();
+    std::erase_if(images,
+                  [&](const Json& i) { return !held.contains(i.at("id").get<std::int64_t>()); });
+  }
+}
+
+Json one_job(Context& context, std::int64_t id) {
+  Json jobs = Json::array({context.queue.get(id)});
+  drop_deleted(context, jobs);
+  return jobs[0];
 }
 
 Response list_jobs(Context& context, const Request& request) {
@@ -58,7 +70,7 @@ Response list_jobs(Context& context, const Request& request) {
   }
   const auto limit = query_number(request, "limit", 50, 1, 1000);
   Json jobs = context.queue.list(states, static_cast<std::size_t>(limit));
-  for (Json& job : jobs) job = with_its_pictures(context, std::move(job));
+  drop_deleted(context, jobs);
   return json_response(dump({{"jobs", std::move(jobs)}}));
 }
 
@@ -69,7 +81,7 @@ Response change_job(Context& context, const Request& request) {
     throw ApiError(400, "usage", "position: give {\"position\": 1}", "position");
   const auto id = job_in(request);
   context.queue.move(id, it->get<std::int64_t>());
-  return json_response(dump(with_its_pictures(context, context.queue.get(id))));
+  return json_response(dump(one_job(context, id)));
 }
 
 Response events(Context& context, const Request& request) {
@@ -137,9 +149,8 @@ void add_job_routes(Router& router, Context& context) {
     c->queue.cancel_all();
     return Response{.status = 204, .type = ""};
   });
-  router.add("GET", one, [c](const Request& r) {
-    return json_response(dump(with_its_pictures(*c, c->queue.get(job_in(r)))));
-  });
+  router.add("GET", one,
+             [c](const Request& r) { return json_response(dump(one_job(*c, job_in(r)))); });
   router.add("DELETE", one, [c](const Request& r) {
     c->queue.cancel(job_in(r));
     return Response{.status = 204, .type = ""};

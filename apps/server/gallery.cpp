@@ -205,11 +205,15 @@ Json Gallery::details(std::int64_t id) {
   return json;
 }
 
-bool Gallery::holds(std::int64_t id) {
+std::set<std::int64_t> Gallery::held(const Json& ids) {
   const auto lock = db_.lock();
-  Statement s(db_, "SELECT 1 FROM images WHERE id = ? AND trashed IS NULL");
-  s.bind(id);
-  return s.step();
+  Statement s(db_,
+              "SELECT id FROM images WHERE trashed IS NULL AND id IN "
+              "(SELECT value FROM json_each(?))");
+  s.bind(dump(ids));
+  std::set<std::int64_t> held;
+  while (s.step()) held.insert(s.integer(0));
+  return held;
 }
 
 std::string Gallery::relative_file(std::int64_t id, bool trashed) {

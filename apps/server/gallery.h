@@ -38,7 +38,8 @@ class Gallery {
   Json search(const GalleryQuery& query);
   // Of one picture; ApiError 404 where there is none (or it is in the trash).
   Json details(std::int64_t id);
-  bool holds(std::int64_t id);  // and it is not in the trash
+  /// Of an array of ids those of pictures that are not in the trash.
+  std::set<std::int64_t> held(const Json& ids);
   std::filesystem::path file(std::int64_t id);
   std::string bytes(std::int64_t id);
   /// A small PNG; `make` draws it from the picture's bytes the first time.
