@@ -54,6 +54,7 @@ std::string as_lines(const Json& r) {
       "{}x{} pixels, {}; the peak is {:.1f} GFLOP/s ({:.1f} before, {:.1f} after)\n",
       r.at("width").get<int>(), r.at("height").get<int>(), r.at("precision").get<std::string>(),
       number(r, "peak_gflops"), number(r, "peak_gflops_before"), number(r, "peak_gflops_after"));
+  text += part_line("loading the model", number(r, "load_s")) + "\n";
   text += part_line("text, both prompts", number(r, "text_encode_s")) + "\n";
   text += network_line((r.at("denoiser").get<std::string>() + ", a step").c_str(), r, "unet",
                        "unet_s_per_step");

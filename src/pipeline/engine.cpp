@@ -131,7 +131,8 @@ struct Engine::State {
   nlohmann::json scheduler;
   ModelDefaults defaults;
   ModelInfo info;
-  std::mutex running;  // one run at a time
+  std::mutex running;   // one run at a time
+  double opened_s = 0;  // how long opening took
   std::string hash;
   std::jthread hashing;  // last: ends before what it uses
 
@@ -238,6 +239,7 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 Engine Engine::open(const std::string& path, const EngineOptions& options, const RunOptions& run) {
+  const auto begin = Clock::now();
   auto s = std::make_unique<State>();
   s->options = options;
   s->precision = precision_of(options);
@@ -260,6 +262,7 @@ Engine Engine::open(const std::string& path, const EngineOptions& options, const
   s->hashing = std::jthread([state = s.get()](std::stop_token stop) {
     state->hash = model_hash(state->bundle.path, stop);
   });
+  s->opened_s = since(begin);
   return Engine(std::move(s));
 }
 
@@ -282,10 +285,15 @@ std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
   nlohmann::json out;
   {
     const std::scoped_lock one_run(state_->running);
+    const auto begin = Clock::now();
     state_->make_fit(picture, run);
+    const double loaded_s = since(begin);
     state_->backend->set_stop(run.stop);
     out = measure(*state_->model, state_->precision,
-                  {.width = picture.width, .height = picture.height, .options = options});
+                  {.width = picture.width,
+                   .height = picture.height,
+                   .load_s = state_->opened_s + loaded_s,
+                   .options = options});
   }
   out["denoiser"] = find_family(state_->bundle).denoiser_name;
   if (options.whole) {

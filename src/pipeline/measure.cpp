@@ -18,14 +18,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+template <class F>
+double seconds_of(F&& f) {
+  const auto begin = Clock::now();
+  f();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 /// Seconds of each of n calls, after one that is not counted.
 template <class F>
 std::vector<double> times(int n, F&& f, double* first = nullptr) {
   std::vector<double> out;
   for (int i = 0; i <= n; ++i) {
-    const auto begin = Clock::now();
-    f();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = seconds_of(f);
     if (i > 0)
       out.push_back(seconds);
     else if (first)
@@ -131,7 +136,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
   // In the order of a picture, and with what it lets go.
   const double text_s = median(times(repeats, text));
   model.text->encode({}, true);  // lets go
-  model.denoiser->read();
+  const double read_s = seconds_of([&] { model.denoiser->read(); });
   const double unet_s = median(times(repeats, denoiser, &first));
   OpLog log, vae_log;
   const double unet_flops = static_cast<double>(work_of(b, log, denoiser));
@@ -150,6 +155,7 @@ nlohmann::json measure(const Model& model, Precision precision, const MeasureCon
                         {"height", config.height},
                         {"precision", precision_name(precision)},
                         {"steps", config.options.steps},
+                        {"load_s", config.load_s + read_s},
                         {"unet_s_per_step", unet_s},
                         {"unet_first_s", first},
                         {"vae_decode_s", vae_s},

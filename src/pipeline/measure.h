@@ -10,6 +10,7 @@ namespace mezzo {
 
 struct MeasureConfig {
   std::int64_t width, height;
+  double load_s;  // what it took to open the model, but for the networks that are read here
   const BenchOptions& options;
 };
 
