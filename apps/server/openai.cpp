@@ -157,10 +157,12 @@ Response answer_at_end(Context& context, Submission submission, const Output& ou
       data.push_back(output.url && i < job.images.size()
                          ? Json{{"url", "http://" + host + text_at(job.images[i], "url")}}
                          : Json{{"b64_json", base64(job.drawn[i].png)}});
-    return json_response(dump({{"created", now()},
-                               {"data", data},
-                               {"output_format", output.url ? "png" : output.format},
-                               {"size", size_of(job.drawn.front())}}));
+    Json body = {{"created", now()},
+                 {"data", data},
+                 {"output_format", output.url ? "png" : output.format},
+                 {"size", size_of(job.drawn.front())}};
+    if (!job.warnings.empty()) body["warnings"] = job.warnings;  // ours
+    return json_response(dump(body));
   };
   return wait_for_job(context, std::move(submission), output.url, std::move(answer), refuse);
 }

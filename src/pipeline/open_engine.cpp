@@ -16,10 +16,10 @@ Precision precision_of(const EngineOptions& o) {
         "precision \"{}\" is not known; auto, f32, bf16 and int8 are{}", o.precision,
         o.precision.find("16") == std::string::npos
             ? ""
-            : " (float16 is a type of weights: --weights f16, and auto computes with them)");
+            : " (float16 is a type of weights: give f16 for weights, and auto computes with them)");
   const bool exact_weights = WeightTypes::parse(o.weights).rest() == DType::kF32;
   if (o.precision == "bf16" && exact_weights)
-    fail<UsageError>("--precision bf16 keeps weights in 16 bits; leave out --weights f32");
+    fail<UsageError>("precision bf16 keeps weights in 16 bits; leave out f32 for weights");
   if (o.precision == "int8") return Precision::kInt8;
   if (o.precision == "bf16") return Precision::kBF16;
   return o.precision == "f32" || exact_weights ? Precision::kF32 : Precision::kAuto;

@@ -201,6 +201,12 @@ void warn_about_size(const GenerateParams& asked, const GenerateParams& p) {
 }
 
 void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
+  const auto is_blank = [](const std::string& text) {
+    return text.find_first_not_of(" \t\r\n") == text.npos;
+  };
+  if (!p.init && is_blank(p.prompt_2) && is_blank(p.prompt_3) &&
+      std::ranges::any_of(p.prompts, is_blank))
+    log_warning("the prompt is empty, so the model draws what it likes; say what to draw");
   if (d.objects.empty()) return;
   constexpr std::size_t kShown = 60;  // bytes of a prompt
   for (const std::string& prompt : p.prompts) {

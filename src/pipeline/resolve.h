@@ -35,8 +35,8 @@ GenerateParams resolve(const GenerateParams& params, const ModelDefaults& defaul
 
 /// Says so where the picture of a request is drawn at another size or shape than its own.
 void warn_about_size(const GenerateParams& asked, const GenerateParams& resolved);
-/// Says so where a prompt names nothing that a model with a list of objects can draw, or the size
-/// is far beyond its own.
+/// Says so where a prompt is empty, names nothing that a model with a list of objects can draw, or
+/// the size is far beyond its own.
 void warn_about_reach(const GenerateParams& resolved, const ModelDefaults& defaults);
 /// Warns about settings of a request that do nothing with the model.
 void warn_about_unused(const GenerateParams& request, const std::vector<std::string>& unused);

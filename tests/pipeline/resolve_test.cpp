@@ -140,11 +140,15 @@ std::vector<std::string> warnings_of_reach(const std::string& prompt, int side =
 
 TEST(Resolve, ASmallModelSaysWhatItCannotDraw) {
   for (const char* known : {"a red APPLE, icon", "apples", "two hot dogs", "a cherry", "cherries.",
-                            "a bus", "buses", "my grannies", "", " , "})
+                            "a bus", "buses", "my grannies", " , "})
     EXPECT_THAT(warnings_of_reach(known), IsEmpty()) << known;
   for (const char* unknown : {"a spaceship", "a pineapple", "a dog that is hot", "business", "bu"})
     EXPECT_THAT(warnings_of_reach(unknown),
                 ElementsAre(AllOf(HasSubstr(unknown), HasSubstr("mezzo models"))));
+}
+
+TEST(Resolve, AnEmptyPromptIsTold) {
+  EXPECT_THAT(warnings_of_reach(" "), ElementsAre(HasSubstr("prompt is empty")));
 }
 
 TEST(Resolve, ASmallModelSaysWhatSizeIsBeyondIt) {

@@ -66,6 +66,18 @@ class Drawing(unittest.TestCase):
         )
         self.assertEqual([p.tobytes() for p in ours], [p.tobytes() for p in theirs])
         self.assertEqual([p.seed for p in ours], [7, 8])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they do nothing with this model
+            self.pipeline("a red apple", max_sequence_length=77, skip_layer_guidance_scale=0.0, skip_guidance_layers=[7, 8, 9],
+                          skip_layer_guidance_start=0.1, skip_layer_guidance_stop=0.2, **FAST)  # fmt: skip
+
+    def test_options_of_the_model(self):
+        exact = sd.Pipeline(precision="f32")("a red apple", **FAST)
+        quick = sd.generate_image("a red apple", precision="int8", **FAST)
+        self.assertNotEqual(exact.tobytes(), quick.tobytes())
+        self.assertEqual(exact.tobytes(), sd.generate_image("a red apple", precision="f32", **FAST).tobytes())
+        with self.assertRaisesRegex(sd.UsageError, "Pipeline"):
+            self.pipeline("a red apple", precision="int8")
 
     def test_pictures_keep_their_recipe(self):
         picture = self.pipeline.text_to_image("a green leaf", **FAST)

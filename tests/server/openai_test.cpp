@@ -22,9 +22,13 @@ TEST(OpenAi, GeneratesEditsAndLists) {
                                                           {"output_format", "webp"}});
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.json()["data"][0]["b64_json"].get<std::string>().substr(0, 4), "UklG");  // RIFF
+  EXPECT_FALSE(answer.json().contains("warnings"));
 
   const Answer url = c.post("/v1/images/generations",
                             {{"prompt", "a cat"}, {"steps", 2}, {"response_format", "url"}});
+  const Answer large =
+      c.post("/v1/images/generations", {{"prompt", "a cat"}, {"steps", 2}, {"size", "256x256"}});
+  EXPECT_NE(large.json()["warnings"].dump().find("256x256"), std::string::npos) << large.body;
   const std::string link = url.json()["data"][0]["url"];
   const std::string file = c.get(link.substr(link.find("/api"))).body;
   ASSERT_EQ(file.substr(1, 3), "PNG");

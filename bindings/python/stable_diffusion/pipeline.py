@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import collections.abc
+import inspect
 import json
 import os
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _core
 from .errors import UsageError
@@ -22,6 +22,11 @@ _DIFFUSERS_NAMES = {
     "guidance_scale": "guidance",
     "num_images_per_prompt": "count",
     "scheduler": "sampler",
+    "max_sequence_length": "t5_length",
+    "skip_layer_guidance_scale": "skip_layer_guidance",
+    "skip_guidance_layers": "skip_layers",
+    "skip_layer_guidance_start": "skip_layer_start",
+    "skip_layer_guidance_stop": "skip_layer_stop",
 }
 _SETTINGS = {row[0] for row in _core.fields()}
 
@@ -64,10 +69,14 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
     settings = {}
     for name, value in given.items():
         name = _DIFFUSERS_NAMES.get(name, name)
+        if name in _MODEL_OPTIONS:
+            raise UsageError(f"{name} belongs to the model; give it to Pipeline(model, {name}=...)")
         if name not in _SETTINGS:
             raise UsageError(f"{name} is not a setting; the settings are {', '.join(sorted(_SETTINGS))}")
         if value is not None:
             settings[name] = value.item() if hasattr(value, "item") else value  # NumPy's numbers
+    if isinstance(layers := settings.get("skip_layers"), (list, tuple)):
+        settings["skip_layers"] = ",".join(map(str, layers))
     return settings
 
 
@@ -221,11 +230,15 @@ class Pipeline:
         return pictures if several else pictures[0]
 
 
+#: Of Pipeline; the others are settings of a picture.
+_MODEL_OPTIONS = set(inspect.signature(Pipeline).parameters) - {"model", "progress"}
+
+
 def _environment_folders() -> List[str]:
     return [folder for folder in os.environ.get("MEZZO_MODELS", "").split(os.pathsep) if folder]
 
 
-_kept: "OrderedDict[str, Pipeline]" = OrderedDict()
+_kept: Dict[Tuple[str, str], Pipeline] = {}
 _lock = threading.Lock()
 
 
@@ -236,12 +249,14 @@ def generate_image(
 
     ``generate_image("a red apple").save("output.png")`` is a whole program. ``prompt`` and the
     settings are those of :meth:`Pipeline.text_to_image`; ``image`` and ``mask`` make it
-    :meth:`Pipeline.image_to_image` and :meth:`Pipeline.inpaint`.
+    :meth:`Pipeline.image_to_image` and :meth:`Pipeline.inpaint`. What :class:`Pipeline` takes
+    (``precision``, ``weights``, ``vae`` ...) loads the model anew when it changes.
     """
-    key = os.fspath(model)
+    options = {name: settings.pop(name) for name in _MODEL_OPTIONS & settings.keys()}
+    key = (os.fspath(model), repr(sorted(options.items())))
     with _lock:
         pipeline = _kept.get(key)
         if pipeline is None:
             _kept.clear()  # one model at a time: they are large
-            pipeline = _kept[key] = Pipeline(model)
+            pipeline = _kept[key] = Pipeline(model, **options)
     return pipeline(prompt, **settings)

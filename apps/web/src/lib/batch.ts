@@ -1,5 +1,6 @@
-// Lists of prompts from pasted or dropped text: one a line, CSV with a header, or JSON lines.
+// Lists of prompts from pasted or dropped text: one a line (or flags), CSV with a header, or JSON lines. As mezzo batch reads them.
 import type { Field, Value } from './api';
+import { shellWords } from './shell';
 import { allVariants, hasVariants, numbersFrom, randomVariant, variantLimit } from './variants';
 
 export type BatchFormat = 'txt' | 'csv' | 'jsonl';
@@ -9,7 +10,7 @@ export interface BatchRow {
 }
 export interface BatchProblem {
   line: number;
-  kind: 'json' | 'key' | 'value' | 'prompt' | 'quote' | 'columns';
+  kind: 'json' | 'key' | 'value' | 'prompt' | 'quote' | 'columns' | 'outside' | 'missing';
   what: string;
 }
 export interface Batch {
@@ -70,7 +71,30 @@ export function guessFormat(text: string, name = ''): BatchFormat {
   return /^"?prompt"?\s*(,|$)/i.test(first) || /,\s*"?prompt"?\s*(,|$)/i.test(first) ? 'csv' : 'txt';
 }
 
-const aliases: Record<string, string> = { negative: 'negative_prompt', cfg_scale: 'guidance', sampler_name: 'sampler', scheduler: 'schedule' };
+/** Names of A1111 and diffusers. */
+const aliases: Record<string, string> = {
+  negative: 'negative_prompt',
+  num_inference_steps: 'steps',
+  cfg_scale: 'guidance',
+  cfg: 'guidance',
+  guidance_scale: 'guidance',
+  sampler_name: 'sampler',
+  sampler_index: 'sampler',
+  scheduler: 'schedule',
+  batch_size: 'count',
+  n_iter: 'count',
+  num_images_per_prompt: 'count',
+  denoising_strength: 'strength',
+  clip_stop_at_last_layers: 'clip_skip',
+  randn_source: 'rng',
+  w: 'width',
+  h: 'height',
+};
+
+function fieldName(name: string): string {
+  const key = name.trim().toLowerCase().replace(/[- ]/g, '_');
+  return aliases[key] ?? key;
+}
 
 function valueOf(field: Field, raw: unknown): Value | undefined {
   if (field.type === 'text') return typeof raw === 'string' ? raw : undefined;
@@ -91,8 +115,7 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
     const values: Record<string, Value> = {};
     const before = batch.problems.length;
     for (const [rawKey, raw] of entries) {
-      const lower = rawKey.trim().toLowerCase();
-      const key = aliases[lower] ?? lower;
+      const key = fieldName(rawKey);
       const field = known.get(key);
       if (raw === '' || raw === null || raw === undefined) continue;
       if (key === 'prompt' || key === 'model') values[key] = String(raw);
@@ -159,7 +182,7 @@ function readLines(text: string, batch: Batch, add: Add): void {
   text.split(/\r\n|\n|\r/).forEach((raw, index) => {
     const line = raw.trim();
     if (line === '' || (batch.format === 'txt' && line.startsWith('#'))) return;
-    if (batch.format === 'txt') return add(index + 1, [['prompt', line]]);
+    if (batch.format === 'txt') return line.startsWith('--') ? readFlags(index + 1, line, batch, add) : add(index + 1, [['prompt', line]]);
     try {
       const parsed: unknown = JSON.parse(line);
       if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error();
@@ -168,4 +191,25 @@ function readLines(text: string, batch: Batch, add: Add): void {
       batch.problems.push({ line: index + 1, kind: 'json', what: line.slice(0, 40) });
     }
   });
+}
+
+/** --name value or --name=value ..., as A1111's "Prompts from file" has them. */
+function readFlags(line: number, text: string, batch: Batch, add: Add): void {
+  const problem = (kind: BatchProblem['kind'], what = '') => void batch.problems.push({ line, kind, what });
+  let words: string[];
+  try {
+    words = shellWords(text);
+  } catch {
+    return problem('quote');
+  }
+  const entries: [string, string][] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (!word.startsWith('--')) return problem('outside', word);
+    const equals = word.indexOf('=');
+    const value = equals < 0 ? words[++i] : word.slice(equals + 1);
+    if (value === undefined) return problem('missing', word);
+    entries.push([word.slice(2, equals < 0 ? undefined : equals), value]);
+  }
+  add(line, entries);
 }

@@ -378,6 +378,8 @@ export const t = {
           value: `${what} is not a value of this setting; the line is left out`,
           prompt: 'there is no prompt; the line is left out',
           quote: 'a quotation mark is never closed',
+          outside: `"${what}" stands outside a flag; put the prompt in quotes: --prompt "..."`,
+          missing: `${what} has no value; write one behind it`,
           columns: `${what} values are more than the first line has names`,
         })[kind] ?? kind
       }`,

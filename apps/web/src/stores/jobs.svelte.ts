@@ -26,8 +26,8 @@ const patience = 5000;
 class Jobs {
   list = $state<Job[]>([]);
   previews = $state<Record<string, string>>({});
-  /** The job on the stage; null: the newest. */
-  watched = $state<string | null>(null);
+  /** What the stage follows: the jobs sent from here, or one that was picked. */
+  #followed = $state<string[]>([]);
   connected = $state(true);
   loaded = $state(false);
   #retried = $state(remembered<string[]>('retried', []));
@@ -56,9 +56,12 @@ class Jobs {
   /** Those that have not been tried again yet. */
   failed = $derived(this.over.filter((j) => j.error !== null && !this.#retried.includes(j.id)));
   active = $derived(this.queued.length + (this.running ? 1 : 0));
-  shown = $derived.by<Job | undefined>(
-    () => this.list.find((j) => j.id === this.watched) ?? this.running ?? this.list.findLast((j) => j.state === 'completed'),
-  );
+  /** The job on the stage: of those followed the one that is drawn, else the next, else the last. */
+  shown = $derived.by<Job | undefined>(() => {
+    const followed = this.#followed.flatMap((id) => this.find(id) ?? []);
+    const newest = () => this.running ?? this.list.findLast((j) => j.state === 'completed');
+    return followed.find((j) => j.state === 'running') ?? followed.find((j) => j.state === 'queued') ?? followed.at(-1) ?? newest();
+  });
 
   async load(): Promise<void> {
     const before = this.#news;
@@ -131,8 +134,13 @@ class Jobs {
     const job = await api.submit(request);
     // Its events may have come before this answer, and know more.
     if (!this.find(job.id)) this.#put(job);
-    if (watch) this.watched = job.id;
+    if (watch) this.#followed = [...this.#followed.filter((id) => waiting.has(this.find(id)?.state ?? 'completed')), job.id];
     return job;
+  }
+
+  /** Puts a job on the stage; none: the newest. */
+  watch(...ids: string[]): void {
+    this.#followed = ids;
   }
 
   async cancel(id: string): Promise<void> {
@@ -155,7 +163,7 @@ class Jobs {
       this.#retried = [...this.#retried, id].slice(-listed);
       remember('retried', $state.snapshot(this.#retried));
       if (!this.find(job.id)) this.#put(job);
-      if (this.watched === id) this.watched = job.id;
+      this.#followed = this.#followed.map((one) => (one === id ? job.id : one));
       return true;
     } catch (error) {
       ui.fail(error);

@@ -68,11 +68,13 @@ class Ui {
     return () => (this.modals = others());
   }
 
-  toast(notice: Notice, action?: Toast['action'], seconds = 8): void {
+  /** The answer is for dismiss. */
+  toast(notice: Notice, action?: Toast['action'], seconds = 8): number {
     const id = this.#next++;
     this.toasts = [...this.toasts.slice(-3), { ...notice, id, ...(action ? { action } : {}) }];
     // An error stays until it is closed: it may take longer to read.
     if (notice.tone !== 'error') setTimeout(() => this.dismiss(id), seconds * 1000);
+    return id;
   }
 
   fail(error: unknown): void {

@@ -46,6 +46,22 @@ describe('batch', () => {
     expect(problems).toEqual([]);
     expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a', steps: 12, guidance: 2.5, sampler: 'ddim' }, { prompt: 'b' }]);
   });
+  it('reads lines of flags as the command line does', () => {
+    const { rows, problems } = parseBatch('--prompt "a cat, \\"asleep\\"" --negative_prompt=blurry --steps 30 --cfg-scale 6\n--prompt a\\ dog --seed=-1 --sampler_name \'euler a\'', fields.concat(field('negative_prompt', 'text')), 'txt');
+    expect(problems).toEqual([]);
+    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a cat, "asleep"', negative_prompt: 'blurry', steps: 30, guidance: 6 }, { prompt: 'a dog', seed: -1, sampler: 'euler a' }]);
+  });
+  it('says what is wrong with a line of flags', () => {
+    const { rows, problems } = parseBatch('--prompt a cat\n--prompt\n--prompt "a\n--steps 3\n--prompt a --colour red', fields, 'txt');
+    expect(rows).toEqual([]);
+    expect(problems).toEqual([
+      { line: 1, kind: 'outside', what: 'cat' },
+      { line: 2, kind: 'missing', what: '--prompt' },
+      { line: 3, kind: 'quote', what: '' },
+      { line: 4, kind: 'prompt', what: '' },
+      { line: 5, kind: 'key', what: 'colour' },
+    ]);
+  });
   it('names the line of everything it cannot use, and leaves it out', () => {
     const { rows, problems } = parseBatch('{"prompt":"a","steps":0}\nnot json\n{"steps":3}\n{"prompt":"b","colour":1}\n[1]\n{"prompt":"c"}', fields, 'jsonl');
     expect(rows.map((r) => r.values)).toEqual([{ prompt: 'c' }]);

@@ -57,7 +57,7 @@ beforeEach(async () => {
   vi.clearAllMocks();
   queue = [];
   jobs.list = [];
-  jobs.watched = null;
+  jobs.watch();
   gallery.images = gallery.recent = [];
   gallery.total = 0;
   gallery.selected = [];
@@ -143,11 +143,23 @@ describe('the list of jobs', () => {
     queue = [job(1, 'failed')];
     await jobs.load();
     vi.spyOn(api, 'retry').mockResolvedValueOnce(job(2, 'queued')).mockResolvedValueOnce(job(3, 'queued'));
-    jobs.watched = 'j-000001';
+    jobs.watch('j-000001');
     await jobs.retry('j-000001');
     expect(jobs.shown?.id).toBe('j-000002');
     await jobs.retry('j-000001');
-    expect(jobs.watched).toBe('j-000002');
+    expect(jobs.shown?.id).toBe('j-000002');
+  });
+
+  it('keeps the picture that is drawn on the stage when another is asked for, and goes on to it', async () => {
+    vi.spyOn(api, 'submit').mockResolvedValueOnce(job(1, 'queued')).mockResolvedValueOnce(job(2, 'queued'));
+    await jobs.submit({});
+    Source.last.tell('job', job(1, 'running'));
+    await jobs.submit({});
+    expect(jobs.shown?.id).toBe('j-000001');
+    Source.last.tell('job', job(1, 'completed'));
+    expect(jobs.shown?.id).toBe('j-000002');
+    for (const state of ['running', 'failed'] as const) Source.last.tell('job', job(2, state));
+    expect(jobs.shown?.state).toBe('failed');
   });
 
   it('asks which models are in memory when a job used another one', async () => {
