@@ -12,6 +12,11 @@
 namespace mezzo::cli {
 namespace {
 
+std::string time_text(double seconds) {
+  constexpr double kShort = 9.95;  // tenths are of interest
+  return seconds < kShort ? fmt::format("{:.1f} s", seconds) : format_time(seconds);
+}
+
 std::string describe(const Plan& p) {
   std::string text = fmt::format("{:<16} {:>10} {:>12} {:>10} {:>12} {:>9}\n", "phase", "weights",
                                  "activations", "peak", "GFLOP", "seconds");
@@ -21,7 +26,7 @@ std::string describe(const Plan& p) {
                         format_bytes(phase.peak), static_cast<double>(phase.flops) / 1e9,
                         phase.seconds);
   text += fmt::format("\nmemory at its highest: {}\ntime: about {} (precision {})\n",
-                      format_bytes(p.peak), format_time(p.seconds), p.precision);
+                      format_bytes(p.peak), time_text(p.seconds), p.precision);
   if (!p.measures.empty()) text += "\ndone to need less memory:\n";
   for (const std::string& measure : p.measures) text += fmt::format("  {}\n", measure);
   return text;
@@ -33,7 +38,7 @@ std::string describe(const std::vector<PlanAlternative>& alternatives) {
               before;
   for (const PlanAlternative& a : alternatives) {
     std::string numbers =
-        fmt::format("{:>10} {:>10}\n", format_bytes(a.peak), format_time(a.seconds));
+        fmt::format("{:>10} {:>10}\n", format_bytes(a.peak), time_text(a.seconds));
     if (numbers == before) continue;  // this one changes nothing here
     text += fmt::format("{:<39} {}", a.name, numbers);
     before = std::move(numbers);

@@ -302,7 +302,7 @@ std::vector<PlanAlternative> plan_alternatives(const std::string& model,
     const Plan plan = plan_request(question, strategy);
     list.push_back({std::string(name), std::string(what), plan.peak, plan.seconds});
   };
-  add(strategy == MemoryStrategy{.once = options.once} ? "all in memory" : "as asked for", "");
+  add(strategy == MemoryStrategy{.once = options.once} ? "as usual" : "as asked for", "");
   for (const MemoryMeasure* m : measures_left(question, strategy)) {
     m->apply(strategy);
     add(m->name, m->what);
