@@ -8,7 +8,7 @@ from another machine ("yielding"). Prints one JSON object: errors, percentiles o
 milliseconds, the supervisor's memory, how much longer a picture took under both kinds of load, and the CPU time that
 this program, the supervisor and the worker took. Needs nothing but Python 3.9, and Linux.
 """
-import argparse, asyncio, json, os, re, statistics, subprocess, tempfile, threading, time, urllib.request
+import argparse, asyncio, json, os, re, selectors, socket, statistics, subprocess, tempfile, threading, time, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 KINDS = ("alone", "loaded", "yielding")
@@ -29,61 +29,84 @@ def options():
     return p.parse_args()
 
 
-async def call(port, path):
-    """(status, seconds) of one request on a connection of its own."""
-    begin = time.perf_counter()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
-        answer = await asyncio.wait_for(reader.read(-1), 10)
+class Calls:
+    """Status calls on a connection that is kept between them, as HTTP clients keep it."""
+
+    def __init__(self, port):
+        self.port, self.socket = port, None
+
+    def call(self, path):
+        """(status, seconds) of one request. Plain sockets: what this program takes, the drawing misses."""
+        begin = time.perf_counter()
+        if self.socket is None:
+            self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())
+        answer, whole = b"", None
+        while whole is None or len(answer) < whole:
+            piece = self.socket.recv(1 << 16)
+            if not piece:
+                raise OSError("the connection was closed")
+            answer += piece
+            if whole is None and (end := answer.find(b"\r\n\r\n")) >= 0:
+                whole = end + 4 + int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", answer[:end]).group(1))
         return int(answer[9:12]), time.perf_counter() - begin
-    finally:
-        writer.close()
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
 
 
-async def listen(port, counts):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-    try:
-        while piece := await reader.read(1 << 16):
-            counts["bytes"] += len(piece)
-        counts["lost"] += 1
-    except asyncio.CancelledError:
-        writer.close()
+class Streams:
+    """Event streams, read as they come."""
+
+    def __init__(self, port, count):
+        self.selector, self.bytes, self.lost = selectors.DefaultSelector(), 0, 0
+        for _ in range(count):
+            stream = socket.create_connection(("127.0.0.1", port), timeout=10)
+            stream.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            stream.setblocking(False)
+            self.selector.register(stream, selectors.EVENT_READ)
+
+    def read(self, until):
+        while (left := until - time.perf_counter()) > 0:
+            for key, _ in self.selector.select(left):
+                try:
+                    size = len(key.fileobj.recv(1 << 16))
+                except OSError:
+                    size = 0
+                self.bytes += size
+                if size == 0:
+                    self.lost += 1
+                    self.close_one(key.fileobj)
+
+    def close_one(self, stream):
+        self.selector.unregister(stream)
+        stream.close()
+
+    def close(self):
+        for key in list(self.selector.get_map().values()):
+            self.close_one(key.fileobj)
 
 
-async def load(port, o, seconds):
-    counts = {"bytes": 0, "lost": 0}
-    streams = [asyncio.create_task(listen(port, counts)) for _ in range(o.streams)]
-    times, errors, running = [], 0, set()
-
-    async def one(path):
-        nonlocal errors
-        try:
-            status, seconds = await call(port, path)
-            times.append(seconds)
-            errors += status != 200
-        except (OSError, asyncio.TimeoutError, ValueError):
-            errors += 1
-
-    begin, n = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds:
-        task = asyncio.create_task(one(STATUS[n % len(STATUS)]))
-        running.add(task)
-        task.add_done_callback(running.discard)
-        n += 1
-        await asyncio.sleep(max(0, begin + n / o.rate - time.perf_counter()))
-    if running:
-        await asyncio.wait(running)
-    for task in streams:
-        task.cancel()
-    return times, errors, counts
-
-
-def load_from_thread(port, o, seconds, kind):
+def load(port, o, seconds, kind):
+    """Times of the calls in seconds, errors, and the streams; of a thread of its own."""
     if kind == "yielding":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)  # of this thread
-    return asyncio.run(load(port, o, seconds))
+    streams, calls, times, errors = Streams(port, o.streams), Calls(port), [], 0
+    begin = time.perf_counter()
+    for n in range(int(seconds * o.rate)):
+        streams.read(begin + n / o.rate)
+        try:
+            status, took = calls.call(STATUS[n % len(STATUS)])
+            times.append(took)
+            errors += status != 200
+        except (OSError, ValueError, AttributeError):
+            calls.close()
+            errors += 1
+    calls.close()
+    streams.close()
+    return times, errors, streams
 
 
 class Drawing:
@@ -155,13 +178,13 @@ async def measure(server, port, o):
             else:
                 seconds = o.seconds / o.rounds
                 with ThreadPoolExecutor(1) as thread:
-                    work = asyncio.get_running_loop().run_in_executor(thread, load_from_thread, port, o, seconds, kind)
-                    (t, e, counts), span = await asyncio.gather(work, drawing.keep(seconds))
+                    work = asyncio.get_running_loop().run_in_executor(thread, load, port, o, seconds, kind)
+                    (t, e, streams), span = await asyncio.gather(work, drawing.keep(seconds))
                 if kind == "loaded":
-                    times, errors, lost = times + t, errors + e, lost + counts["lost"]
-                    received += counts["bytes"]
+                    times, errors, lost = times + t, errors + e, lost + streams.lost
+                    received += streams.bytes
                 else:  # keeps its own connections waiting, so that some are closed
-                    failed += e + counts["lost"]
+                    failed += e + streams.lost
                 spans[kind].append(span)
             for name, seconds in cpu.now().items():
                 used[kind][name] = used[kind].get(name, 0) + seconds - before[name]

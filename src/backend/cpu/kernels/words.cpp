@@ -38,7 +38,7 @@ HWY_INLINE float largest(const float* x, Index n) {
   auto most = hn::Zero(d);
   Index i = 0;
   for (; i + lanes() <= n; i += lanes()) most = hn::Max(most, magnitude(hn::LoadU(f, x + i)));
-  for (; i < n; ++i) most = hn::Max(most, magnitude(hn::Set(f, x[i])));
+  if (i < n) most = hn::Max(most, magnitude(load_first(x + i, n - i)));
   return hn::GetLane(hn::BitCast(f, hn::MaxOfLanes(d, most)));
 }
 
