@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -128,13 +130,33 @@ int run(const std::vector<std::string>& arguments, Session& session) {
   return session.command();
 }
 
+/// How often OpenMP's loop that waits (a load and, on x86, a pause of 10 to 140 cycles) turns in
+/// the time that a thread shall wait before it sleeps.
+int waiting_turns() {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kTurns = 200, kTrials = 3, kFewest = 1000, kMost = 100'000;
+  constexpr std::chrono::duration<double> kWait = std::chrono::microseconds(50);
+  const std::atomic<int> value = 0;
+  Clock::duration least = std::chrono::seconds(1);
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const auto begin = Clock::now();
+    for (int i = 0; i < kTurns && value == 0; ++i) {
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+    least = std::min(least, Clock::now() - begin);
+  }
+  return static_cast<int>(std::clamp<double>(kTurns * (kWait / least), kFewest, kMost));
+}
+
 /// Threads that wait for each other give the processor away soon: with the library's usual long
 /// spinning a picture takes ten times as long on a machine that does something else too. OpenMP
 /// reads this when it is loaded, before main(), so the program begins anew with it.
 void wait_politely(char** argv) {
   constexpr const char* kSpins = "GOMP_SPINCOUNT";
   if (std::getenv(kSpins) || std::getenv("OMP_WAIT_POLICY")) return;
-  ::setenv(kSpins, "20000", 0);
+  ::setenv(kSpins, std::to_string(waiting_turns()).c_str(), 0);
   ::execv("/proc/self/exe", argv);  // where that is refused, it goes on as it is
 }
 

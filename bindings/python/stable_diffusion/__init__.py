@@ -11,7 +11,7 @@ cache, for your own. :class:`Pipeline` keeps a model loaded and does image-to-im
 import os as _os
 
 # Threads that wait for each other give the processor away soon (docs/gotchas.md); OpenMP reads this when it is loaded.
-_os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+_os.environ.setdefault("GOMP_SPINCOUNT", "4000")
 
 from .errors import Cancelled, DeviceError, Error, InternalError, LoadError, OutOfMemory, UsageError
 from .pictures import Picture
