@@ -18,11 +18,12 @@ namespace {
 constexpr std::size_t kMostWaiting = 128u << 20;  // bytes of pictures that a client has yet to read
 
 Response refuse(const ApiError& e) {
+  const std::string field = e.field == "width" || e.field == "height" ? "size" : e.field;
   const char* type = e.status < 500 ? "invalid_request_error" : "server_error";
   Response response = json_response(dump({{"error",
                                            {{"message", e.what()},
                                             {"type", type},
-                                            {"param", e.field.empty() ? Json() : Json(e.field)},
+                                            {"param", field.empty() ? Json() : Json(field)},
                                             {"code", e.code}}}}),
                                     e.status);
   if (e.status == 429 || e.status == 503) response.headers.emplace_back("Retry-After", "5");

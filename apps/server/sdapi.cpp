@@ -33,8 +33,10 @@ constexpr std::array kNumbers = {
 
 void read_numbers(const Json& body, Json& params) {
   for (const NumberKey& key : kNumbers) {
+    if (body.value(key.theirs, Json()).is_null()) continue;
     const auto number = loose_number(body, key.theirs);
-    if (!number) continue;
+    if (!number)
+      throw ApiError(422, "usage", fmt::format("{}: give a number", key.theirs), key.theirs);
     if (key.whole)
       params[key.ours] = whole(*number);
     else

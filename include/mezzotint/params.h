@@ -56,7 +56,7 @@ struct GenerateParams {
   /// 0..1: how much of the noise schedule is run on `init`; default 0.8, with a mask 1.0.
   std::optional<double> strength = {};
   std::optional<Image> mask = {};  // white (>= half): repaint, black: keep; the size of `init`
-  std::int64_t mask_blur = 4;      // pixels: how softly the repainted part joins the kept, 0..256
+  std::int64_t mask_blur = 4;      // pixels inside the mask where it joins the kept, 0..256
   std::string masked_content = "original";  // of what is repainted, before it is noised: original,
                                             // fill (the colours around), noise, empty
   /// Draw the box around the mask, `mask_padding` pixels (0..1024) wider, at width x height and put

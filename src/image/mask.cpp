@@ -12,43 +12,37 @@
 namespace mezzo {
 namespace {
 
-std::vector<double> gaussian(double sigma) {
-  const int radius = static_cast<int>(2.5 * sigma + 0.5);
-  std::vector<double> kernel;
-  double sum = 0;
-  for (int i = -radius; i <= radius; ++i) {
-    kernel.push_back(std::exp(-i * i / (2 * sigma * sigma)));
-    sum += kernel.back();
+/// For each place of a line the best of what f(value, distance) makes of those within `reach`.
+template <class F, class Better>
+void window(std::vector<float>& line, int reach, F f, Better better) {
+  const std::vector<float> in = line;
+  const int n = static_cast<int>(in.size());
+  for (int i = 0; i < n; ++i) {
+    float& best = line[static_cast<std::size_t>(i)];
+    for (int j = std::max(0, i - reach); j <= std::min(n - 1, i + reach); ++j)
+      best = better(best, f(in[static_cast<std::size_t>(j)], static_cast<float>(i - j)));
   }
-  for (double& k : kernel) k /= sum;
-  return kernel;
 }
 
-/// Index i of a line of n samples that is mirrored at its ends: ... 2 1 | 0 1 2 ...
-int mirrored(int i, int n) {
-  if (n == 1) return 0;
-  const int period = 2 * (n - 1);
-  i = std::abs(i) % period;
-  return i < n ? i : period - i;
-}
-
-/// The mask blurred along its rows, turned by swapping the axes: applied twice it blurs both ways.
-Image blur_rows_transposed(const Image& in, const std::vector<double>& kernel) {
-  Image out = make_image(in.height, in.width, 1);
-  const int radius = static_cast<int>(kernel.size() / 2);
-  std::vector<int> index(static_cast<std::size_t>(in.width) + 2 * static_cast<std::size_t>(radius));
-  for (std::size_t i = 0; i < index.size(); ++i)
-    index[i] = mirrored(static_cast<int>(i) - radius, in.width);
-  for (int y = 0; y < in.height; ++y) {
-    const std::uint8_t* row = in.row(y);
-    for (int x = 0; x < in.width; ++x) {
-      double sum = 0;
-      for (std::size_t k = 0; k < kernel.size(); ++k)
-        sum += kernel[k] * row[index[static_cast<std::size_t>(x) + k]];
-      out.row(x)[y] = static_cast<std::uint8_t>(std::clamp(std::lround(sum), 0L, 255L));
-    }
+/// The same over rows, then over columns.
+template <class F, class Better>
+void window_2d(std::vector<float>& values, int width, int height, int reach, F f, Better better) {
+  const auto at = [&](int x, int y) -> float& {
+    return values[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+                  static_cast<std::size_t>(x)];
+  };
+  std::vector<float> line(static_cast<std::size_t>(width));
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) line[static_cast<std::size_t>(x)] = at(x, y);
+    window(line, reach, f, better);
+    for (int x = 0; x < width; ++x) at(x, y) = line[static_cast<std::size_t>(x)];
   }
-  return out;
+  line.resize(static_cast<std::size_t>(height));
+  for (int x = 0; x < width; ++x) {
+    for (int y = 0; y < height; ++y) line[static_cast<std::size_t>(y)] = at(x, y);
+    window(line, reach, f, better);
+    for (int y = 0; y < height; ++y) at(x, y) = line[static_cast<std::size_t>(y)];
+  }
 }
 
 }  // namespace
@@ -82,14 +76,35 @@ Image threshold(const Image& mask, double level) {
   return out;
 }
 
-Image blur(const Image& mask, double sigma) {
-  constexpr double kMaxSigma = 256;
-  if (!(sigma >= 0 && sigma <= kMaxSigma))
-    fail<UsageError>("mask blur {}: must be 0 to {} pixels", sigma, kMaxSigma);
+Image feather(const Image& mask, double blur) {
+  constexpr double kMost = 256;
+  if (!(blur >= 0 && blur <= kMost))
+    fail<UsageError>("mask blur {}: must be 0 to {} pixels", blur, kMost);
   check(mask.channels == 1, "a mask has one channel");
-  if (sigma == 0 || mask.empty()) return mask;
-  const auto kernel = gaussian(sigma);
-  return blur_rows_transposed(blur_rows_transposed(mask, kernel), kernel);
+  Image out = threshold(mask, 1.0 / 255);
+  if (blur == 0 || mask.empty()) return out;
+  const auto reach = static_cast<float>(blur);
+  const int pixels = static_cast<int>(std::ceil(reach)) + 1;
+  // Squared distances to what is kept, as far as they matter; exact, since they add up by axes.
+  std::vector<float> distance(out.pixels.size());
+  for (std::size_t i = 0; i < distance.size(); ++i)
+    distance[i] = out.pixels[i] ? static_cast<float>(pixels) * static_cast<float>(pixels) : 0;
+  window_2d(
+      distance, mask.width, mask.height, pixels, [](float v, float d) { return v + d * d; },
+      [](float a, float b) { return std::min(a, b); });
+  for (float& d : distance) d = std::max(std::sqrt(d) - 0.5f, 0.0f);  // to its edge
+  // A narrower part fades as far as its middle.
+  std::vector<float> widest = distance;
+  window_2d(
+      widest, mask.width, mask.height, pixels, [](float v, float) { return v; },
+      [](float a, float b) { return std::max(a, b); });
+  for (std::size_t i = 0; i < distance.size(); ++i) {
+    const float ramp = std::max(std::min(reach, widest[i]), 0.5f);
+    if (out.pixels[i])
+      out.pixels[i] =
+          static_cast<std::uint8_t>(std::lround(255 * std::min(distance[i] / ramp, 1.0f)));
+  }
+  return out;
 }
 
 Image mask_to_latent(const Image& mask, int width, int height) {

@@ -1,5 +1,5 @@
 // Masks for inpainting: 1-channel pictures where white (255) is repainted and black kept. Rules of
-// A1111's web UI (mask from a picture, blur kernel) and of torch (size of the latent).
+// A1111's web UI (mask from a picture) and of torch (size of the latent).
 #pragma once
 
 #include "mezzotint/image.h"
@@ -22,10 +22,11 @@ Image invert(const Image& mask);
 /// 255 where v / 255 >= level, else 0; level 0..1.
 Image threshold(const Image& mask, double level = 0.5);
 
-/// Gaussian blur with standard deviation `sigma` in pixels (0: none), kernel of 2 * int(2.5 sigma +
-/// 0.5) + 1 samples, mirrored at the edges without repeating the edge itself. Throws UsageError
-/// when sigma is not 0..256.
-Image blur(const Image& mask, double sigma);
+/// How much of each pixel is repainted, 0 to 255, where the repainted part shall join the rest
+/// without a seam: nothing outside of the mask (what is not 0), and inside of it more with every
+/// pixel from its edge, all from `blur` pixels on. Narrower parts fade as far as their middle. The
+/// picture's own edge is none. Throws UsageError when blur is not 0..256.
+Image feather(const Image& mask, double blur);
 
 /// The mask at the size of a latent: every sample is that of the pixel at floor(i * in / out).
 Image mask_to_latent(const Image& mask, int width, int height);

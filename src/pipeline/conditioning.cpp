@@ -74,11 +74,11 @@ TextEmbedding Conditioning::operator()(std::span<const TextRequest> requests, bo
   for (const TextRequest& r : requests) {
     if (found.contains(r) || std::ranges::find(unknown, r) != unknown.end()) continue;
     warn_about_cuts(model_.text->cuts(r.prompt, r.settings));
+    warn_about_syntax(r.prompt);
     if (const auto it = cache_.find(r); it != cache_.end()) {
       found.emplace(r, it->second);
       continue;
     }
-    warn_about_syntax(r.prompt);
     auto kept = on_disk_ ? on_disk_->find(r.prompt, r.settings) : std::nullopt;
     if (!kept) {
       unknown.push_back(r);

@@ -69,12 +69,11 @@ Image put_back(const InpaintArea& area, const Image& drawn) {
   return out;
 }
 
-Image keep_unmasked(const Image& drawn, const Image& kept, const Image& mask, double sigma) {
-  const Image soft = blur(mask, sigma);
+Image keep_unmasked(const Image& drawn, const Image& kept, const Image& mask, double blur) {
+  const Image share = feather(mask, blur);
   Image out = drawn;
   for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
-    // Blurred inwards only: a pixel outside the mask stays as it was, to the bit.
-    const int a = mask.pixels[i] ? soft.pixels[i] : 0;
+    const int a = share.pixels[i];
     for (std::size_t c = 0; c < 3; ++c)
       out.pixels[3 * i + c] = static_cast<std::uint8_t>(
           (drawn.pixels[3 * i + c] * a + kept.pixels[3 * i + c] * (255 - a) + 127) / 255);

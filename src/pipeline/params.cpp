@@ -88,7 +88,7 @@ constexpr std::array kFields = {
     Field{"strength", &Params::strength, 0, 1, "", "0.8, with a mask 1",
           "How much of the starting picture is redrawn: near 0 keeps it, 1 replaces it."},
     Field{"mask_blur", &Params::mask_blur, 0, 256, "", "4",
-          "Pixels over which the repainted part joins the kept one."},
+          "Pixels over which the repainted part joins the kept one, inside the mask."},
     Field{"masked_content", &Params::masked_content, 0, 0, "original|fill|noise|empty", "original",
           "What the repainted part begins as; with strength 1 it begins as noise alone."},
     Field{"only_masked", &Params::only_masked, 0, 1, "", "false",

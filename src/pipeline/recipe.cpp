@@ -182,7 +182,7 @@ Recipe recipe_of(const Metadata& metadata, const std::string& name) {
   if (metadata.empty())
     fail<UsageError>(
         "{}: holds no recipe (it was not made by such a program, or its texts were removed); give "
-        "the settings yourself with mezzo generate",
+        "the settings yourself",
         name);
   try {
     Recipe recipe{.params = {}, .model = {}, .infotext = metadata.parameters};

@@ -190,13 +190,13 @@ void warn_about_size(const GenerateParams& asked, const GenerateParams& p) {
                          (static_cast<double>(h) * static_cast<double>(p.width));
   if (p.fit == "stretch" && (stretch > kStretch || 1 / stretch > kStretch))
     log_warning(
-        "the picture of {}x{} pixels is stretched to {}x{}; give one of --width and --height to "
+        "the picture of {}x{} pixels is stretched to {}x{}; give one of width and height to "
         "keep its shape",
         w, h, p.width, p.height);
   if (asked.width == 0 && asked.height == 0 && (p.width + 8 < w || p.height + 8 < h))
     log_warning(
         "the picture has {}x{} pixels, far more than the model draws well; drawing {}x{} "
-        "(--width and --height choose another size)",
+        "(width and height choose another size)",
         w, h, p.width, p.height);
 }
 
@@ -223,7 +223,7 @@ void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
   if (static_cast<double>(p.width * p.height) > kFarMore * static_cast<double>(d.width * d.height))
     log_warning(
         "{}x{} is far beyond the {}x{} that this small model was made for, so expect odd pictures; "
-        "leave out --width and --height for its own size",
+        "leave out width and height for its own size",
         p.width, p.height, d.width, d.height);
 }
 

@@ -42,39 +42,49 @@ TEST(Mask, LatentTakesTheFirstPixelOfEachCell) {
   EXPECT_THAT(mask_to_latent(mask, 2, 2).pixels, ElementsAre(0, 0, 0, 255));
 }
 
-// A point becomes the kernel: samples of the bell curve, cut at int(2.5 sigma + 0.5), summing to 1.
-TEST(Mask, BlurOfAPointIsTheKernel) {
-  const double sigma = 2;
-  const int radius = 5;
-  Image mask{31, 31, 1, std::vector<std::uint8_t>(31 * 31)};
-  for (int y = 0; y < 31; ++y) mask.row(y)[15] = 255;  // a line: one direction at a time
-  double sum = 0;
-  for (int i = -radius; i <= radius; ++i) sum += std::exp(-i * i / (2 * sigma * sigma));
-  const Image out = blur(mask, sigma);
-  for (int i = -15; i <= 15; ++i) {
-    const double k = std::abs(i) <= radius ? std::exp(-i * i / (2 * sigma * sigma)) / sum : 0;
-    EXPECT_EQ(out.row(15)[15 + i], std::lround(255 * k)) << i;
+Image with_box(int width, int height, int left, int top, int right, int bottom) {
+  Image mask{width, height, 1,
+             std::vector<std::uint8_t>(static_cast<std::size_t>(width) *
+                                       static_cast<std::size_t>(height))};
+  for (int y = top; y < bottom; ++y)
+    for (int x = left; x < right; ++x) mask.row(y)[x] = 255;
+  return mask;
+}
+
+TEST(Mask, FeatherRisesFromTheEdgeInwards) {
+  const Image mask = with_box(60, 60, 20, 0, 60, 60);  // reaches three sides of the picture
+  const Image out = feather(mask, 4);
+  for (int x = 0; x < 60; ++x) {
+    const double inside = x < 20 ? 0 : std::min((x - 20 + 0.5) / 4, 1.0);
+    EXPECT_EQ(out.row(30)[x], std::lround(255 * inside)) << x;
+    EXPECT_EQ(out.row(0)[x], out.row(30)[x]) << x;
   }
 }
 
-TEST(Mask, BlurMirrorsAtTheEdges) {
-  const Image flat{3, 1, 1, {90, 90, 90}};
-  EXPECT_EQ(blur(flat, 40).pixels, flat.pixels);
-  // Sigma 0.4: kernel of three samples. Beyond the left edge stands the second sample, not the
-  // first again.
-  const Image edge{3, 1, 1, {0, 200, 0}};
-  const double side = std::exp(-1 / (2 * 0.16)), total = 1 + 2 * side;
-  EXPECT_THAT(blur(edge, 0.4).pixels,
-              ElementsAre(std::lround(400 * side / total), std::lround(200 / total),
-                          std::lround(400 * side / total)));
+TEST(Mask, FeatherOfACornerRisesFromBothEdges) {
+  const Image out = feather(with_box(60, 60, 20, 20, 60, 60), 8);
+  EXPECT_EQ(out.row(24)[24], out.row(40)[24]);
+  EXPECT_EQ(out.row(20)[20], out.row(40)[20]);  // as far from what is kept as the rest of the edge
+  EXPECT_EQ(out.row(19)[20], 0);
 }
 
-TEST(Mask, BlurRefusesBadSigma) {
-  const Image m{1, 1, 1, {5}};
-  EXPECT_EQ(blur(m, 0).pixels, m.pixels);
-  EXPECT_THROW(blur(m, -1), UsageError);
-  EXPECT_THROW(blur(m, 1e9), UsageError);
-  EXPECT_THROW(blur(m, std::nan("")), UsageError);
+TEST(Mask, FeatherLeavesNarrowPartsVisible) {
+  for (int width = 1; width < 12; ++width) {
+    const Image out = feather(with_box(60, 40, 20, 0, 20 + width, 40), 16);
+    EXPECT_EQ(out.row(20)[20 + width / 2], 255) << width;
+    EXPECT_LT(out.row(20)[20], width > 4 ? 128 : 256) << width;
+    EXPECT_EQ(out.row(20)[19], 0) << width;
+  }
+}
+
+TEST(Mask, FeatherOfNothingIsTheMask) {
+  const Image all = with_box(7, 5, 0, 0, 7, 5);
+  EXPECT_EQ(feather(all, 256).pixels, all.pixels);
+  const Image m{3, 1, 1, {5, 0, 255}};
+  EXPECT_THAT(feather(m, 0).pixels, ElementsAre(255, 0, 255));
+  EXPECT_THROW(feather(m, -1), UsageError);
+  EXPECT_THROW(feather(m, 1e9), UsageError);
+  EXPECT_THROW(feather(m, std::nan("")), UsageError);
 }
 
 }  // namespace

@@ -58,6 +58,9 @@ TEST(OpenAi, GeneratesEditsAndLists) {
   EXPECT_EQ(c.post("/v1/images/generations", {{"n", 1}}).json()["error"]["param"], "prompt");
   const Json error = c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "big"}}).json();
   EXPECT_EQ(error["error"]["param"], "size");
+  EXPECT_EQ(c.post("/v1/images/generations", {{"prompt", "a"}, {"size", "100x100"}})
+                .json()["error"]["param"],
+            "size");
   EXPECT_EQ(error["error"]["type"], "invalid_request_error");
 }
 

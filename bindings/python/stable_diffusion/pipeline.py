@@ -74,6 +74,8 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         if name not in _SETTINGS:
             raise UsageError(f"{name} is not a setting; the settings are {', '.join(sorted(_SETTINGS))}")
         if value is not None:
+            if name in settings:
+                raise UsageError(f"{name} is given twice, also under another name; give it once")
             settings[name] = value.item() if hasattr(value, "item") else value  # NumPy's numbers
     if isinstance(layers := settings.get("skip_layers"), (list, tuple)):
         settings["skip_layers"] = ",".join(map(str, layers))
@@ -143,10 +145,12 @@ class Pipeline:
         options.clip_l, options.clip_g, options.t5 = os.fspath(clip_l), os.fspath(clip_g), os.fspath(t5)
         options.no_t5 = bool(no_t5)
         options.memory, options.prompt_cache = memory, os.fspath(prompt_cache)
-        try:
-            options.threads, options.max_ram = threads, max_ram
-        except TypeError:
-            raise UsageError(f"threads: {threads!r} and max_ram: {max_ram!r} must be whole numbers of 0 or more") from None
+        for name, value in (("threads", threads), ("max_ram", max_ram)):
+            try:
+                setattr(options, name, value)
+            except TypeError:
+                unit = " of bytes" if name == "max_ram" else ""
+                raise UsageError(f"{name}: {value!r} must be a whole number{unit}, 0 or more") from None
         folders = [models_dir] if isinstance(models_dir, str) else list(models_dir or _environment_folders())
         path = _core.find_model(os.fspath(model), folders)
         report = None if progress is None else lambda p: progress(_as_progress(p))

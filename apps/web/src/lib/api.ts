@@ -159,6 +159,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the server finds the request itself wrong: the next one may be right. */
+export function isRefusal(error: unknown): error is ApiError {
+  return error instanceof ApiError && (error.status === 400 || error.status === 422);
+}
+
 /** Makes an error of any body: a proxy in between may answer with something that is not JSON. */
 export function errorFrom(status: number, body: string, retryAfter: string | null = null): ApiError {
   const seconds = Number(retryAfter) || 0;

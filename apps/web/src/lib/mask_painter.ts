@@ -84,22 +84,35 @@ export class MaskPainter {
     this.tint.width = mask.width;
     this.tint.height = mask.height;
     const c = this.tint.getContext('2d')!;
+    c.drawImage(mask, 0, 0);
     if (blur > 0) {
-      // Beyond the picture's edge the mask goes on: it does not fade there.
-      const room = Math.ceil(3 * blur);
-      const wide = newCanvas(mask.width + 2 * room, mask.height + 2 * room);
-      drawWithEdges(wide.getContext('2d')!, mask, mask, { left: room, top: room, right: room, bottom: room });
-      c.filter = `blur(${blur}px)`;
-      c.drawImage(wide, -room, -room);
-      c.filter = 'none';
-    } else {
-      c.drawImage(mask, 0, 0);
+      c.globalCompositeOperation = 'destination-out';
+      c.drawImage(nearKept(mask, blur), 0, 0);
     }
     c.globalCompositeOperation = 'source-in';
     c.fillStyle = colour;
     c.fillRect(0, 0, mask.width, mask.height);
     c.globalCompositeOperation = 'source-over';
   }
+}
+
+/** What is kept, reaching so far into the mask as it fades: full at the edge, less and less inside. */
+function nearKept(mask: HTMLCanvasElement, blur: number): HTMLCanvasElement {
+  // Beyond the picture's edge the mask goes on: it does not fade there.
+  const room = Math.ceil(2 * blur);
+  const kept = newCanvas(mask.width + 2 * room, mask.height + 2 * room);
+  const k = kept.getContext('2d')!;
+  drawWithEdges(k, mask, mask, { left: room, top: room, right: room, bottom: room });
+  k.globalCompositeOperation = 'source-out';
+  k.fillRect(0, 0, kept.width, kept.height);
+  const near = newCanvas(mask.width, mask.height);
+  const c = near.getContext('2d')!;
+  c.filter = `blur(${blur / 2}px)`;
+  c.globalCompositeOperation = 'lighter';
+  // Twice: half of a blurred edge lies on either side of it.
+  c.drawImage(kept, -room, -room);
+  c.drawImage(kept, -room, -room);
+  return near;
 }
 
 function place(c: CanvasRenderingContext2D, view: View, ratio: number): void {

@@ -170,6 +170,7 @@ export const t = {
     facts: (w: number, h: number, seed: number) => `${w} × ${h} · seed ${seed}`,
     before: 'The picture before',
     emptyTitle: 'An empty plate',
+    nothingKept: 'Its pictures are not in the gallery: they were deleted, or were not to be saved.',
     emptyText: 'Say what to draw and press Generate. The picture appears here step by step, and is kept in the gallery.',
     progress: 'Progress',
     phase: (phase: string, step: number, steps: number) =>
@@ -202,6 +203,7 @@ export const t = {
     announced: (state: string, n: number) => (state === 'completed' ? `Done: ${plural(n, 'picture')}` : state === 'cancelled' ? 'Stopped' : 'The picture could not be drawn'),
     place: (n: number) => (n <= 1 ? 'Next in the queue' : `Number ${n} in the queue`),
     pictures: (n: number) => (n === 0 ? '' : plural(n, 'picture')),
+    nothingKept: 'no picture kept',
     cancel: 'Cancel',
     cancelAll: 'Cancel all',
     cancelOne: (prompt: string) => `Cancel: ${prompt}`,
@@ -364,7 +366,9 @@ export const t = {
     noPictures: 'None: drawn from the text alone.',
     tooMany: (n: number) => ({ title: 'The list is too long', text: `${n} jobs are more than the queue's 512. Make it shorter, or use: mezzo batch FILE` }),
     result: 'The last list',
-    done: (n: number, of: number, failed: number) => `${n} of ${of} done${failed > 0 ? `, ${failed} failed` : ''}`,
+    done: (n: number, of: number, failed: number, refused: number) =>
+      `${n} of ${of} done${failed > 0 ? `, ${failed} failed` : ''}${refused > 0 ? `, ${refused} not taken` : ''}`,
+    refused: (line: number, why: string) => `Line ${line}: ${why}`,
     preview: 'What will be drawn',
     rows: (n: number, pictures: number) => `${plural(n, 'prompt')}, ${plural(pictures, 'picture')}`,
     line: 'Line',

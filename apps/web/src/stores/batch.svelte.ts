@@ -1,5 +1,5 @@
 // Lists of prompts: what is written on their panel, and the one that was queued last with its jobs.
-import { api, ApiError, type Job, type Request } from '../lib/api';
+import { api, ApiError, isRefusal, type Job, type Request } from '../lib/api';
 import type { BatchFormat, BatchRow } from '../lib/batch';
 import { randomSeed } from '../lib/grid';
 import { pictureFrom } from '../lib/pictures';
@@ -21,6 +21,8 @@ class BatchRun {
   ids = $state<string[]>(remembered<string[]>('batch', []));
   sending = $state(false);
   sent = $state(0);
+  /** What the server would not take: the line of the list, and why. */
+  refused = $state<{ line: number; error: ApiError }[]>([]);
   total = $state(0);
   /** Those that the page knows of; the server's list goes back 300 jobs. */
   jobs = $derived<Job[]>(this.ids.map((id) => jobs.find(id)).filter((job) => job !== undefined));
@@ -29,7 +31,7 @@ class BatchRun {
   failed = $derived(this.jobs.filter((job) => job.error !== null));
 
   /**
-   * Queues a job for each row and starting picture; throws where one is refused. `base` is what the rows leave open: the
+   * Queues a job for each row and starting picture, but for those that cannot be drawn; throws where the queue takes no more. `base` is what the rows leave open: the
    * settings may change meanwhile. Pictures are read one at a time, since hundreds of them need not fit in memory.
    */
   async send(base: Request, rows: BatchRow[], starts: File[]): Promise<void> {
@@ -37,12 +39,18 @@ class BatchRun {
     this.sent = 0;
     this.total = rows.length * Math.max(1, starts.length);
     this.ids = [];
+    this.refused = [];
     try {
-      const requests = rows.map((row) => ({ ...base, ...row.values }));
+      const requests = rows.map(({ line, values }) => ({ line, request: { ...base, ...values } }));
       for (const start of starts.length > 0 ? starts : [null]) {
         const picture = start && { init_image: (await pictureFrom(start)).url };
-        for (const request of requests) {
-          this.ids.push((await jobs.submit({ ...request, ...picture }, false)).id);
+        for (const { line, request } of requests) {
+          try {
+            this.ids.push((await jobs.submit({ ...request, ...picture }, false)).id);
+          } catch (error) {
+            if (!isRefusal(error)) throw error;
+            this.refused.push({ line, error });
+          }
           remember('batch', $state.snapshot(this.ids));
           this.sent++;
         }
@@ -67,6 +75,7 @@ class BatchRun {
 
   clear(): void {
     this.ids = [];
+    this.refused = [];
     remember('batch', []);
   }
 }

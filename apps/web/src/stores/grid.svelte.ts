@@ -1,5 +1,5 @@
 // The grid of effects: what is written on its panel, and the one that was asked for last with the jobs of its cells.
-import type { Job, Request } from '../lib/api';
+import { isRefusal, type ApiError, type Job, type Request } from '../lib/api';
 import type { Axis } from '../lib/grid';
 import { remember, remembered } from '../lib/storage';
 import { t } from '../lib/strings';
@@ -29,7 +29,7 @@ export interface GridRun {
   x: Axis;
   y: Axis | null;
   z: Axis | null;
-  /** Row by row, sheet by sheet; shorter where not all could be queued. */
+  /** Row by row, sheet by sheet; '' where the server would not take one, shorter where the queue took no more. */
   cells: string[];
 }
 
@@ -41,18 +41,20 @@ function whole(run: GridRun | null): GridRun | null {
 class Grid {
   run = $state<GridRun | null>(whole(remembered<GridRun | null>('grid', null)));
   sending = $state(false);
+  /** The first that the server would not take. */
+  refusal = $state<ApiError | null>(null);
   cells = $derived<(Job | undefined)[]>((this.run?.cells ?? []).map((id) => jobs.find(id)));
   done = $derived(this.cells.filter((job) => job && job.images.length > 0).length);
 
-  /** Queues the cells; throws where one is refused. */
+  /** Queues the cells, but for those that cannot be drawn; throws where the queue takes no more. */
   async send(run: Omit<GridRun, 'cells'>, requests: () => Promise<Request[]>): Promise<void> {
     this.sending = true;
+    this.refusal = null;
     try {
       const all = await requests();
       this.run = { ...run, cells: [] };
       for (const request of all) {
-        const { id } = await jobs.submit(request, false);
-        this.run?.cells.push(id);
+        this.run?.cells.push(await this.#queue(request));
         remember('grid', $state.snapshot(this.run));
       }
     } finally {
@@ -60,8 +62,19 @@ class Grid {
     }
   }
 
+  async #queue(request: Request): Promise<string> {
+    try {
+      return (await jobs.submit(request, false)).id;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.refusal ??= error;
+      return '';
+    }
+  }
+
   clear(): void {
     this.run = null;
+    this.refusal = null;
     remember('grid', null);
   }
 }

@@ -23,6 +23,8 @@ const longestDelay = 30_000;
 /** Something between the page and the server may hold events back: after this silence the page asks. */
 const patience = 5000;
 
+const paceKey = (request: Request) => String(request['model'] ?? '');
+
 class Jobs {
   list = $state<Job[]>([]);
   previews = $state<Record<string, string>>({});
@@ -30,6 +32,10 @@ class Jobs {
   #followed = $state<string[]>([]);
   connected = $state(true);
   loaded = $state(false);
+  /** How many times what a plan says pictures of a model took here lately. */
+  #pace = $state(remembered<Record<string, number>>('pace', {}));
+  /** Seconds that plans gave jobs of this page. */
+  #planned = new Map<string, number>();
   #retried = $state(remembered<string[]>('retried', []));
   #source: EventSource | null = null;
   #delay = firstDelay;
@@ -59,7 +65,7 @@ class Jobs {
   /** The job on the stage: of those followed the one that is drawn, else the next, else the last. */
   shown = $derived.by<Job | undefined>(() => {
     const followed = this.#followed.flatMap((id) => this.find(id) ?? []);
-    const newest = () => this.running ?? this.list.findLast((j) => j.state === 'completed');
+    const newest = () => this.running ?? this.list.findLast((j) => j.images.length > 0);
     return followed.find((j) => j.state === 'running') ?? followed.find((j) => j.state === 'queued') ?? followed.at(-1) ?? newest();
   });
 
@@ -130,8 +136,10 @@ class Jobs {
     return this.list.find((j) => j.id === id);
   }
 
-  async submit(request: Request, watch = true): Promise<Job> {
+  /** `planned`: the seconds that a plan gives it, 0 where none was made. */
+  async submit(request: Request, watch = true, planned = 0): Promise<Job> {
     const job = await api.submit(request);
+    if (planned > 0) this.#planned.set(job.id, planned);
     // Its events may have come before this answer, and know more.
     if (!this.find(job.id)) this.#put(job);
     if (watch) this.#followed = [...this.#followed.filter((id) => waiting.has(this.find(id)?.state ?? 'completed')), job.id];
@@ -215,11 +223,26 @@ class Jobs {
     if (before?.state === 'queued' && job.state !== 'queued') this.#settle();
     if (waiting.has(job.state) || before?.state === job.state) return;
     if (before?.state === 'running') this.#noteModel(job);
+    this.#notePace(job);
     delete this.previews[job.id];
     if (job.id === this.shown?.id) {
       this.#announced = -1;
       ui.announcement = t.queue.announced(job.state, job.images.length);
     }
+  }
+
+  /** The seconds of a plan as pictures of the model take them on this machine, with what else it does. */
+  expected(request: Request, planned: number): number {
+    return planned * (this.#pace[paceKey(request)] ?? 1);
+  }
+
+  #notePace(job: Job): void {
+    const planned = this.#planned.get(job.id);
+    this.#planned.delete(job.id);
+    const took = (Date.parse(job.finished ?? '') - Date.parse(job.started ?? '')) / 1000;
+    if (!planned || !(took > 0) || job.state !== 'completed') return;
+    this.#pace[paceKey(job.request)] = took / planned;
+    remember('pace', $state.snapshot(this.#pace));
   }
 
   /** A job loaded its model, and another one may have had to go for it. */

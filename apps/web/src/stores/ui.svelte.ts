@@ -81,6 +81,11 @@ class Ui {
     this.toast(explain(error));
   }
 
+  /** Something went well: what failed before is over. */
+  forgive(): void {
+    this.toasts = this.toasts.filter((t) => t.tone !== 'error');
+  }
+
   dismiss(id: number): void {
     this.toasts = this.toasts.filter((t) => t.id !== id);
   }

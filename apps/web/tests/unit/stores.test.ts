@@ -162,6 +162,23 @@ describe('the list of jobs', () => {
     expect(jobs.shown?.state).toBe('failed');
   });
 
+  it('expects as much time as pictures of the model took lately', async () => {
+    vi.spyOn(api, 'submit').mockResolvedValueOnce(job(1, 'queued'));
+    expect(jobs.expected({ model: 'slow' }, 2)).toBe(2);
+    await jobs.submit({ model: 'slow' }, true, 2);
+    const times = { request: { model: 'slow' }, started: '2026-01-01T10:00:00.000Z', finished: '2026-01-01T10:00:05.000Z' };
+    Source.last.tell('job', job(1, 'running', times));
+    Source.last.tell('job', job(1, 'completed', times));
+    expect(jobs.expected({ model: 'slow' }, 4)).toBe(10);
+    expect(jobs.expected({}, 4)).toBe(4);
+  });
+
+  it('has a picture on the stage, not a job without one', async () => {
+    queue = [job(1, 'completed', { images: [picture(7)] }), job(2, 'completed')];
+    await jobs.load();
+    expect(jobs.shown?.id).toBe('j-000001');
+  });
+
   it('asks which models are in memory when a job used another one', async () => {
     catalog.models = [{ name: 'icons', loaded: false, error: '' } as Model, { name: 'other', loaded: true, error: '' } as Model];
     catalog.chosen = 'icons';
@@ -238,6 +255,16 @@ describe('deleted pictures', () => {
 });
 
 describe('a list of prompts', () => {
+  it('goes on after a line that the server does not take', async () => {
+    vi.spyOn(api, 'submit')
+      .mockResolvedValueOnce(job(1, 'queued'))
+      .mockRejectedValueOnce(new ApiError(422, 'usage', 'width: 100', 'width'))
+      .mockResolvedValueOnce(job(2, 'queued'));
+    await batchRun.send({}, [1, 2, 3].map((line) => ({ line, values: { prompt: `p${line}` } })), []);
+    expect(batchRun.ids).toEqual(['j-000001', 'j-000002']);
+    expect(batchRun.refused.map((one) => one.line)).toEqual([2]);
+  });
+
   it('is sent as it was when the sending began', async () => {
     const base = { prompt: '', steps: 4 };
     const sent: unknown[] = [];
