@@ -148,7 +148,7 @@ test('errors', async () => {
     );
   const error = await refused({ size: '7x7' });
   assert.ok(error instanceof OpenAI.BadRequestError, `${error}`);
-  assert.deepEqual([error.status, error.type, error.param], [400, 'invalid_request_error', 'width']);
+  assert.deepEqual([error.status, error.type, error.param], [400, 'invalid_request_error', 'size']);
   assert.match(error.message, /width: 7 /);
   for (const [change, param] of [
     [{ size: 'large' }, 'size'],
