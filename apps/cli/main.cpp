@@ -130,8 +130,8 @@ int run(const std::vector<std::string>& arguments, Session& session) {
   return session.command();
 }
 
-/// How often OpenMP's loop that waits (a load and, on x86, a pause of 10 to 140 cycles) turns in
-/// the time that a thread shall wait before it sleeps.
+/// How many turns OpenMP's waiting loop (a load and, on x86, a pause of 10 to 140 cycles) makes in
+/// the time after which a waiting thread should sleep.
 int waiting_turns() {
   using Clock = std::chrono::steady_clock;
   constexpr int kTurns = 200, kTrials = 3, kFewest = 1000, kMost = 100'000;

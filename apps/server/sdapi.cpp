@@ -31,12 +31,19 @@ constexpr std::array kNumbers = {
     NumberKey{"clip_skip", "clip_skip", true},
 };
 
+/// A number, or its text; nothing where it is left out or null. Throws ApiError.
+std::optional<double> number_of(const Json& body, const char* key) {
+  const auto it = body.find(key);
+  if (it == body.end() || it->is_null()) return std::nullopt;
+  const auto number = loose_number(body, key);
+  if (!number) throw ApiError(422, "usage", fmt::format("{}: give a number", key), key);
+  return number;
+}
+
 void read_numbers(const Json& body, Json& params) {
   for (const NumberKey& key : kNumbers) {
-    if (body.value(key.theirs, Json()).is_null()) continue;
-    const auto number = loose_number(body, key.theirs);
-    if (!number)
-      throw ApiError(422, "usage", fmt::format("{}: give a number", key.theirs), key.theirs);
+    const auto number = number_of(body, key.theirs);
+    if (!number) continue;
     if (key.whole)
       params[key.ours] = whole(*number);
     else
@@ -136,7 +143,7 @@ Submission submission_of(Context& context, const Json& body, const SdapiOptions&
   read_numbers(body, s.params);
   read_sampler(body, s.params);
   const double count =
-      loose_number(body, "batch_size").value_or(1) * loose_number(body, "n_iter").value_or(1);
+      number_of(body, "batch_size").value_or(1) * number_of(body, "n_iter").value_or(1);
   if (count > 1) s.params["count"] = whole(count);
   const Json set = settings_of(body, options);
   read_settings(set, s);
@@ -161,14 +168,15 @@ void add_mask(const Json& body, const std::string& mask, Submission& s) {
   s.mask = {base64_decoded(mask, "mask"), true};
   s.draw["mask_fit"] = true;
   s.draw["mask_invert"] = number_at(body, "inpainting_mask_invert", 0) != 0;
-  const double blur = number_at(body, "mask_blur", number_at(body, "mask_blur_x", 4));
+  const double blur =
+      number_of(body, "mask_blur").value_or(number_of(body, "mask_blur_x").value_or(4));
   s.params["mask_blur"] = whole(blur);
   s.params["masked_content"] =
       numbered(body, "inpainting_fill", std::array{"fill", "original", "noise", "empty"});
   s.params["only_masked"] =
       flag_at(body, "inpaint_full_res", number_at(body, "inpaint_full_res", 1) != 0);
   s.draw["mask_may_be_blank"] = s.params["only_masked"];
-  s.params["mask_padding"] = whole(number_at(body, "inpaint_full_res_padding", 0));
+  s.params["mask_padding"] = whole(number_of(body, "inpaint_full_res_padding").value_or(0));
 }
 
 void add_pictures(const Json& body, Submission& s) {
@@ -176,7 +184,7 @@ void add_pictures(const Json& body, Submission& s) {
   if (images == body.end() || !images->is_array() || images->empty() || !(*images)[0].is_string())
     throw ApiError(404, "not_found", "Init image not found");
   s.init = {base64_decoded((*images)[0].get_ref<const std::string&>(), "init_images"), true};
-  s.params["strength"] = number_at(body, "denoising_strength", 0.75);
+  s.params["strength"] = number_of(body, "denoising_strength").value_or(0.75);
   s.params["fit"] = numbered(body, "resize_mode", std::array{"stretch", "crop", "pad", "stretch"});
   if (const std::string mask = text_at(body, "mask"); !mask.empty()) add_mask(body, mask, s);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -12,37 +13,16 @@
 namespace mezzo {
 namespace {
 
-/// For each place of a line the best of what f(value, distance) makes of those within `reach`.
-template <class F, class Better>
-void window(std::vector<float>& line, int reach, F f, Better better) {
-  const std::vector<float> in = line;
-  const int n = static_cast<int>(in.size());
-  for (int i = 0; i < n; ++i) {
-    float& best = line[static_cast<std::size_t>(i)];
-    for (int j = std::max(0, i - reach); j <= std::min(n - 1, i + reach); ++j)
-      best = better(best, f(in[static_cast<std::size_t>(j)], static_cast<float>(i - j)));
-  }
-}
-
-/// The same over rows, then over columns.
-template <class F, class Better>
-void window_2d(std::vector<float>& values, int width, int height, int reach, F f, Better better) {
-  const auto at = [&](int x, int y) -> float& {
-    return values[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
-                  static_cast<std::size_t>(x)];
-  };
-  std::vector<float> line(static_cast<std::size_t>(width));
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) line[static_cast<std::size_t>(x)] = at(x, y);
-    window(line, reach, f, better);
-    for (int x = 0; x < width; ++x) at(x, y) = line[static_cast<std::size_t>(x)];
-  }
-  line.resize(static_cast<std::size_t>(height));
-  for (int x = 0; x < width; ++x) {
-    for (int y = 0; y < height; ++y) line[static_cast<std::size_t>(y)] = at(x, y);
-    window(line, reach, f, better);
-    for (int y = 0; y < height; ++y) at(x, y) = line[static_cast<std::size_t>(y)];
-  }
+/// Of each pixel of a row the distance to the nearest that is 0, `far` where that is more.
+std::vector<int> distances_in_row(std::span<const std::uint8_t> row, int far) {
+  std::vector<int> distances(row.size());
+  int since = far;
+  for (std::size_t x = 0; x < row.size(); ++x)
+    distances[x] = since = row[x] ? std::min(since + 1, far) : 0;
+  since = far;
+  for (std::size_t x = row.size(); x-- > 0;)
+    distances[x] = std::min(distances[x], since = row[x] ? std::min(since + 1, far) : 0);
+  return distances;
 }
 
 }  // namespace
@@ -81,29 +61,25 @@ Image feather(const Image& mask, double blur) {
   if (!(blur >= 0 && blur <= kMost))
     fail<UsageError>("mask blur {}: must be 0 to {} pixels", blur, kMost);
   check(mask.channels == 1, "a mask has one channel");
-  Image out = threshold(mask, 1.0 / 255);
-  if (blur == 0 || mask.empty()) return out;
-  const auto reach = static_cast<float>(blur);
-  const int pixels = static_cast<int>(std::ceil(reach)) + 1;
-  // Squared distances to what is kept, as far as they matter; exact, since they add up by axes.
-  std::vector<float> distance(out.pixels.size());
-  for (std::size_t i = 0; i < distance.size(); ++i)
-    distance[i] = out.pixels[i] ? static_cast<float>(pixels) * static_cast<float>(pixels) : 0;
-  window_2d(
-      distance, mask.width, mask.height, pixels, [](float v, float d) { return v + d * d; },
-      [](float a, float b) { return std::min(a, b); });
-  for (float& d : distance) d = std::max(std::sqrt(d) - 0.5f, 0.0f);  // to its edge
-  // A narrower part fades as far as its middle.
-  std::vector<float> widest = distance;
-  window_2d(
-      widest, mask.width, mask.height, pixels, [](float v, float) { return v; },
-      [](float a, float b) { return std::max(a, b); });
-  for (std::size_t i = 0; i < distance.size(); ++i) {
-    const float ramp = std::max(std::min(reach, widest[i]), 0.5f);
-    if (out.pixels[i])
-      out.pixels[i] =
-          static_cast<std::uint8_t>(std::lround(255 * std::min(distance[i] / ramp, 1.0f)));
-  }
+  const double ramp = std::max(blur, 0.5);  // half a pixel: all of the mask
+  const int far = static_cast<int>(std::ceil(ramp)) + 1;
+  std::vector<std::vector<int>> rows;
+  for (int y = 0; y < mask.height; ++y)
+    rows.push_back(distances_in_row({mask.row(y), static_cast<std::size_t>(mask.width)}, far));
+  Image out = make_image(mask.width, mask.height, 1);
+  for (int y = 0; y < mask.height; ++y)
+    for (int x = 0; x < mask.width; ++x) {
+      const auto in_row = [&](int v) {
+        return rows[static_cast<std::size_t>(v)][static_cast<std::size_t>(x)];
+      };
+      int square = in_row(y) * in_row(y);  // of the distance in the plane
+      for (int d = 1; d * d < square; ++d)
+        for (const int v : {y - d, y + d})
+          if (v >= 0 && v < mask.height) square = std::min(square, d * d + in_row(v) * in_row(v));
+      const double from_edge = std::sqrt(square) - 0.5;
+      out.row(y)[x] =
+          static_cast<std::uint8_t>(std::lround(255 * std::clamp(from_edge / ramp, 0.0, 1.0)));
+    }
   return out;
 }
 

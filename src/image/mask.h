@@ -23,9 +23,10 @@ Image invert(const Image& mask);
 Image threshold(const Image& mask, double level = 0.5);
 
 /// How much of each pixel is repainted, 0 to 255, where the repainted part shall join the rest
-/// without a seam: nothing outside of the mask (what is not 0), and inside of it more with every
-/// pixel from its edge, all from `blur` pixels on. Narrower parts fade as far as their middle. The
-/// picture's own edge is none. Throws UsageError when blur is not 0..256.
+/// without a seam: nothing outside of the mask (where it is 0), and inside of it more with every
+/// pixel from its edge, all from `blur` pixels on. So nothing of a part that is narrower than twice
+/// as much is repainted in full. The picture's own edge is none. Throws UsageError when blur is not
+/// 0..256.
 Image feather(const Image& mask, double blur);
 
 /// The mask at the size of a latent: every sample is that of the pixel at floor(i * in / out).

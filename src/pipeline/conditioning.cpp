@@ -56,6 +56,12 @@ void Conditioning::remember(const TextRequest& request, const TextEmbedding& emb
   cache_.emplace(request, embedding);
 }
 
+void Conditioning::warn(const TextRequest& request) {
+  if (!told_.insert(request).second) return;
+  warn_about_cuts(model_.text->cuts(request.prompt, request.settings));
+  warn_about_syntax(request.prompt);
+}
+
 void Conditioning::encode(const std::vector<TextRequest>& requests, bool last, Found& found) {
   const auto encoded = model_.text->encode(requests, last);
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -73,8 +79,7 @@ TextEmbedding Conditioning::operator()(std::span<const TextRequest> requests, bo
   std::vector<TextRequest> unknown;
   for (const TextRequest& r : requests) {
     if (found.contains(r) || std::ranges::find(unknown, r) != unknown.end()) continue;
-    warn_about_cuts(model_.text->cuts(r.prompt, r.settings));
-    warn_about_syntax(r.prompt);
+    warn(r);
     if (const auto it = cache_.find(r); it != cache_.end()) {
       found.emplace(r, it->second);
       continue;

@@ -277,7 +277,7 @@ TokenReport Engine::tokens(const std::string& prompt) const {
 }
 
 std::string Engine::bench(const BenchOptions& options, const RunOptions& run) {
-  GenerateParams picture{.prompts = {""},
+  GenerateParams picture{.prompts = {"a red apple"},
                          .steps = options.steps,
                          .width = options.width ? options.width : state_->defaults.width,
                          .height = options.height ? options.height : state_->defaults.height,
@@ -324,6 +324,7 @@ void Engine::generate(const GenerateParams& params, const RunOptions& options,
   s.make_fit(p, options);
   warn_about_unused(params, unused_fields(*s.model, s.bundle));
   s.backend->set_stop(options.stop);
+  s.conditioning->begin();
   s.model->denoiser->release();  // of a request that was cancelled
   const std::size_t total = p.prompts.size() * static_cast<std::size_t>(p.count);
   const auto usual = static_cast<std::size_t>(batch_pictures(p, static_cast<std::int64_t>(total)));

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "mezzotint/files.h"
 #include "pipeline/open_engine.h"
 #include "support/goldens.h"
@@ -263,10 +264,31 @@ TEST(Engine, OnlyTheMaskedPartIsDrawnAtTheModelsSize) {
 }
 
 TEST(Engine, WholeRunsAreMeasured) {
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
   auto engine = Engine::open(shipped());
   const auto json =
       engine.bench({.width = 32, .height = 32, .steps = 2, .repeats = 1, .whole = true});
+  set_log_sink({});
   EXPECT_THAT(json, HasSubstr("\"total\":\"measured\""));
+  EXPECT_THAT(said, testing::IsEmpty());
+}
+
+TEST(Engine, WhatIsNotUnderstoodInAPromptIsToldOnceInEachRequest) {
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  auto engine = Engine::open(shipped());
+  const GenerateParams p{.prompts = {"a lion (dog:1.3)", "a lion (dog:1.3)"},
+                         .steps = 1,
+                         .width = 32,
+                         .height = 32,
+                         .count = 9};
+  for (std::size_t requests = 1; requests <= 2; ++requests) {
+    engine.generate(p);
+    EXPECT_THAT(said, testing::SizeIs(requests));
+  }
+  set_log_sink({});
+  EXPECT_THAT(said, testing::Each(HasSubstr("(dog:1.3)")));
 }
 
 TEST(Engine, MemoryLimitIsCheckedBeforeLoading) {

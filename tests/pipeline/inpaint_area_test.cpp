@@ -83,6 +83,14 @@ TEST(InpaintArea, IsPutBackWhereItWas) {
     }
 }
 
+TEST(InpaintArea, JoinsTheRestInsideTheMask) {
+  Image mask = even(40, 1, 1, 0);
+  for (int x = 20; x < 40; ++x) mask.row(0)[x] = 255;
+  const Image kept = keep_unmasked(even(40, 1, 3, 200), even(40, 1, 3, 100), mask, 10);
+  for (int x = 0; x < 40; ++x)
+    EXPECT_NEAR(kept.row(0)[3 * x], 100 + 100 * std::clamp((x - 19.5) / 10, 0.0, 1.0), 1) << x;
+}
+
 TEST(InpaintArea, NeedsAMaskAndTheWish) {
   auto p = request(80, 80, {40, 40, 8, 8});
   p.only_masked = false;

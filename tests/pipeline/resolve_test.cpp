@@ -147,8 +147,19 @@ TEST(Resolve, ASmallModelSaysWhatItCannotDraw) {
                 ElementsAre(AllOf(HasSubstr(unknown), HasSubstr("mezzo models"))));
 }
 
-TEST(Resolve, AnEmptyPromptIsTold) {
-  EXPECT_THAT(warnings_of_reach(" "), ElementsAre(HasSubstr("prompt is empty")));
+TEST(Resolve, AnEmptyPromptIsToldWhereNothingElseSaysWhatToDraw) {
+  for (const char* blank : {"", " "})
+    EXPECT_THAT(warnings_of_reach(blank), ElementsAre(HasSubstr("prompt is empty")));
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  GenerateParams p{.prompts = {""}};
+  p.prompt_2 = "an apple";
+  warn_about_reach(p, {});
+  auto of_picture = picture_request(64, 64);
+  of_picture.prompts = {""};
+  warn_about_reach(of_picture, {});
+  set_log_sink({});
+  EXPECT_THAT(said, IsEmpty());
 }
 
 TEST(Resolve, ASmallModelSaysWhatSizeIsBeyondIt) {

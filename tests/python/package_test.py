@@ -11,6 +11,7 @@ import time
 import unittest
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -78,6 +79,15 @@ class Drawing(unittest.TestCase):
         self.assertEqual(exact.tobytes(), sd.generate_image("a red apple", precision="f32", **FAST).tobytes())
         with self.assertRaisesRegex(sd.UsageError, "Pipeline"):
             self.pipeline("a red apple", precision="int8")
+        with self.assertRaisesRegex(sd.UsageError, "twice"):
+            self.pipeline("a red apple", steps=2, num_inference_steps=3)
+
+    def test_the_last_model_is_kept(self):
+        with mock.patch("stable_diffusion.pipeline.Pipeline", wraps=sd.Pipeline) as made:
+            for options in ({"threads": 1}, {"threads": 1, "precision": "auto"}, {"threads": 1, "prompt_cache": Path(".")},
+                            {"threads": 1, "prompt_cache": "."}):  # fmt: skip
+                sd.generate_image("a red apple", **options, **FAST)
+        self.assertEqual(made.call_count, 2)
 
     def test_pictures_keep_their_recipe(self):
         picture = self.pipeline.text_to_image("a green leaf", **FAST)

@@ -220,6 +220,9 @@ TEST_F(Sdapi, NumbersThatCannotBeUsedAreRefused) {
                                                  {{"Content-Type", "application/json"}});
     EXPECT_EQ(answer.status, 422) << text;
   }
+  for (const char* key : {"batch_size", "n_iter", "cfg_scale", "seed"})
+    EXPECT_EQ(post("txt2img", {{"prompt", "x"}, {"steps", 1}, {key, "much"}}).status, 422) << key;
+  EXPECT_EQ(post("txt2img", {{"prompt", "a cat"}, {"steps", "1"}, {"seed", nullptr}}).status, 200);
 }
 
 TEST_F(Sdapi, ListsAreOfObjectsAndOptionsAreKept) {

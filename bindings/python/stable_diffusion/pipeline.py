@@ -76,9 +76,9 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         if value is not None:
             if name in settings:
                 raise UsageError(f"{name} is given twice, also under another name; give it once")
+            if name == "skip_layers" and not isinstance(value, str) and isinstance(value, collections.abc.Iterable):
+                value = ",".join(map(str, value))
             settings[name] = value.item() if hasattr(value, "item") else value  # NumPy's numbers
-    if isinstance(layers := settings.get("skip_layers"), (list, tuple)):
-        settings["skip_layers"] = ",".join(map(str, layers))
     return settings
 
 
@@ -234,8 +234,16 @@ class Pipeline:
         return pictures if several else pictures[0]
 
 
-#: Of Pipeline; the others are settings of a picture.
-_MODEL_OPTIONS = set(inspect.signature(Pipeline).parameters) - {"model", "progress"}
+#: Of Pipeline, with their defaults; the others are settings of a picture.
+_MODEL_OPTIONS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(Pipeline).parameters.items()
+    if name not in ("model", "progress")
+}
+
+
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _environment_folders() -> List[str]:
@@ -256,8 +264,8 @@ def generate_image(
     :meth:`Pipeline.image_to_image` and :meth:`Pipeline.inpaint`. What :class:`Pipeline` takes
     (``precision``, ``weights``, ``vae`` ...) loads the model anew when it changes.
     """
-    options = {name: settings.pop(name) for name in _MODEL_OPTIONS & settings.keys()}
-    key = (os.fspath(model), repr(sorted(options.items())))
+    options = {name: settings.pop(name) for name in _MODEL_OPTIONS.keys() & settings.keys()}
+    key = (os.fspath(model), repr({**_MODEL_OPTIONS, **{name: _plain(value) for name, value in options.items()}}))
     with _lock:
         pipeline = _kept.get(key)
         if pipeline is None:

@@ -87,6 +87,7 @@ const aliases: Record<string, string> = {
   denoising_strength: 'strength',
   clip_stop_at_last_layers: 'clip_skip',
   randn_source: 'rng',
+  prompts: 'prompt',
   w: 'width',
   h: 'height',
 };
@@ -117,7 +118,7 @@ export function parseBatch(text: string, fields: Field[], format: BatchFormat): 
     for (const [rawKey, raw] of entries) {
       const key = fieldName(rawKey);
       const field = known.get(key);
-      if (raw === '' || raw === null || raw === undefined) continue;
+      if (raw === null || raw === undefined) continue;
       if (key === 'prompt' || key === 'model') values[key] = String(raw);
       else if (!field) batch.problems.push({ line, kind: 'key', what: rawKey });
       else {
@@ -174,7 +175,7 @@ function readCsv(text: string, batch: Batch, add: Add): void {
   for (const row of rest) {
     if (row.cells.length > header.cells.length) {
       batch.problems.push({ line: row.line, kind: 'columns', what: String(row.cells.length) });
-    } else add(row.line, row.cells.map((cell, i) => [header.cells[i] ?? '', cell]));
+    } else add(row.line, row.cells.map((cell, i): [string, unknown] => [header.cells[i] ?? '', cell]).filter(([, cell]) => cell !== ''));
   }
 }
 

@@ -17,7 +17,7 @@ export function shellWords(line: string): string[] {
     } else if (c === '"' || c === "'") {
       quote = c;
       word ??= '';
-    } else if (/\s/.test(c)) {
+    } else if (c === ' ' || c === '\t') {
       if (word !== null) words.push(word);
       word = null;
     } else word = (word ?? '') + c;

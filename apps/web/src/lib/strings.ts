@@ -383,7 +383,7 @@ export const t = {
           prompt: 'there is no prompt; the line is left out',
           quote: 'a quotation mark is never closed',
           outside: `"${what}" stands outside a flag; put the prompt in quotes: --prompt "..."`,
-          missing: `${what} has no value; write one behind it`,
+          missing: `${what} has no value; write one after it`,
           columns: `${what} values are more than the first line has names`,
         })[kind] ?? kind
       }`,

@@ -6,6 +6,9 @@ import { pictureFrom } from '../lib/pictures';
 import { remember, remembered } from '../lib/storage';
 import { jobs } from './jobs.svelte';
 
+/** Lines that are refused one after the other before the first that is taken. */
+const patience = 5;
+
 /** Kept while other panels are open. */
 class BatchForm {
   text = $state('');
@@ -31,8 +34,9 @@ class BatchRun {
   failed = $derived(this.jobs.filter((job) => job.error !== null));
 
   /**
-   * Queues a job for each row and starting picture, but for those that cannot be drawn; throws where the queue takes no more. `base` is what the rows leave open: the
-   * settings may change meanwhile. Pictures are read one at a time, since hundreds of them need not fit in memory.
+   * Queues a job for each row and starting picture, but for those that the server does not take; throws where the
+   * queue takes no more. `base` is what the rows leave open: the settings may change meanwhile. Pictures are read one
+   * at a time, since hundreds of them need not fit in memory.
    */
   async send(base: Request, rows: BatchRow[], starts: File[]): Promise<void> {
     this.sending = true;
@@ -50,6 +54,8 @@ class BatchRun {
           } catch (error) {
             if (!isRefusal(error)) throw error;
             this.refused.push({ line, error });
+            // A setting of every line may be what is wrong.
+            if (this.ids.length === 0 && this.refused.length === patience) throw error;
           }
           remember('batch', $state.snapshot(this.ids));
           this.sent++;

@@ -54,7 +54,9 @@ class Grid {
       const all = await requests();
       this.run = { ...run, cells: [] };
       for (const request of all) {
-        this.run?.cells.push(await this.#queue(request));
+        const id = await this.#queue(request);
+        if (!this.run) break; // cleared meanwhile
+        this.run.cells.push(id);
         remember('grid', $state.snapshot(this.run));
       }
     } finally {

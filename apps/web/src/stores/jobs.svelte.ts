@@ -34,6 +34,8 @@ class Jobs {
   loaded = $state(false);
   /** How many times what a plan says pictures of a model took here lately. */
   #pace = $state(remembered<Record<string, number>>('pace', {}));
+  /** Jobs for which the model was loaded. */
+  #loading = new Set<string>();
   /** Seconds that plans gave jobs of this page. */
   #planned = new Map<string, number>();
   #retried = $state(remembered<string[]>('retried', []));
@@ -62,11 +64,11 @@ class Jobs {
   /** Those that have not been tried again yet. */
   failed = $derived(this.over.filter((j) => j.error !== null && !this.#retried.includes(j.id)));
   active = $derived(this.queued.length + (this.running ? 1 : 0));
-  /** The job on the stage: of those followed the one that is drawn, else the next, else the last. */
+  /** The job on the stage: of those followed the one that is drawn, else the next in line, else the last. */
   shown = $derived.by<Job | undefined>(() => {
-    const followed = this.#followed.flatMap((id) => this.find(id) ?? []);
-    const newest = () => this.running ?? this.list.findLast((j) => j.images.length > 0);
-    return followed.find((j) => j.state === 'running') ?? followed.find((j) => j.state === 'queued') ?? followed.at(-1) ?? newest();
+    const follows = (j: Job | undefined) => j !== undefined && this.#followed.includes(j.id);
+    if (follows(this.running)) return this.running;
+    return this.queued.find(follows) ?? this.find(this.#followed.at(-1) ?? '') ?? this.running ?? this.list.findLast((j) => j.images.length > 0);
   });
 
   async load(): Promise<void> {
@@ -146,9 +148,9 @@ class Jobs {
     return job;
   }
 
-  /** Puts a job on the stage; none: the newest. */
-  watch(...ids: string[]): void {
-    this.#followed = ids;
+  /** Puts a job on the stage; null: the newest. */
+  watch(id: string | null): void {
+    this.#followed = id === null ? [] : [id];
   }
 
   async cancel(id: string): Promise<void> {
@@ -216,6 +218,7 @@ class Jobs {
   #put(job: Job): void {
     const at = this.list.findIndex((j) => j.id === job.id);
     const before = this.list[at];
+    const shown = this.shown?.id;
     this.#pruned(job);
     if (at < 0) this.list.push(job);
     else this.list[at] = job;
@@ -223,9 +226,9 @@ class Jobs {
     if (before?.state === 'queued' && job.state !== 'queued') this.#settle();
     if (waiting.has(job.state) || before?.state === job.state) return;
     if (before?.state === 'running') this.#noteModel(job);
-    this.#notePace(job);
+    this.#notePace(job, this.#loading.delete(job.id));
     delete this.previews[job.id];
-    if (job.id === this.shown?.id) {
+    if (job.id === shown) {
       this.#announced = -1;
       ui.announcement = t.queue.announced(job.state, job.images.length);
     }
@@ -236,12 +239,14 @@ class Jobs {
     return planned * (this.#pace[paceKey(request)] ?? 1);
   }
 
-  #notePace(job: Job): void {
+  #notePace(job: Job, loaded: boolean): void {
     const planned = this.#planned.get(job.id);
     this.#planned.delete(job.id);
     const took = (Date.parse(job.finished ?? '') - Date.parse(job.started ?? '')) / 1000;
-    if (!planned || !(took > 0) || job.state !== 'completed') return;
-    this.#pace[paceKey(job.request)] = took / planned;
+    if (!planned || !(took > 0) || loaded || job.state !== 'completed') return;
+    const [slowest, now, fastest] = [50, took / planned, 0.02];
+    const before = this.#pace[paceKey(job.request)] ?? now;
+    this.#pace[paceKey(job.request)] = Math.min(slowest, Math.max(fastest, (before + now) / 2));
     remember('pace', $state.snapshot(this.#pace));
   }
 
@@ -254,6 +259,7 @@ class Jobs {
   #progress(id: string, progress: Progress): void {
     const job = this.find(id);
     if (!job) return;
+    if (progress.phase === 'load') this.#loading.add(id);
     if (job.progress?.phase === 'load' && progress.phase !== 'load') this.#noteModel(job);
     job.progress = progress;
     if (job.id !== this.shown?.id || progress.phase !== 'denoise' || progress.steps === 0) return;

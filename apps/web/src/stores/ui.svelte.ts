@@ -77,13 +77,8 @@ class Ui {
     return id;
   }
 
-  fail(error: unknown): void {
-    this.toast(explain(error));
-  }
-
-  /** Something went well: what failed before is over. */
-  forgive(): void {
-    this.toasts = this.toasts.filter((t) => t.tone !== 'error');
+  fail(error: unknown): number {
+    return this.toast(explain(error));
   }
 
   dismiss(id: number): void {

@@ -51,6 +51,11 @@ describe('batch', () => {
     expect(problems).toEqual([]);
     expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a cat, "asleep"', negative_prompt: 'blurry', steps: 30, guidance: 6 }, { prompt: 'a dog', seed: -1, sampler: 'euler a' }]);
   });
+  it('takes an empty text as none, and an empty number as wrong', () => {
+    const { rows, problems } = parseBatch('--prompt a --negative_prompt ""\n--prompt b --steps=', fields.concat(field('negative_prompt', 'text')), 'txt');
+    expect(rows.map((r) => r.values)).toEqual([{ prompt: 'a', negative_prompt: '' }]);
+    expect(problems.map((p) => [p.line, p.kind])).toEqual([[2, 'value']]);
+  });
   it('says what is wrong with a line of flags', () => {
     const { rows, problems } = parseBatch('--prompt a cat\n--prompt\n--prompt "a\n--steps 3\n--prompt a --colour red', fields, 'txt');
     expect(rows).toEqual([]);

@@ -27,6 +27,7 @@ vi.stubGlobal('location', { hash: '' });
 vi.stubGlobal('EventSource', Source);
 
 const { ApiError, api } = await import('../../src/lib/api');
+const { grid } = await import('../../src/stores/grid.svelte');
 const { batchRun } = await import('../../src/stores/batch.svelte');
 const { catalog } = await import('../../src/stores/catalog.svelte');
 const { gallery } = await import('../../src/stores/gallery.svelte');
@@ -57,7 +58,7 @@ beforeEach(async () => {
   vi.clearAllMocks();
   queue = [];
   jobs.list = [];
-  jobs.watch();
+  jobs.watch(null);
   gallery.images = gallery.recent = [];
   gallery.total = 0;
   gallery.selected = [];
@@ -65,6 +66,26 @@ beforeEach(async () => {
   ui.toasts = [];
   batchRun.clear();
   jobs.connect();
+});
+
+describe('a grid', () => {
+  const axis = { field: 'width', values: [96, 100, 104] };
+
+  it('leaves a cell empty that the server does not take', async () => {
+    vi.spyOn(api, 'submit')
+      .mockResolvedValueOnce(job(1, 'queued'))
+      .mockRejectedValueOnce(new ApiError(422, 'usage', 'width: 100', 'width'))
+      .mockResolvedValueOnce(job(2, 'queued'));
+    await grid.send({ prompt: 'a', x: axis, y: null, z: null }, async () => [{}, {}, {}]);
+    expect(grid.run?.cells).toEqual(['j-000001', '', 'j-000002']);
+    expect(grid.refusal?.field).toBe('width');
+  });
+
+  it('stops where the queue is full', async () => {
+    vi.spyOn(api, 'submit').mockResolvedValueOnce(job(1, 'queued')).mockRejectedValueOnce(new ApiError(429, 'queue_full', ''));
+    await expect(grid.send({ prompt: 'a', x: axis, y: null, z: null }, async () => [{}, {}, {}])).rejects.toThrow(ApiError);
+    expect(grid.run?.cells).toEqual(['j-000001']);
+  });
 });
 
 describe('the list of jobs', () => {
@@ -158,6 +179,7 @@ describe('the list of jobs', () => {
     expect(jobs.shown?.id).toBe('j-000001');
     Source.last.tell('job', job(1, 'completed'));
     expect(jobs.shown?.id).toBe('j-000002');
+    expect(ui.announcement).toContain('Done');
     for (const state of ['running', 'failed'] as const) Source.last.tell('job', job(2, state));
     expect(jobs.shown?.state).toBe('failed');
   });
@@ -171,6 +193,16 @@ describe('the list of jobs', () => {
     Source.last.tell('job', job(1, 'completed', times));
     expect(jobs.expected({ model: 'slow' }, 4)).toBe(10);
     expect(jobs.expected({}, 4)).toBe(4);
+  });
+
+  it('learns nothing from a picture for which the model was loaded', async () => {
+    vi.spyOn(api, 'submit').mockResolvedValueOnce(job(1, 'queued'));
+    await jobs.submit({ model: 'large' }, true, 2);
+    const times = { request: { model: 'large' }, started: '2026-01-01T10:00:00.000Z', finished: '2026-01-01T10:01:00.000Z' };
+    Source.last.tell('job', job(1, 'running', times));
+    Source.last.tell('progress', { id: 'j-000001', progress: { phase: 'load', step: 0, steps: 3 } });
+    Source.last.tell('job', job(1, 'completed', times));
+    expect(jobs.expected({ model: 'large' }, 2)).toBe(2);
   });
 
   it('has a picture on the stage, not a job without one', async () => {
@@ -278,7 +310,7 @@ describe('a list of prompts', () => {
     expect([batchRun.sent, batchRun.total, batchRun.sending, batchRun.ids]).toEqual([2, 2, false, ['j-000001', 'j-000002']]);
   });
 
-  it('stops where one is refused', async () => {
+  it('stops where the queue is full', async () => {
     vi.spyOn(api, 'submit').mockResolvedValueOnce(job(1, 'queued')).mockRejectedValueOnce(new ApiError(429, 'queue_full', ''));
     await expect(batchRun.send({}, [1, 2, 3].map((line) => ({ line, values: { prompt: 'p' } })), [])).rejects.toThrow(ApiError);
     expect([batchRun.sent, batchRun.sending]).toEqual([1, false]);
