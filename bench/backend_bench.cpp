@@ -164,6 +164,8 @@ BENCHMARK(attention)
     ->Args({2, 4096, 77, 8, 40, 1})
     ->Args({1, 4096, 4096, 1, 512, 0})
     ->Args({1, 1357, 1357, 24, 64, 0})
+    ->Args({1, 4429, 4429, 24, 64, 0})
+    ->Args({1, 4429, 4429, 24, 64, 1})
     ->Args({1, 77, 77, 12, 64, 0});
 
 // images, pixels, channels; counts bytes of one reading and one writing pass
