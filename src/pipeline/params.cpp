@@ -128,7 +128,8 @@ bool is_choice(std::string_view choices, std::string_view value) {
 }
 
 std::string range_text(const Field& f) {
-  if (f.max == kMaxSeed) return fmt::format("{} or more", f.min);
+  if (f.max == kMaxSeed)
+    return fmt::format("from {} to {}", f.min, std::numeric_limits<std::int64_t>::max());
   return fmt::format("from {} to {}", f.min, f.max);
 }
 

@@ -4,7 +4,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
@@ -209,15 +211,17 @@ void warn_about_reach(const GenerateParams& p, const ModelDefaults& d) {
     log_warning("the prompt is empty, so the model draws what it likes; say what to draw");
   if (d.objects.empty()) return;
   constexpr std::size_t kShown = 60;  // bytes of a prompt
+  constexpr std::size_t kExamples = 6;
   for (const std::string& prompt : p.prompts) {
     const std::string words = words_of(prompt);
     if (words.find_first_not_of(' ') == words.npos ||
         std::ranges::any_of(d.objects, [&](const auto& name) { return has_name(words, name); }))
       continue;
     log_warning(
-        "\"{}\" names nothing that this small model can draw, so expect something else; mezzo "
-        "models lists what it knows",
-        to_valid_utf8(prompt.substr(0, kShown)));
+        "\"{}\" names nothing that this small model can draw, so expect something else; it knows "
+        "things such as {}",
+        to_valid_utf8(prompt.substr(0, kShown)),
+        fmt::join(std::span(d.objects).first(std::min(d.objects.size(), kExamples)), ", "));
     break;
   }
   if (static_cast<double>(p.width * p.height) > kFarMore * static_cast<double>(d.width * d.height))

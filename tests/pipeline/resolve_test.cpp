@@ -144,7 +144,7 @@ TEST(Resolve, ASmallModelSaysWhatItCannotDraw) {
     EXPECT_THAT(warnings_of_reach(known), IsEmpty()) << known;
   for (const char* unknown : {"a spaceship", "a pineapple", "a dog that is hot", "business", "bu"})
     EXPECT_THAT(warnings_of_reach(unknown),
-                ElementsAre(AllOf(HasSubstr(unknown), HasSubstr("mezzo models"))));
+                ElementsAre(AllOf(HasSubstr(unknown), HasSubstr("such as apple, "))));
 }
 
 TEST(Resolve, AnEmptyPromptIsToldWhereNothingElseSaysWhatToDraw) {

@@ -9,9 +9,11 @@ before(async () => (chrome = await open()));
 after(() => chrome.close());
 
 const start = (page) => page.getByRole('group', { name: 'Starting picture' });
+/** What was sent; it is in the queue then. */
 const sentJob = async (page, act) => {
-  const [request] = await Promise.all([page.waitForRequest((r) => r.method() === 'POST' && r.url().endsWith('/api/v1/jobs')), act()]);
-  return request.postDataJSON();
+  const sent = (r) => r.request().method() === 'POST' && r.url().endsWith('/api/v1/jobs');
+  const [response] = await Promise.all([page.waitForResponse(sent), act()]);
+  return response.request().postDataJSON();
 };
 
 /** Gives the page a file as a drop or a paste would. */
