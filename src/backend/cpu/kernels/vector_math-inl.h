@@ -91,10 +91,20 @@ class Split {
 
 constexpr float kLeastExponent = -125;  // whose powers are no denormal numbers
 
+/// The larger of both; NaN where x is, which Max of NEON would hide.
+HWY_INLINE V at_least(float least, V x) {
+  const V v = hn::Set(F(), least);
+#if HWY_ARCH_X86
+  return hn::Max(v, x);  // of NaN the second
+#else
+  return hn::IfThenElse(hn::Gt(v, x), v, x);
+#endif
+}
+
 /// 2^x, relative error 2e-7; 2^-125 below that. x <= 126.
 HWY_INLINE V exp2(V x) {
   const F f;
-  const Split s(hn::Max(hn::Set(f, kLeastExponent), x));  // of NaN the second
+  const Split s(at_least(kLeastExponent, x));
   const V r = s.rest();
   // least relative error on [-1/2, 1/2], as all coefficients here
   V p = hn::Set(f, 1.326465280726552e-3f);
@@ -122,7 +132,7 @@ HWY_INLINE V rough_exp2(V x) {
 #else
 HWY_INLINE V rough_exp2(V x) {
   const F f;
-  const Split s(hn::Max(hn::Set(f, kLeastExponent), x));  // of NaN the second
+  const Split s(at_least(kLeastExponent, x));
   V p = hn::Set(f, 5.500893294811249e-2f);
   p = hn::MulAdd(p, s.rest(), hn::Set(f, 2.4221095442771912e-1f));
   p = hn::MulAdd(p, s.rest(), hn::Set(f, 6.932829022407532e-1f));
