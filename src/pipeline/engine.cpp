@@ -215,13 +215,15 @@ void Engine::State::draw(const Batch& batch, const RunOptions& run_options,
   const Drawn drawn = run(job(batch), *model, *conditioning, scheduler, *draws, reporter.watch());
   finish_hash(run_options.stop);
   const double seconds = since(begin) / static_cast<double>(batch.count);
+  Image share;  // of the drawn, where what the mask leaves out is kept
+  if (p.mask && p.keep_unmasked)
+    share = feather(batch.area ? batch.area->mask : threshold(*p.mask),
+                    static_cast<double>(p.mask_blur));
   for (std::size_t i = 0; i < batch.count; ++i) {
     Image image = to_image(drawn.decoded[i]);
     if (batch.area) image = put_back(*batch.area, image);
-    const auto blur = static_cast<double>(p.mask_blur);
-    if (p.mask && p.keep_unmasked)
-      image = batch.area ? keep_unmasked(image, batch.area->whole, batch.area->mask, blur)
-                         : keep_unmasked(image, *p.init, threshold(*p.mask), blur);
+    if (!share.empty())
+      image = keep_unmasked(image, batch.area ? batch.area->whole : *p.init, share);
     const PictureRecipe recipe{p, batch.prompt(i), seeds[i], info, drawn.reuse};
     done({.image = std::move(image),
           .prompt = recipe.prompt,

@@ -69,10 +69,9 @@ Image put_back(const InpaintArea& area, const Image& drawn) {
   return out;
 }
 
-Image keep_unmasked(const Image& drawn, const Image& kept, const Image& mask, double blur) {
-  const Image share = feather(mask, blur);
+Image keep_unmasked(const Image& drawn, const Image& kept, const Image& share) {
   Image out = drawn;
-  for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+  for (std::size_t i = 0; i < share.pixels.size(); ++i) {
     const int a = share.pixels[i];
     for (std::size_t c = 0; c < 3; ++c)
       out.pixels[3 * i + c] = static_cast<std::uint8_t>(

@@ -21,8 +21,8 @@ std::optional<InpaintArea> cut_area(GenerateParams& request, const ModelDefaults
 /// The whole picture with the drawn box put back into it.
 Image put_back(const InpaintArea& area, const Image& drawn);
 
-/// `drawn` where the mask (255 repaints) is, `kept` elsewhere to the bit; inside the
-/// mask it begins with `kept` and becomes `drawn` over `blur` pixels. All of one size.
-Image keep_unmasked(const Image& drawn, const Image& kept, const Image& mask, double blur);
+/// `drawn` where its share (feather() of a mask) is 255, `kept` to the bit where it is 0, and both
+/// in between. All of one size.
+Image keep_unmasked(const Image& drawn, const Image& kept, const Image& share);
 
 }  // namespace mezzo

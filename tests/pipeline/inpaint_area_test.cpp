@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "image/formats.h"
+#include "image/mask.h"
 
 namespace mezzo {
 namespace {
@@ -72,7 +73,7 @@ TEST(InpaintArea, IsPutBackWhereItWas) {
   auto p = request(80, 80, {40, 40, 8, 8});
   const auto area = cut_area(p, kModel);
   const Image out = put_back(*area, even(64, 64, 3, 200));
-  const Image kept = keep_unmasked(out, area->whole, area->mask, 0);
+  const Image kept = keep_unmasked(out, area->whole, feather(area->mask, 0));
   for (int y = 0; y < 80; ++y)
     for (int x = 0; x < 80; ++x) {
       const auto& b = area->box;
@@ -86,7 +87,7 @@ TEST(InpaintArea, IsPutBackWhereItWas) {
 TEST(InpaintArea, JoinsTheRestInsideTheMask) {
   Image mask = even(40, 1, 1, 0);
   for (int x = 20; x < 40; ++x) mask.row(0)[x] = 255;
-  const Image kept = keep_unmasked(even(40, 1, 3, 200), even(40, 1, 3, 100), mask, 10);
+  const Image kept = keep_unmasked(even(40, 1, 3, 200), even(40, 1, 3, 100), feather(mask, 10));
   for (int x = 0; x < 40; ++x)
     EXPECT_NEAR(kept.row(0)[3 * x], 100 + 100 * std::clamp((x - 19.5) / 10, 0.0, 1.0), 1) << x;
 }

@@ -228,11 +228,9 @@ HWY_INLINE void round_weights(const Block& b, Index padded) {
   const Index n = lanes();
   HWY_ALIGN float inverse[Attention::kRows];
   for (Index r = 0; r < Attention::kRows; r += n) {
+    // No probability is above either by more than scores are rounded.
     const V norm = hn::Sqrt(hn::LoadU(f, b.weight_scale + r)),
-            most = hn::Min(
-                norm,
-                hn::Set(f,
-                        1.0f));  // no probability is above either by more than scores are rounded
+            most = hn::Min(norm, hn::Set(f, 1.0f));
     V scale = hn::Max(hn::Mul(norm, hn::Set(f, 1 / kernels::kInt16Norm)),
                       hn::Mul(most, hn::Set(f, 1 / kernels::kInt16Most)));
     scale = hn::Max(scale, hn::Set(f, kLeastScale));
